@@ -1,1 +1,26 @@
-//! Placeholder.
+//! Nouns and pure decisions: what an event, an endpoint, a delivery and an attempt are, and what happens to a delivery
+//! after each attempt. No I/O, no async, no clock: time and randomness are arguments. JSON, SQL and HTTP live on the floors above.
+
+mod attempt;
+mod delivery;
+mod endpoint;
+mod event;
+mod ids;
+mod key;
+mod organization;
+mod schedule;
+mod secret;
+mod subscription;
+mod time;
+
+pub use attempt::{AttemptFailure, FailureKind, Verdict};
+pub use delivery::{DeliveryStatus, Ended, FailReason, Progress, Resume, Transition, Trigger, after_attempt};
+pub use endpoint::{Endpoint, EndpointStatus};
+pub use event::{EventId, EventIdError, Resource};
+pub use ids::{AttemptId, DeliveryId, EndpointId, IdError, KeyId, decode_id, encode_id};
+pub use key::{Key, Scope, ScopeError};
+pub use organization::{EventValidation, Organization, OrganizationId, OrganizationIdError};
+pub use schedule::{Failed, Schedule, ScheduleKind, Slot};
+pub use secret::Secret;
+pub use subscription::{Subscription, SubscriptionError};
+pub use time::Millis;
