@@ -31,9 +31,7 @@ impl DeliveryStatus {
     /// Reads what [`DeliveryStatus::as_str`] wrote.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Pending, Self::Succeeded, Self::Failed]
-            .into_iter()
-            .find(|s| s.as_str() == text)
+        [Self::Pending, Self::Succeeded, Self::Failed].into_iter().find(|s| s.as_str() == text)
     }
 }
 
@@ -62,9 +60,7 @@ impl FailReason {
     /// Reads what [`FailReason::as_str`] wrote.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Exhausted, Self::Gone, Self::Expired]
-            .into_iter()
-            .find(|r| r.as_str() == text)
+        [Self::Exhausted, Self::Gone, Self::Expired].into_iter().find(|r| r.as_str() == text)
     }
 }
 
@@ -133,31 +129,12 @@ pub struct Ended {
 /// The one place where a delivery's state changes: its progress and what becomes of it after an attempt.
 #[must_use]
 pub fn after_attempt(progress: Progress, ended: Ended, schedule: &Schedule) -> (Progress, Transition) {
-    let counted = Progress {
-        attempts_count: progress.attempts_count.saturating_add(1),
-        ..progress
-    };
+    let counted = Progress { attempts_count: progress.attempts_count.saturating_add(1), ..progress };
     match (ended.verdict, ended.trigger) {
-        (Verdict::Delivered, _) => (counted, Transition::Succeed),
-        (
-            Verdict::Gone,
-            Trigger::Person {
-                resume: Resume::Succeeded,
-            },
-        ) => (counted, Transition::Succeed),
+        (Verdict::Delivered, _) | (_, Trigger::Person { resume: Resume::Succeeded }) => (counted, Transition::Succeed),
         (Verdict::Gone, _) => (counted, Transition::Fail(FailReason::Gone)),
-        (
-            Verdict::Failed,
-            Trigger::Person {
-                resume: Resume::At(due_at),
-            },
-        ) => (counted, Transition::RetryAt(due_at)),
-        (
-            Verdict::Failed,
-            Trigger::Person {
-                resume: Resume::Ended(reason),
-            },
-        ) => (counted, Transition::Fail(reason)),
+        (Verdict::Failed, Trigger::Person { resume: Resume::At(due_at) }) => (counted, Transition::RetryAt(due_at)),
+        (Verdict::Failed, Trigger::Person { resume: Resume::Failed(reason) }) => (counted, Transition::Fail(reason)),
         (Verdict::Failed, Trigger::Schedule) => after_scheduled_failure(counted, ended, schedule),
     }
 }
@@ -172,18 +149,9 @@ fn after_scheduled_failure(counted: Progress, ended: Ended, schedule: &Schedule)
         retry_after: ended.retry_after,
         jitter_unit: ended.jitter_unit,
     };
-    let progress = Progress {
-        initial_failure_at: Some(initial_failure_at),
-        ..counted
-    };
+    let progress = Progress { initial_failure_at: Some(initial_failure_at), ..counted };
     match schedule.next(failed) {
-        Some(slot) => (
-            Progress {
-                slots_used: slot.slots_used,
-                ..progress
-            },
-            Transition::RetryAt(slot.due_at),
-        ),
+        Some(slot) => (Progress { slots_used: slot.slots_used, ..progress }, Transition::RetryAt(slot.due_at)),
         None => (progress, Transition::Fail(FailReason::Exhausted)),
     }
 }
@@ -195,23 +163,12 @@ mod tests {
 
     fn schedule() -> Schedule {
         let steps = vec![Duration::from_secs(60), Duration::from_secs(300)];
-        Schedule {
-            kind: ScheduleKind::At,
-            steps,
-            jitter: 0.0,
-        }
+        Schedule { kind: ScheduleKind::At, steps, jitter: 0.0 }
     }
 
     fn ended(verdict: Verdict, trigger: Trigger, at_s: i64) -> Ended {
         let at = Millis(at_s * 1000);
-        Ended {
-            verdict,
-            trigger,
-            started_at: at,
-            ended_at: at,
-            retry_after: None,
-            jitter_unit: 0.0,
-        }
+        Ended { verdict, trigger, started_at: at, ended_at: at, retry_after: None, jitter_unit: 0.0 }
     }
 
     #[test]
@@ -239,12 +196,7 @@ mod tests {
 
     #[test]
     fn success_ends_it_whoever_asked() {
-        for trigger in [
-            Trigger::Schedule,
-            Trigger::Person {
-                resume: Resume::Failed(FailReason::Exhausted),
-            },
-        ] {
+        for trigger in [Trigger::Schedule, Trigger::Person { resume: Resume::Failed(FailReason::Exhausted) }] {
             let (progress, transition) =
                 after_attempt(Progress::default(), ended(Verdict::Delivered, trigger, 0), &schedule());
             assert_eq!((progress.attempts_count, transition), (1, Transition::Succeed));
@@ -254,38 +206,21 @@ mod tests {
     #[test]
     fn gone_ends_it_with_slots_left() {
         let end = ended(Verdict::Gone, Trigger::Schedule, 0);
-        assert_eq!(
-            after_attempt(Progress::default(), end, &schedule()).1,
-            Transition::Fail(FailReason::Gone)
-        );
+        assert_eq!(after_attempt(Progress::default(), end, &schedule()).1, Transition::Fail(FailReason::Gone));
     }
 
     #[test]
     fn a_retry_by_hand_uses_up_no_slot() {
-        let before = Progress {
-            attempts_count: 1,
-            slots_used: 1,
-            initial_failure_at: Some(Millis(0)),
-        };
-        let by_hand = Trigger::Person {
-            resume: Resume::At(Millis(60_000)),
-        };
+        let before = Progress { attempts_count: 1, slots_used: 1, initial_failure_at: Some(Millis(0)) };
+        let by_hand = Trigger::Person { resume: Resume::At(Millis(60_000)) };
         let (after, transition) = after_attempt(before, ended(Verdict::Failed, by_hand, 30), &schedule());
         assert_eq!(transition, Transition::RetryAt(Millis(60_000)));
-        assert_eq!(
-            after,
-            Progress {
-                attempts_count: 2,
-                ..before
-            }
-        );
+        assert_eq!(after, Progress { attempts_count: 2, ..before });
     }
 
     #[test]
     fn a_failed_retry_by_hand_of_an_ended_delivery_leaves_it_ended() {
-        let by_hand = Trigger::Person {
-            resume: Resume::Failed(FailReason::Exhausted),
-        };
+        let by_hand = Trigger::Person { resume: Resume::Failed(FailReason::Exhausted) };
         let (_, transition) = after_attempt(Progress::default(), ended(Verdict::Failed, by_hand, 30), &schedule());
         assert_eq!(transition, Transition::Fail(FailReason::Exhausted));
     }

@@ -36,10 +36,7 @@ pub fn encode_id(prefix: &str, id: Uuid) -> String {
 /// When the prefix differs, the length differs, a character is outside the alphabet, or the number needs more than 128 bits.
 pub fn decode_id(prefix: &'static str, text: &str) -> Result<Uuid, IdError> {
     let error = IdError { prefix };
-    let suffix = text
-        .strip_prefix(prefix)
-        .and_then(|rest| rest.strip_prefix('_'))
-        .ok_or(error.clone())?;
+    let suffix = text.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('_')).ok_or(error.clone())?;
     if suffix.len() != SUFFIX_CHARS || suffix.as_bytes()[0] > b'7' {
         return Err(error);
     }

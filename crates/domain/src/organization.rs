@@ -71,9 +71,7 @@ impl EventValidation {
     /// Reads what [`EventValidation::as_str`] wrote.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Off, Self::Warn, Self::Enforce]
-            .into_iter()
-            .find(|v| v.as_str() == text)
+        [Self::Off, Self::Warn, Self::Enforce].into_iter().find(|v| v.as_str() == text)
     }
 }
 

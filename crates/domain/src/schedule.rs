@@ -71,10 +71,7 @@ impl Schedule {
         let last = self.last(index, planned, failed);
         let asked = failed.retry_after.map_or(planned, |wait| failed.ended_at + wait);
         let due_at = asked.clamp(planned, last.max(planned));
-        Some(Slot {
-            due_at,
-            slots_used: u32::try_from(index + 1).unwrap_or(u32::MAX),
-        })
+        Some(Slot { due_at, slots_used: u32::try_from(index + 1).unwrap_or(u32::MAX) })
     }
 
     fn first_offset_after(&self, from: usize, failed: Failed) -> Option<usize> {
@@ -94,10 +91,7 @@ impl Schedule {
 
     fn last(&self, index: usize, planned: Millis, failed: Failed) -> Millis {
         match self.kind {
-            ScheduleKind::At => self
-                .steps
-                .last()
-                .map_or(planned, |offset| failed.initial_failure_at + *offset),
+            ScheduleKind::At => self.steps.last().map_or(planned, |offset| failed.initial_failure_at + *offset),
             ScheduleKind::After => self.steps[index + 1..].iter().fold(planned, |at, wait| at + *wait),
         }
     }
@@ -111,11 +105,7 @@ mod tests {
     const STEPS_S: [u64; 5] = [60, 300, 1_800, 7_200, 86_400];
 
     fn schedule(kind: ScheduleKind) -> Schedule {
-        Schedule {
-            kind,
-            steps: STEPS_S.iter().map(|s| Duration::from_secs(*s)).collect(),
-            jitter: 0.0,
-        }
+        Schedule { kind, steps: STEPS_S.iter().map(|s| Duration::from_secs(*s)).collect(), jitter: 0.0 }
     }
 
     fn failed(slots_used: u32, started_s: i64) -> Failed {
@@ -166,10 +156,7 @@ mod tests {
     #[test]
     fn retry_after_moves_later_but_never_past_the_last_slot() {
         let schedule = schedule(ScheduleKind::At);
-        let asked = |s| Failed {
-            retry_after: Some(Duration::from_secs(s)),
-            ..failed(0, 0)
-        };
+        let asked = |s| Failed { retry_after: Some(Duration::from_secs(s)), ..failed(0, 0) };
         assert_eq!(schedule.next(asked(10)).unwrap().due_at, Millis(60_000));
         assert_eq!(schedule.next(asked(600)).unwrap().due_at, Millis(600_000));
         assert_eq!(schedule.next(asked(u64::MAX)).unwrap().due_at, Millis(86_400_000));
@@ -177,11 +164,7 @@ mod tests {
 
     #[test]
     fn an_empty_schedule_never_retries() {
-        let none = Schedule {
-            kind: ScheduleKind::After,
-            steps: vec![],
-            jitter: 0.0,
-        };
+        let none = Schedule { kind: ScheduleKind::After, steps: vec![], jitter: 0.0 };
         assert_eq!(none.next(failed(0, 0)), None);
     }
 

@@ -58,11 +58,7 @@ impl FromStr for Subscription {
         if name.is_empty() || text.len() > Self::BYTES_MAX || !name.bytes().all(plain) {
             return Err(SubscriptionError);
         }
-        Ok(if is_prefix {
-            Subscription::Prefix(format!("{name}."))
-        } else {
-            Subscription::Type(name.to_owned())
-        })
+        Ok(if is_prefix { Subscription::Prefix(format!("{name}.")) } else { Subscription::Type(name.to_owned()) })
     }
 }
 
