@@ -1,1 +1,12 @@
-//! Placeholder.
+//! Everything that must survive: organisations, endpoints, keys, events, deliveries, attempts.
+//!
+//! Words: *open* work is a delivery that is still pending; it lives in a small table of its own. *History* is what has ended; it is
+//! appended to, and dropped after retention. *Sealed* is encrypted with the organisation's data key, which the master key wraps.
+
+mod error;
+mod model;
+mod store;
+
+pub use error::{Result, StoreError};
+pub use model::*;
+pub use store::Store;

@@ -1,0 +1,59 @@
+//! What can go wrong, in words the floors above act on.
+
+use std::path::PathBuf;
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// What the request names does not exist (or is another organisation's).
+    #[error("{what} does not exist")]
+    NotFound {
+        /// e.g. "organization acme"
+        what: String,
+    },
+    /// It exists already, with other content.
+    #[error("{what} exists already")]
+    Exists {
+        /// e.g. "organization acme"
+        what: String,
+    },
+    /// A limit counted in the same transaction would have been passed.
+    #[error("limit reached: {limit} of at most {max}")]
+    LimitReached {
+        /// Which limit, e.g. "endpoints per organization"
+        limit: String,
+        /// Its value.
+        max: u64,
+    },
+    /// An event id that was used within 72 hours for other content.
+    #[error("event id {id} was used before with other content")]
+    EventDiffers {
+        /// The id.
+        id: String,
+        /// Which event of the batch.
+        index: usize,
+    },
+    /// It cannot commit at the moment: disk full, I/O error, database gone. Nothing was stored; asking again later may work.
+    #[error("the store cannot commit: {reason}")]
+    Unavailable {
+        /// In a sentence.
+        reason: String,
+    },
+    /// The data directory or database cannot be used at all; the process should not start.
+    #[error("cannot use {}: {reason}", path.display())]
+    Unusable {
+        /// What cannot be used.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// A sealed value did not open: the wrong key, or altered bytes.
+    #[error("a stored value cannot be decrypted: {reason}")]
+    Sealed {
+        /// Which, and what to do.
+        reason: String,
+    },
+}
+
+/// The result of asking a store.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;

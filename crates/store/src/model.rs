@@ -1,0 +1,354 @@
+//! What goes into a store and comes out of it. Everything here is in the clear; the store seals what must not lie in plain text.
+
+use std::sync::Arc;
+
+use postrider_domain::{
+    AttemptFailure, AttemptId, DeliveryId, DeliveryStatus, EndpointId, EventId, FailReason, Millis, OrganizationId,
+    Progress, Resource, Transition, Trigger,
+};
+use uuid::Uuid;
+
+/// The content hash (SHA-256) that names a contract file's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RevisionId(pub [u8; 32]);
+
+/// A contract's text as it was when deliveries were made under it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContractRevision {
+    /// The hash of `text`.
+    pub id: RevisionId,
+    /// The contract's name.
+    pub name: String,
+    /// The file.
+    pub text: String,
+}
+
+/// A contract's name with organisations that use it (themselves or through an endpoint).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContractUse {
+    /// The contract.
+    pub name: String,
+    /// Organisations, at most [`ContractUse::ORGANIZATIONS_MAX`] of them.
+    pub organizations: Vec<OrganizationId>,
+}
+
+impl ContractUse {
+    /// How many organisations are named.
+    pub const ORGANIZATIONS_MAX: usize = 20;
+}
+
+/// An event as it was published. `data` and `changes` are the JSON text that came in, byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The id the API shows.
+    pub id: EventId,
+    /// The UUIDv7 it is ordered by.
+    pub key: Uuid,
+    /// The type in the CRM's words.
+    pub event_type: Arc<str>,
+    /// When it happened in the CRM.
+    pub occurred_at: Millis,
+    /// When it was accepted.
+    pub accepted_at: Millis,
+    /// What it is about.
+    pub resource: Option<Resource>,
+    /// JSON text.
+    pub data: Box<str>,
+    /// JSON text: `{"<field>":{"previous":…,"current":…}}`.
+    pub changes: Option<Box<str>>,
+}
+
+/// An event to commit with its deliveries.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// The event; shared with the lanes that send it.
+    pub event: Arc<Event>,
+    /// Set when the caller chose the id: the hash of what was published, to tell a repetition from another event.
+    pub fingerprint: Option<[u8; 32]>,
+    /// A test event: kept out of the events list, its delivery marked as a test.
+    pub test: bool,
+    /// One for each endpoint that wants it.
+    pub deliveries: Vec<NewDelivery>,
+}
+
+/// A delivery to commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewDelivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// Where it goes.
+    pub endpoint: EndpointId,
+    /// The type in the receiver's words.
+    pub event_type: Arc<str>,
+    /// The contract text it is made under, for good.
+    pub revision: RevisionId,
+    /// When its first attempt is due.
+    pub due_at: Millis,
+}
+
+/// What became of one event of a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// Stored now.
+    Stored,
+    /// The same id with the same content was stored within 72 hours; nothing new was stored.
+    Repeated {
+        /// How many deliveries the first made.
+        deliveries_count: u32,
+    },
+}
+
+/// An open delivery, with all that an attempt needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenDelivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// Where it goes.
+    pub endpoint: EndpointId,
+    /// The type in the receiver's words.
+    pub event_type: Arc<str>,
+    /// The contract text it is made under.
+    pub revision: RevisionId,
+    /// Whether it is a test.
+    pub test: bool,
+    /// When the delivery was made.
+    pub created_at: Millis,
+    /// When the next attempt is due.
+    pub due_at: Millis,
+    /// How far it has come.
+    pub progress: Progress,
+    /// Who asked for the next attempt.
+    pub trigger: Trigger,
+    /// What it delivers.
+    pub event: Arc<Event>,
+}
+
+/// An endpoint with open work, and when the first of it is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneDue {
+    /// Whose endpoint it is.
+    pub organization: OrganizationId,
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// The earliest due time of its open deliveries.
+    pub due_at: Millis,
+}
+
+/// One HTTP request of a delivery, as it was sent and answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Its id.
+    pub id: AttemptId,
+    /// When it began.
+    pub started_at: Millis,
+    /// How long until it was over, in milliseconds.
+    pub response_time_ms: u32,
+    /// Whether a person asked for it.
+    pub by_hand: bool,
+    /// The URL requested.
+    pub url: String,
+    /// The headers sent, secrets masked.
+    pub request_headers: Vec<(String, String)>,
+    /// The answer, where one came.
+    pub response: Option<Response>,
+    /// Why it failed, unless it succeeded.
+    pub failure: Option<AttemptFailure>,
+}
+
+/// What a receiver answered, bounded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The status code, as it came.
+    pub status_code: u16,
+    /// Headers in order, bytes as they came.
+    pub headers: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The first bytes of the body, as they came.
+    pub body: Vec<u8>,
+    /// What was cut or went wrong after the status line, in words.
+    pub note: Option<String>,
+}
+
+/// An attempt to record, with what it made of its delivery.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The delivery as it was claimed (or committed).
+    pub delivery: Arc<OpenDelivery>,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// How far the delivery has come now.
+    pub progress: Progress,
+    /// What becomes of it.
+    pub transition: Transition,
+    /// When the attempt ended.
+    pub ended_at: Millis,
+}
+
+/// Whether an outcome was recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// It was.
+    Recorded,
+    /// The delivery is no longer open (deleted, expired, or another holder recorded it); nothing changed.
+    Stale,
+}
+
+/// A delivery as lists show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// The event's id.
+    pub event: EventId,
+    /// Where it goes.
+    pub endpoint: EndpointId,
+    /// The type in the receiver's words.
+    pub event_type: Arc<str>,
+    /// What the event is about.
+    pub resource: Option<Resource>,
+    /// The contract text it was made under.
+    pub revision: RevisionId,
+    /// Whether it is a test.
+    pub test: bool,
+    /// Where it stands.
+    pub status: DeliveryStatus,
+    /// Why it failed for good.
+    pub fail_reason: Option<FailReason>,
+    /// When it was made.
+    pub created_at: Millis,
+    /// When the next attempt is due; none once it has ended.
+    pub next_attempt_at: Option<Millis>,
+    /// When it ended.
+    pub ended_at: Option<Millis>,
+    /// Attempts made.
+    pub attempts_count: u32,
+    /// The last answer's status code.
+    pub last_status_code: Option<u16>,
+}
+
+/// A delivery with its event and attempts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryDetail {
+    /// The row.
+    pub delivery: Delivery,
+    /// The event; none once its retention has ended.
+    pub event: Option<Arc<Event>>,
+    /// Its attempts, oldest first, at most [`DeliveryDetail::ATTEMPTS_MAX`] of the newest.
+    pub attempts: Vec<Attempt>,
+}
+
+impl DeliveryDetail {
+    /// How many attempts are shown.
+    pub const ATTEMPTS_MAX: usize = 100;
+}
+
+/// An event with the number of deliveries it made at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventDetail {
+    /// The event.
+    pub event: Arc<Event>,
+    /// Deliveries made when it was committed.
+    pub deliveries_count: u32,
+}
+
+/// Which deliveries a list shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeliveryFilter {
+    /// Of this endpoint.
+    pub endpoint: Option<EndpointId>,
+    /// Of this event.
+    pub event: Option<EventId>,
+    /// Of this type, in the receiver's words.
+    pub event_type: Option<String>,
+    /// In this state.
+    pub status: Option<DeliveryStatus>,
+    /// About this record: type and id.
+    pub resource: Option<(String, String)>,
+    /// Made at or after.
+    pub since: Option<Millis>,
+    /// Made before.
+    pub until: Option<Millis>,
+    /// Tests alone, or none of them.
+    pub test: Option<bool>,
+}
+
+/// Which events a list shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Of this type, in the CRM's words.
+    pub event_type: Option<String>,
+    /// About this record: type and id.
+    pub resource: Option<(String, String)>,
+    /// Accepted at or after.
+    pub since: Option<Millis>,
+    /// Accepted before.
+    pub until: Option<Millis>,
+}
+
+/// A page of a list, newest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageOf<T> {
+    /// The rows.
+    pub rows: Vec<T>,
+    /// What to give as `before` for the next page; none at the end.
+    pub next: Option<Uuid>,
+}
+
+/// Which page of a list that is ordered by UUID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageRequest {
+    /// At most this many rows.
+    pub limit: usize,
+    /// Rows older than this one alone.
+    pub before: Option<Uuid>,
+}
+
+/// How many endpoints an organisation may have; counted in the transaction that makes one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EndpointLimits {
+    /// In all; none for no limit.
+    pub endpoints_max: Option<u32>,
+}
+
+/// Where a request made under an `Idempotency-Key` stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Idempotency {
+    /// The caller is the first: do it, then finish or abandon.
+    Started,
+    /// The first is still at it.
+    Running,
+    /// The first answered this.
+    Done(StoredAnswer),
+    /// The key was used for another request.
+    Differs,
+}
+
+/// An answer kept for 24 hours, sealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// JSON body.
+    pub body: Vec<u8>,
+}
+
+/// What one step of retention did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RetentionStep {
+    /// Open deliveries that failed as `expired`.
+    pub deliveries_expired: u64,
+    /// History rows dropped.
+    pub rows_dropped: u64,
+    /// Whether there is more to do now.
+    pub more: bool,
+}
+
+/// Numbers for metrics and readiness.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreStats {
+    /// Open deliveries.
+    pub open_deliveries: u64,
+    /// Bytes the store takes on disk.
+    pub bytes: u64,
+}

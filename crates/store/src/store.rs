@@ -1,0 +1,154 @@
+//! The trait that both stores are.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use postrider_domain::{DeliveryId, Endpoint, EndpointId, EventId, Key, KeyId, Millis, Organization, OrganizationId};
+
+use crate::error::Result;
+use crate::model::{
+    Committed, ContractRevision, ContractUse, Delivery, DeliveryDetail, DeliveryFilter, EndpointLimits, EventDetail,
+    EventFilter, Idempotency, LaneDue, NewEvent, OpenDelivery, Outcome, PageOf, PageRequest, Recorded, RetentionStep,
+    RevisionId, StoreStats, StoredAnswer,
+};
+
+/// A durable store, in whole steps of an event's way, so that an implementation can batch what is waiting.
+///
+/// When a method that writes returns `Ok`, what it wrote survives `kill -9` and a power cut. Concurrent calls may share one commit.
+/// Every method about an organisation takes it; another organisation's objects are like those that do not exist.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    // Organisations.
+
+    /// Stores a new organisation with a fresh data key; [`crate::StoreError::Exists`] when the id is taken.
+    async fn create_organization(&self, organization: &Organization) -> Result<()>;
+    /// Replaces an organisation's fields except its id and `created_at`.
+    async fn update_organization(&self, organization: &Organization) -> Result<()>;
+    /// One organisation.
+    async fn organization(&self, id: &OrganizationId) -> Result<Option<Organization>>;
+    /// Organisations by id, ascending, after `after`.
+    async fn organizations(&self, after: Option<&OrganizationId>, limit: usize) -> Result<Vec<Organization>>;
+    /// Removes an organisation with everything it owns; its data key first, so that nothing of it can be read again. Large histories
+    /// may be dropped in later retention steps. False when there was none.
+    async fn delete_organization(&self, id: &OrganizationId) -> Result<bool>;
+
+    // Endpoints.
+
+    /// Stores a new endpoint; [`crate::StoreError::LimitReached`] when that would pass a limit.
+    async fn create_endpoint(&self, endpoint: &Endpoint, limits: &EndpointLimits) -> Result<()>;
+    /// Replaces an endpoint's fields except its id, organisation and `created_at`.
+    async fn update_endpoint(&self, endpoint: &Endpoint) -> Result<()>;
+    /// One endpoint.
+    async fn endpoint(&self, organization: &OrganizationId, id: EndpointId) -> Result<Option<Endpoint>>;
+    /// A page of endpoints, newest first.
+    async fn endpoints(&self, organization: &OrganizationId, page: PageRequest) -> Result<PageOf<Endpoint>>;
+    /// Removes an endpoint with its secrets, its open deliveries and the stored bodies of its attempts. False when there was none.
+    async fn delete_endpoint(&self, organization: &OrganizationId, id: EndpointId) -> Result<bool>;
+
+    // Keys.
+
+    /// Stores a key under the SHA-256 of its text.
+    async fn create_key(&self, key: &Key, hash: [u8; 32]) -> Result<()>;
+    /// The key with this hash, expired or not.
+    async fn key_by_hash(&self, hash: [u8; 32]) -> Result<Option<Key>>;
+    /// A page of an organisation's keys, newest first.
+    async fn keys(&self, organization: &OrganizationId, page: PageRequest) -> Result<PageOf<Key>>;
+    /// Removes a key. False when there was none.
+    async fn delete_key(&self, organization: &OrganizationId, id: KeyId) -> Result<bool>;
+    /// The SHA-256 of the operator key, once one was set.
+    async fn operator_key_hash(&self) -> Result<Option<[u8; 32]>>;
+    /// Replaces the operator key's hash.
+    async fn set_operator_key_hash(&self, hash: [u8; 32]) -> Result<()>;
+
+    // Contracts.
+
+    /// Keeps a contract's text under its hash; does nothing when it is there.
+    async fn save_contract_revision(&self, revision: &ContractRevision) -> Result<()>;
+    /// A contract's text as it was.
+    async fn contract_revision(&self, id: RevisionId) -> Result<Option<ContractRevision>>;
+    /// Every contract that an organisation or endpoint names.
+    async fn contracts_in_use(&self) -> Result<Vec<ContractUse>>;
+
+    // An event's way.
+
+    /// Commits events with their deliveries, all or none, synced to disk before it returns. One answer an event, in order.
+    /// [`crate::StoreError::EventDiffers`] when a chosen id was used within 72 hours with another fingerprint.
+    async fn commit_events(&self, organization: &OrganizationId, events: Vec<NewEvent>) -> Result<Vec<Committed>>;
+    /// Endpoints that have open work, by endpoint id, after `after`.
+    async fn lanes_due(&self, after: Option<EndpointId>, limit: usize) -> Result<Vec<LaneDue>>;
+    /// When the earliest open delivery of an endpoint is due.
+    async fn lane_due(&self, organization: &OrganizationId, endpoint: EndpointId) -> Result<Option<Millis>>;
+    /// Open deliveries of one endpoint that are due at `now`, earliest first, without those `held` by the caller (at most 10,000).
+    /// Claiming writes nothing: whoever has the lane is the only one who asks.
+    async fn claim_due(
+        &self,
+        organization: &OrganizationId,
+        endpoint: EndpointId,
+        now: Millis,
+        limit: usize,
+        held: Vec<DeliveryId>,
+    ) -> Result<Vec<OpenDelivery>>;
+    /// Records attempts and moves their deliveries on: to a later due time, or from open work into history. One answer an outcome, in order.
+    async fn record_outcomes(&self, outcomes: Vec<Outcome>) -> Result<Vec<Recorded>>;
+    /// Makes one more attempt of a delivery due now (open again when it had ended) and returns it; the schedule is kept. None when there is no such
+    /// delivery, or its event's retention has ended.
+    async fn retry_delivery(
+        &self,
+        organization: &OrganizationId,
+        id: DeliveryId,
+        now: Millis,
+    ) -> Result<Option<OpenDelivery>>;
+
+    // Reading.
+
+    /// A page of events, newest first, tests left out.
+    async fn events(
+        &self,
+        organization: &OrganizationId,
+        filter: &EventFilter,
+        page: PageRequest,
+    ) -> Result<PageOf<Arc<EventDetail>>>;
+    /// One event.
+    async fn event(&self, organization: &OrganizationId, id: &EventId) -> Result<Option<EventDetail>>;
+    /// A page of deliveries, open and ended, newest first.
+    async fn deliveries(
+        &self,
+        organization: &OrganizationId,
+        filter: &DeliveryFilter,
+        page: PageRequest,
+    ) -> Result<PageOf<Delivery>>;
+    /// One delivery with its attempts.
+    async fn delivery(&self, organization: &OrganizationId, id: DeliveryId) -> Result<Option<DeliveryDetail>>;
+
+    // Idempotency keys, 24 hours.
+
+    /// Takes `key` for a request with this hash, or says what is there. `organization` is none for the operator's own requests.
+    async fn begin_idempotent(
+        &self,
+        organization: Option<&OrganizationId>,
+        key: &str,
+        request_hash: [u8; 32],
+        now: Millis,
+    ) -> Result<Idempotency>;
+    /// Keeps the answer.
+    async fn finish_idempotent(
+        &self,
+        organization: Option<&OrganizationId>,
+        key: &str,
+        answer: StoredAnswer,
+    ) -> Result<()>;
+    /// Lets the key go: the request failed in a way that asking again may mend.
+    async fn abandon_idempotent(&self, organization: Option<&OrganizationId>, key: &str) -> Result<()>;
+
+    // Upkeep.
+
+    /// One small step of retention: open deliveries made before `before` fail as `expired`; events and attempts from before it, history that
+    /// ended before it, and what deleted organisations left are dropped; ids and idempotency keys past their time too. At most `rows_max` rows.
+    async fn retain(&self, now: Millis, before: Millis, rows_max: usize) -> Result<RetentionStep>;
+    /// Whether a commit would work now: writes and syncs a small row.
+    async fn check(&self, now: Millis) -> Result<()>;
+    /// Numbers for metrics.
+    async fn stats(&self) -> Result<StoreStats>;
+    /// Finishes what is waiting and closes the files.
+    async fn close(&self) -> Result<()>;
+}
