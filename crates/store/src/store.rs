@@ -76,8 +76,13 @@ pub trait Store: Send + Sync + 'static {
     async fn commit_events(&self, organization: &OrganizationId, events: Vec<NewEvent>) -> Result<Vec<Committed>>;
     /// Endpoints that have open work, by endpoint id, after `after`.
     async fn lanes_due(&self, after: Option<EndpointId>, limit: usize) -> Result<Vec<LaneDue>>;
-    /// When the earliest open delivery of an endpoint is due.
-    async fn lane_due(&self, organization: &OrganizationId, endpoint: EndpointId) -> Result<Option<Millis>>;
+    /// When the earliest open delivery of an endpoint that is due after `after` is due.
+    async fn lane_due(
+        &self,
+        organization: &OrganizationId,
+        endpoint: EndpointId,
+        after: Millis,
+    ) -> Result<Option<Millis>>;
     /// Open deliveries of one endpoint that are due at `now`, earliest first, without those `held` by the caller (at most 10,000).
     /// Claiming writes nothing: whoever has the lane is the only one who asks.
     async fn claim_due(
@@ -89,7 +94,7 @@ pub trait Store: Send + Sync + 'static {
         held: Vec<DeliveryId>,
     ) -> Result<Vec<OpenDelivery>>;
     /// Records attempts and moves their deliveries on: to a later due time, or from open work into history. One answer an outcome, in order.
-    async fn record_outcomes(&self, outcomes: Vec<Outcome>) -> Result<Vec<Recorded>>;
+    async fn record_outcomes(&self, outcomes: &[Outcome]) -> Result<Vec<Recorded>>;
     /// Makes one more attempt of a delivery due now (open again when it had ended) and returns it; the schedule is kept. None when there is no such
     /// delivery, or its event's retention has ended.
     async fn retry_delivery(
