@@ -1,1 +1,17 @@
-//! Black-box tests.
+//! What the black-box tests share: the program under test, a client of its API, and receivers.
+//!
+//! Words: the *program* is the built `postrider` binary; a *life* is one process of it; a *receiver* is where its deliveries arrive,
+//! scripted in Rust ([`receiver`]) or written as a customer would in another language ([`foreign`]); a *world* is one life with one
+//! scripted receiver, which is what most tests need.
+//!
+//! Nothing here waits for a time to pass: it waits for something to happen, and [`wait::BOUND`] only says when to give up.
+
+pub mod api;
+pub mod examples;
+pub mod foreign;
+pub mod program;
+pub mod random;
+pub mod receiver;
+pub mod sign;
+pub mod wait;
+pub mod world;

@@ -1,0 +1,242 @@
+//! The program under test: how it is started, spoken to as a process, and ended.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::wait::within;
+
+/// The operator key that every program under test is given.
+pub const OPERATOR_KEY: &str = "operator-key-of-the-black-box-tests-7f3a9c";
+
+const LISTENING: &str = "listening on http://";
+
+#[expect(clippy::disallowed_methods, reason = "the one place where `./dev test` says where things are")]
+fn from_environment(name: &str) -> Option<PathBuf> {
+    std::env::var(name).ok().map(PathBuf::from)
+}
+
+fn checkout() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+/// The built program: `POSTRIDER_BIN`, or the dev build in the checkout.
+#[must_use]
+pub fn program_path() -> PathBuf {
+    from_environment("POSTRIDER_BIN").unwrap_or_else(|| checkout().join("target/debug/postrider"))
+}
+
+/// The folder that `./dev test` fills with npm and PyPI packages: `POSTRIDER_TEST_NEEDS`, or `.dev` in the checkout.
+#[must_use]
+pub fn test_needs() -> PathBuf {
+    from_environment("POSTRIDER_TEST_NEEDS").unwrap_or_else(|| checkout().join(".dev"))
+}
+
+/// The repository's README.
+#[must_use]
+pub fn readme() -> PathBuf {
+    checkout().join("README.md")
+}
+
+/// How to start the program.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    data: PathBuf,
+    env: BTreeMap<String, String>,
+}
+
+impl Setup {
+    /// On a free port of the loopback, which is also where deliveries may go, with this data directory.
+    #[must_use]
+    pub fn new(data: &Path) -> Self {
+        let setup = Setup { data: data.to_owned(), env: BTreeMap::new() };
+        setup
+            .env("POSTRIDER_DATA", &data.to_string_lossy())
+            .env("POSTRIDER_LISTEN", "127.0.0.1:0")
+            .env("POSTRIDER_OPERATOR_KEY", OPERATOR_KEY)
+            .env("POSTRIDER_ALLOW_HTTP", "true")
+            .env("POSTRIDER_ALLOW_CIDRS", "127.0.0.0/8")
+    }
+
+    /// With this variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Without this variable.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.env.remove(name);
+        self
+    }
+
+    /// The data directory.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program_path());
+        // Nothing of the tester's own environment, and no `postrider.toml` of the tester's own folder.
+        command.env_clear().envs(&self.env).current_dir(self.data.parent().unwrap_or(Path::new("/")));
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+    }
+
+    fn spawn(&self, arguments: &[&str]) -> (Child, Readers) {
+        let mut command = self.command(arguments);
+        let mut child = command.spawn().unwrap_or_else(|e| {
+            panic!("{}: {e}; build it with `cargo build --all-features --bin postrider`", program_path().display())
+        });
+        let readers = Readers::of(&mut child);
+        (child, readers)
+    }
+
+    /// Runs `serve` until it accepts requests.
+    ///
+    /// # Panics
+    /// When it ends, or says nothing within the bound.
+    pub async fn start(&self) -> Program {
+        let (mut child, mut readers) = self.spawn(&["serve"]);
+        let listening = readers.listening.take().expect("taken once");
+        let Ok(address) = within("the line `listening on`", listening).await else {
+            let status = within("the program's end", child.wait()).await;
+            let ended = readers.finish(status.ok().and_then(|s| s.code())).await;
+            panic!("the program ended before it listened: {ended:?}");
+        };
+        Program { child, readers, address }
+    }
+
+    /// Runs `serve` where it must not start, or any other command, to its end.
+    pub async fn run(&self, arguments: &[&str]) -> Ended {
+        let (mut child, readers) = self.spawn(arguments);
+        let status = within("the program's end", child.wait()).await.expect("it can be waited for");
+        readers.finish(status.code()).await
+    }
+}
+
+/// A process that has ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// Its exit status; none after a signal.
+    pub status: Option<i32>,
+    /// All it wrote on stdout.
+    pub stdout: String,
+    /// All it wrote on stderr.
+    pub stderr: String,
+}
+
+/// One life of the program, listening.
+#[derive(Debug)]
+pub struct Program {
+    child: Child,
+    readers: Readers,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+impl Program {
+    /// Ends it as a power cut would, as far as a process can tell.
+    pub async fn kill(mut self) -> Ended {
+        self.child.start_kill().expect("it runs");
+        self.ended().await
+    }
+
+    /// Asks it to stop (SIGTERM), and waits until it has.
+    pub async fn stop(self) -> Ended {
+        self.terminate();
+        self.ended().await
+    }
+
+    /// Asks it to stop and goes on.
+    pub fn terminate(&self) {
+        let pid = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        kill_process(pid.expect("it runs"), Signal::TERM).expect("it can be signalled");
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(mut self) -> Ended {
+        let status = within("the program's end", self.child.wait()).await.expect("it can be waited for");
+        let readers = std::mem::replace(&mut self.readers, Readers::none());
+        readers.finish(status.code()).await
+    }
+
+    /// What it has written so far, on stdout and stderr.
+    #[must_use]
+    pub fn output(&self) -> String {
+        format!("{}{}", text(&self.readers.stdout), text(&self.readers.stderr))
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- the program's stderr ---\n{}", text(&self.readers.stderr));
+        }
+    }
+}
+
+type Text = Arc<Mutex<String>>;
+
+fn text(shared: &Text) -> String {
+    shared.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Read what the program writes, so that its pipes never fill.
+#[derive(Debug)]
+struct Readers {
+    stdout: Text,
+    stderr: Text,
+    listening: Option<oneshot::Receiver<SocketAddr>>,
+    reading: Vec<JoinHandle<()>>,
+}
+
+impl Readers {
+    fn of(child: &mut Child) -> Self {
+        let mut readers = Readers::none();
+        let (tell, listening) = oneshot::channel();
+        readers.listening = Some(listening);
+        let (stdout, stderr) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
+        readers.reading.push(tokio::spawn(read(stdout, readers.stdout.clone(), Some(tell))));
+        readers.reading.push(tokio::spawn(read(stderr, readers.stderr.clone(), None)));
+        readers
+    }
+
+    fn none() -> Self {
+        Readers { stdout: Text::default(), stderr: Text::default(), listening: None, reading: vec![] }
+    }
+
+    async fn finish(self, status: Option<i32>) -> Ended {
+        for reading in self.reading {
+            within("the end of the program's output", reading).await.expect("the reader does not panic");
+        }
+        Ended { status, stdout: text(&self.stdout), stderr: text(&self.stderr) }
+    }
+}
+
+async fn read(pipe: impl AsyncRead + Unpin, into: Text, mut tell: Option<oneshot::Sender<SocketAddr>>) {
+    let mut pipe = BufReader::new(pipe);
+    let mut line = vec![];
+    while pipe.read_until(b'\n', &mut line).await.is_ok_and(|bytes| bytes > 0) {
+        let read = String::from_utf8_lossy(&line).into_owned();
+        if let Some(address) = read.strip_prefix(LISTENING).and_then(|rest| rest.trim().parse().ok())
+            && let Some(tell) = tell.take()
+        {
+            // The test may have given up already.
+            let _ = tell.send(address);
+        }
+        into.lock().unwrap_or_else(PoisonError::into_inner).push_str(&read);
+        line.clear();
+    }
+}
