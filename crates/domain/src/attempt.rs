@@ -35,7 +35,7 @@ pub enum FailureKind {
     /// An answer came whose status does not count as success.
     Status,
     /// The request could not be made, e.g. a secret that cannot sign.
-    Request,
+    RequestInvalid,
 }
 
 impl FailureKind {
@@ -51,7 +51,7 @@ impl FailureKind {
         Self::ConnectionClosed,
         Self::Proxy,
         Self::Status,
-        Self::Request,
+        Self::RequestInvalid,
     ];
 
     /// The word.
@@ -68,7 +68,7 @@ impl FailureKind {
             Self::ConnectionClosed => "connection_closed",
             Self::Proxy => "proxy",
             Self::Status => "status",
-            Self::Request => "request",
+            Self::RequestInvalid => "request_invalid",
         }
     }
 

@@ -1,0 +1,220 @@
+//! Attempt: render, sign, guard, send, judge. What comes out is an outcome to record.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use postrider_contract::{Contract, RenderInput, SignInput};
+use postrider_domain::{
+    AttemptFailure, AttemptId, DeliveryId, Ended, EndpointStatus, FailureKind, Millis, OrganizationId, Trigger,
+    Verdict, after_attempt,
+};
+use postrider_egress as egress;
+use postrider_store::{Attempt, Event, OpenDelivery, Outcome, Response};
+
+use crate::directory::EndpointView;
+use crate::engine::Inner;
+use crate::error::EngineError;
+use crate::lane::Lane;
+
+/// What receivers see as the client.
+const USER_AGENT: &str = concat!("Postrider/", env!("CARGO_PKG_VERSION"));
+/// Shown instead of a custom header's value.
+const MASK: &str = "********";
+
+/// One attempt, with what its contract makes of the answer.
+pub(crate) struct Judged {
+    pub(crate) attempt: Attempt,
+    pub(crate) verdict: Verdict,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) ended_at: Millis,
+    /// Whether the receiver answered at all.
+    pub(crate) answered: bool,
+}
+
+/// The body of a delivery, the same at every attempt.
+pub(crate) fn render(
+    contract: &Contract,
+    organization: &OrganizationId,
+    delivery: DeliveryId,
+    event_type: &str,
+    test: bool,
+    event: &Event,
+) -> Bytes {
+    let input = RenderInput {
+        event_type,
+        event_id: &event.id,
+        delivery_id: delivery,
+        organization_id: organization.as_str(),
+        occurred_at: event.occurred_at,
+        data: &event.data,
+        changes: event.changes.as_deref(),
+        resource: event.resource.as_ref(),
+        test,
+    };
+    Bytes::from(contract.render(&input))
+}
+
+impl Inner {
+    /// Makes one attempt of a lane's delivery. None when its endpoint is not to be sent anything at the moment.
+    pub(crate) async fn attempt(
+        &self,
+        lane: &Lane,
+        delivery: &Arc<OpenDelivery>,
+    ) -> Result<Option<Outcome>, EngineError> {
+        let Some(view) = self.directory.view(&lane.organization).await? else { return Ok(None) };
+        let Some(endpoint) = view.endpoints.get(&lane.endpoint) else { return Ok(None) };
+        let is_wanted = endpoint.endpoint.status == EndpointStatus::Active || delivery.trigger != Trigger::Schedule;
+        if !is_wanted {
+            return Ok(None);
+        }
+        let permits = if lane.is_proven() { &self.proven } else { &self.unproven };
+        // The semaphores are never closed.
+        let _permit = permits.acquire().await;
+        if self.is_stopping() {
+            return Ok(None);
+        }
+        let _under_way = self.attempts.token();
+        let judged = self.send(endpoint, delivery).await?;
+        lane.note_answer(judged.answered);
+        let contract = self.revisions.contract(delivery.revision).await?;
+        Ok(Some(self.outcome(delivery, judged, &contract)))
+    }
+
+    fn outcome(&self, delivery: &Arc<OpenDelivery>, judged: Judged, contract: &Contract) -> Outcome {
+        let ended = Ended {
+            verdict: judged.verdict,
+            trigger: delivery.trigger,
+            started_at: judged.attempt.started_at,
+            ended_at: judged.ended_at,
+            retry_after: judged.retry_after,
+            jitter_unit: jitter_unit(judged.attempt.id),
+        };
+        let (progress, transition) = after_attempt(delivery.progress, ended, contract.schedule());
+        let Judged { attempt, ended_at, .. } = judged;
+        Outcome { delivery: Arc::clone(delivery), attempt, progress, transition, ended_at }
+    }
+
+    /// Sends a delivery once to an endpoint as it is now, under the contract that the delivery was made under.
+    pub(crate) async fn send(&self, view: &EndpointView, delivery: &OpenDelivery) -> Result<Judged, EngineError> {
+        let contract = self.revisions.contract(delivery.revision).await?;
+        let started_at = self.clock.now();
+        let body = render(
+            &contract,
+            &delivery.organization,
+            delivery.id,
+            &delivery.event_type,
+            delivery.test,
+            &delivery.event,
+        );
+        let input = SignInput {
+            primary: view.endpoint.secret.as_ref(),
+            secondary: None,
+            attempt_at: started_at,
+            event_type: &delivery.event_type,
+            event_id: &delivery.event.id,
+            delivery_id: delivery.id,
+            body: &body,
+        };
+        let mut shown: Vec<(String, String)> = Vec::with_capacity(8);
+        let sent = match (&view.url, contract.sign(&input)) {
+            (Err(refusal), _) => {
+                Err(AttemptFailure { kind: FailureKind::UrlRefused, message: refusal.message.clone() })
+            }
+            (_, Err(error)) => Err(AttemptFailure { kind: FailureKind::RequestInvalid, message: error.to_string() }),
+            (Ok(url), Ok(signed)) => {
+                let own = [("User-Agent", USER_AGENT)];
+                let of_contract = own.into_iter().chain(signed.iter().map(|h| (h.name, h.value.as_ref())));
+                let custom = view.endpoint.headers.iter();
+                shown.extend(of_contract.clone().map(|(name, value)| (name.to_owned(), value.to_owned())));
+                shown.extend(custom.clone().map(|(name, _)| (name.clone(), MASK.to_owned())));
+                let custom = custom.map(|(name, value)| (name.as_str(), value.reveal()));
+                let headers: Vec<_> = of_contract.chain(custom).map(|(name, value)| (name, value.as_bytes())).collect();
+                let request = egress::Request {
+                    url,
+                    method: http::Method::POST,
+                    headers: &headers,
+                    body: body.clone(),
+                    deadline: contract.response().timeout,
+                    response_bytes_max: self.limits.response_bytes_max,
+                };
+                Ok(self.egress.send(request).await)
+            }
+        };
+        let attempt = Attempt {
+            id: AttemptId(self.ids.next(started_at)),
+            started_at,
+            response_time_ms: 0,
+            by_hand: delivery.trigger != Trigger::Schedule,
+            url: view.endpoint.url.clone(),
+            request_headers: shown,
+            response: None,
+            failure: None,
+        };
+        Ok(judge(&contract, attempt, sent, self.clock.now()))
+    }
+}
+
+fn judge(
+    contract: &Contract,
+    mut attempt: Attempt,
+    sent: Result<egress::Attempt, AttemptFailure>,
+    ended_at: Millis,
+) -> Judged {
+    let failed = |attempt: Attempt, failure: AttemptFailure, answered: bool| Judged {
+        attempt: Attempt { failure: Some(failure), ..attempt },
+        verdict: Verdict::Failed,
+        retry_after: None,
+        ended_at,
+        answered,
+    };
+    let sent = match sent {
+        Err(failure) => return failed(attempt, failure, true),
+        Ok(sent) => sent,
+    };
+    attempt.response_time_ms = u32::try_from(sent.elapsed.as_millis()).unwrap_or(u32::MAX);
+    match sent.result {
+        Ok(response) => judged_response(contract, attempt, response, ended_at),
+        Err(error) => {
+            let answered = error.kind == egress::AttemptErrorKind::BadResponse;
+            let kind = FailureKind::parse(error.kind.as_str()).unwrap_or(FailureKind::RequestInvalid);
+            failed(attempt, AttemptFailure { kind, message: error.message }, answered)
+        }
+    }
+}
+
+fn judged_response(contract: &Contract, mut attempt: Attempt, response: egress::Response, ended_at: Millis) -> Judged {
+    let verdict = contract.judge(response.status);
+    let retry_after = retry_after(&response, ended_at);
+    if verdict != Verdict::Delivered {
+        let message = format!("the receiver answered {}, which does not count as success", response.status);
+        attempt.failure = Some(AttemptFailure { kind: FailureKind::Status, message });
+    }
+    attempt.response = Some(kept(response));
+    Judged { attempt, verdict, retry_after, ended_at, answered: true }
+}
+
+fn retry_after(response: &egress::Response, now: Millis) -> Option<Duration> {
+    let values: Vec<&[u8]> = response.header_values("retry-after").collect();
+    egress::retry_after::parse(&values, now.0)
+}
+
+fn kept(response: egress::Response) -> Response {
+    let note = match (&response.body_error, response.body_truncated) {
+        (Some(error), _) => Some(error.clone()),
+        (None, true) => Some(format!("the body is longer than the {} bytes kept", response.body.len())),
+        (None, false) => None,
+    };
+    Response {
+        status_code: response.status,
+        headers: response.headers.into_iter().map(|(n, v)| (n.to_vec(), v.to_vec())).collect(),
+        body: response.body.to_vec(),
+        note,
+    }
+}
+
+/// A number from 0 up to 1 out of an id's random bits, so that a delivery's jitter needs no other source.
+fn jitter_unit(id: AttemptId) -> f64 {
+    let (_, low) = id.0.as_u64_pair();
+    (low & 0xffff_ffff) as f64 / f64::from(u32::MAX)
+}

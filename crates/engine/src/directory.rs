@@ -1,0 +1,147 @@
+//! Who subscribes to what: organisations with their endpoints and contracts, read from the store once and kept until they change.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::RwLock;
+use postrider_contract::{Contract, Contracts};
+use postrider_domain::{Endpoint, EndpointId, EndpointStatus, Organization, OrganizationId};
+use postrider_egress::{Client, UrlRefusal, VettedUrl};
+use postrider_store::{PageRequest, Store};
+
+use crate::error::EngineError;
+
+/// Rows read at once when an organisation's endpoints are loaded.
+const ENDPOINTS_PAGE: usize = 250;
+/// Event types whose subscribers are remembered for one organisation.
+const ROUTES_MAX: usize = 1_000;
+
+/// An organisation as it is at the moment.
+#[derive(Debug)]
+pub(crate) struct OrganizationView {
+    pub(crate) organization: Organization,
+    pub(crate) contract: Arc<Contract>,
+    pub(crate) endpoints: HashMap<EndpointId, Arc<EndpointView>>,
+    routes: RwLock<HashMap<Box<str>, Arc<[Route]>>>,
+}
+
+/// An endpoint with the contract it follows.
+#[derive(Debug)]
+pub(crate) struct EndpointView {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) contract: Arc<Contract>,
+    /// The guard's verdict on its URL; each attempt judges again.
+    pub(crate) url: Result<VettedUrl, UrlRefusal>,
+}
+
+impl EndpointView {
+    pub(crate) fn is_active(&self) -> bool {
+        self.endpoint.status == EndpointStatus::Active
+    }
+}
+
+/// An endpoint that wants an event type, and what it calls it.
+#[derive(Clone, Debug)]
+pub(crate) struct Route {
+    pub(crate) endpoint: Arc<EndpointView>,
+    pub(crate) event_type: Arc<str>,
+}
+
+impl OrganizationView {
+    /// The active endpoints that want events published under this name.
+    pub(crate) fn routes(&self, published: &str) -> Arc<[Route]> {
+        if let Some(routes) = self.routes.read().get(published) {
+            return Arc::clone(routes);
+        }
+        let mut routes: Vec<_> =
+            self.endpoints.values().filter_map(|endpoint| self.route(endpoint, published)).collect();
+        routes.sort_by_key(|route| route.endpoint.endpoint.id);
+        let routes: Arc<[Route]> = routes.into();
+        let mut known = self.routes.write();
+        if known.len() < ROUTES_MAX {
+            known.insert(published.into(), Arc::clone(&routes));
+        }
+        routes
+    }
+
+    /// An endpoint's contract may know the type by the published name, or by the one that the organisation's contract has for it.
+    fn route(&self, endpoint: &Arc<EndpointView>, published: &str) -> Option<Route> {
+        let resolved = endpoint.contract.resolve_type(published).or_else(|| {
+            let own = self.contract.resolve_type(published)?;
+            endpoint.contract.resolve_type(own)
+        })?;
+        endpoint.endpoint.wants(resolved).then(|| Route { endpoint: Arc::clone(endpoint), event_type: resolved.into() })
+    }
+}
+
+/// The organisations in use, in memory.
+pub(crate) struct Directory {
+    store: Arc<dyn Store>,
+    contracts: Arc<Contracts>,
+    egress: Client,
+    organizations_max: usize,
+    views: RwLock<HashMap<OrganizationId, Arc<OrganizationView>>>,
+    /// Counts changes, so that what was read before one is not kept after it.
+    changes: AtomicU64,
+}
+
+impl Directory {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        contracts: Arc<Contracts>,
+        egress: Client,
+        organizations_max: usize,
+    ) -> Self {
+        Directory { store, contracts, egress, organizations_max, views: RwLock::default(), changes: AtomicU64::new(0) }
+    }
+
+    /// The organisation as it is now; none when there is no such one.
+    pub(crate) async fn view(&self, id: &OrganizationId) -> Result<Option<Arc<OrganizationView>>, EngineError> {
+        if let Some(view) = self.views.read().get(id) {
+            return Ok(Some(Arc::clone(view)));
+        }
+        let changes = self.changes.load(Ordering::Acquire);
+        let Some(view) = self.load(id).await? else { return Ok(None) };
+        let view = Arc::new(view);
+        let mut views = self.views.write();
+        if self.changes.load(Ordering::Acquire) == changes {
+            if views.len() >= self.organizations_max {
+                views.clear();
+            }
+            views.insert(id.clone(), Arc::clone(&view));
+        }
+        Ok(Some(view))
+    }
+
+    /// Forgets an organisation that changed.
+    pub(crate) fn forget(&self, id: &OrganizationId) {
+        let mut views = self.views.write();
+        self.changes.fetch_add(1, Ordering::AcqRel);
+        views.remove(id);
+    }
+
+    async fn load(&self, id: &OrganizationId) -> Result<Option<OrganizationView>, EngineError> {
+        let Some(organization) = self.store.organization(id).await? else { return Ok(None) };
+        let mut endpoints = HashMap::new();
+        let mut before = None;
+        loop {
+            let page = self.store.endpoints(id, PageRequest { limit: ENDPOINTS_PAGE, before }).await?;
+            for endpoint in page.rows {
+                let contract = self.contract(&endpoint.contract)?;
+                let url = self.egress.judge_url(&endpoint.url);
+                endpoints.insert(endpoint.id, Arc::new(EndpointView { endpoint, contract, url }));
+            }
+            before = page.next;
+            if before.is_none() {
+                break;
+            }
+        }
+        let contract = self.contract(&organization.contract)?;
+        Ok(Some(OrganizationView { organization, contract, endpoints, routes: RwLock::default() }))
+    }
+
+    fn contract(&self, name: &str) -> Result<Arc<Contract>, EngineError> {
+        self.contracts.get(name).cloned().ok_or_else(|| EngineError::ContractMissing { name: name.to_owned() })
+    }
+}

@@ -1,0 +1,250 @@
+//! The engine itself: its parts, its start and its stop.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use postrider_contract::{Contract, Contracts};
+use postrider_domain::{DeliveryId, EndpointId, Millis, OrganizationId};
+use postrider_egress::Client;
+use postrider_store::{DeliveryDetail, LaneDue, RevisionId, Store};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::directory::Directory;
+use crate::error::EngineError;
+use crate::ids::Ids;
+use crate::lanes::Lanes;
+use crate::limits::EngineLimits;
+use crate::recorder::{Item, Recorder};
+use crate::revisions::Revisions;
+use crate::scheduler::Scheduler;
+
+/// Lanes read at once at a start.
+const LANES_PAGE: usize = 1_000;
+
+/// What an engine is made of.
+pub struct EngineParts {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// The contracts there are.
+    pub contracts: Arc<Contracts>,
+    /// The one way out.
+    pub egress: Client,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Its limits.
+    pub limits: EngineLimits,
+}
+
+/// Takes events in and gets them delivered. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) contracts: Arc<Contracts>,
+    pub(crate) egress: Client,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) limits: EngineLimits,
+    pub(crate) ids: Ids,
+    pub(crate) directory: Directory,
+    pub(crate) revisions: Revisions,
+    pub(crate) lanes: Lanes,
+    pub(crate) scheduler: Scheduler,
+    pub(crate) recorder: Recorder,
+    pub(crate) proven: Semaphore,
+    pub(crate) unproven: Semaphore,
+    /// No new attempt begins.
+    pub(crate) stopping: CancellationToken,
+    /// Nothing more will be recorded.
+    pub(crate) drained: CancellationToken,
+    /// Attempts under way.
+    pub(crate) attempts: TaskTracker,
+}
+
+impl Engine {
+    /// Starts an engine and takes up all open work.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or an organisation or endpoint names a contract that is not loaded.
+    pub async fn start(parts: EngineParts) -> Result<Engine, EngineError> {
+        let EngineParts { store, contracts, egress, clock, limits } = parts;
+        check_contracts(store.as_ref(), &contracts).await?;
+        let (recorder, waiting) = Recorder::new(limits.unrecorded_max);
+        let inner = Arc::new(Inner {
+            directory: Directory::new(
+                Arc::clone(&store),
+                Arc::clone(&contracts),
+                egress.clone(),
+                limits.directory_organizations_max,
+            ),
+            revisions: Revisions::new(Arc::clone(&store), Arc::clone(&contracts), limits.revisions_max),
+            proven: Semaphore::new(limits.attempts_proven_max),
+            unproven: Semaphore::new(limits.attempts_unproven_max),
+            ids: Ids::default(),
+            lanes: Lanes::default(),
+            scheduler: Scheduler::default(),
+            stopping: CancellationToken::new(),
+            drained: CancellationToken::new(),
+            attempts: TaskTracker::new(),
+            store,
+            contracts,
+            egress,
+            clock,
+            limits,
+            recorder,
+        });
+        inner.revisions.save_loaded().await?;
+        inner.take_up_open_work().await?;
+        inner.spawn_loops(waiting);
+        Ok(Engine { inner })
+    }
+
+    /// Stops: nothing new begins, what is under way may finish for [`EngineLimits::stop_grace`], what is not finished stays open in the
+    /// store. Returns how many attempts were given back.
+    pub async fn stop(&self) -> usize {
+        let inner = &self.inner;
+        inner.stopping.cancel();
+        inner.attempts.close();
+        let finished = tokio::time::timeout(inner.limits.stop_grace, inner.attempts.wait()).await;
+        let given_back = if finished.is_ok() { 0 } else { inner.attempts.len() };
+        inner.recorder.flush(inner.limits.record_grace).await;
+        inner.drained.cancel();
+        given_back
+    }
+
+    /// Call after every change of an organisation or of one of its endpoints.
+    pub fn changed(&self, organization: &OrganizationId) {
+        self.inner.directory.forget(organization);
+        let inner = Arc::clone(&self.inner);
+        let organization = organization.clone();
+        tokio::spawn(async move { inner.wake_resting(&organization).await });
+    }
+
+    /// One more attempt of a delivery, now. False when there is no such delivery.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub async fn retry(&self, organization: &OrganizationId, delivery: DeliveryId) -> Result<bool, EngineError> {
+        let inner = &self.inner;
+        let now = inner.clock.now();
+        let Some(open) = inner.store.retry_delivery(organization, delivery, now).await? else { return Ok(false) };
+        let open = Arc::new(open);
+        inner.with_lane(organization, open.endpoint, |lane| lane.push_first(Arc::clone(&open)));
+        Ok(true)
+    }
+
+    /// The contract text that a delivery was made under.
+    ///
+    /// # Errors
+    /// When it is not kept, or cannot be read any more.
+    pub async fn contract(&self, revision: RevisionId) -> Result<Arc<Contract>, EngineError> {
+        self.inner.revisions.contract(revision).await
+    }
+
+    /// The body of a delivery, exactly as every attempt sends it; none once the event's retention has ended.
+    ///
+    /// # Errors
+    /// When the contract's revision cannot be read.
+    pub async fn request_body(
+        &self,
+        organization: &OrganizationId,
+        detail: &DeliveryDetail,
+    ) -> Result<Option<Bytes>, EngineError> {
+        let Some(event) = &detail.event else { return Ok(None) };
+        let delivery = &detail.delivery;
+        let contract = self.inner.revisions.contract(delivery.revision).await?;
+        let rendered =
+            crate::attempt::render(&contract, organization, delivery.id, &delivery.event_type, delivery.test, event);
+        Ok(Some(rendered))
+    }
+
+    /// Where everything is kept.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.inner.store
+    }
+
+    /// The contracts there are.
+    #[must_use]
+    pub fn contracts(&self) -> &Arc<Contracts> {
+        &self.inner.contracts
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        self.inner.clock.now()
+    }
+
+    /// The maker of ids.
+    #[must_use]
+    pub fn ids(&self) -> &Ids {
+        &self.inner.ids
+    }
+
+    /// The limits it runs under.
+    #[must_use]
+    pub fn limits(&self) -> &EngineLimits {
+        &self.inner.limits
+    }
+}
+
+impl Inner {
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.is_cancelled()
+    }
+
+    async fn take_up_open_work(self: &Arc<Self>) -> Result<(), EngineError> {
+        let mut after: Option<EndpointId> = None;
+        loop {
+            let page = self.store.lanes_due(after, LANES_PAGE).await?;
+            for LaneDue { organization, endpoint, due_at } in &page {
+                self.ring_at(organization, *endpoint, *due_at);
+            }
+            after = page.last().map(|lane| lane.endpoint);
+            if page.len() < LANES_PAGE {
+                return Ok(());
+            }
+        }
+    }
+
+    fn spawn_loops(self: &Arc<Self>, waiting: mpsc::Receiver<Item>) {
+        tokio::spawn(Arc::clone(self).run_recorder(waiting));
+        tokio::spawn(Arc::clone(self).run_scheduler());
+        tokio::spawn(Arc::clone(self).run_retention());
+    }
+
+    /// Takes up the work of endpoints that were not active and are now.
+    async fn wake_resting(self: &Arc<Self>, organization: &OrganizationId) {
+        let view = match self.directory.view(organization).await {
+            Ok(Some(view)) => view,
+            Ok(None) => return,
+            Err(error) => {
+                return tracing::warn!(%organization, %error, "an organization could not be read after a change");
+            }
+        };
+        let is_active = |id: &&EndpointId| view.endpoints[*id].is_active();
+        for id in view.endpoints.keys().filter(is_active) {
+            if self.lanes.wake_if_resting(*id) {
+                self.mark_backlog(organization, *id);
+            }
+        }
+    }
+}
+
+/// Every contract in use must be there, or else deliveries would be made under another.
+async fn check_contracts(store: &dyn Store, contracts: &Contracts) -> Result<(), EngineError> {
+    let missing = store.contracts_in_use().await?.into_iter().find(|used| contracts.get(&used.name).is_none());
+    match missing {
+        None => Ok(()),
+        Some(used) => {
+            let organizations = used.organizations.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            Err(EngineError::ContractInUse { name: used.name, organizations })
+        }
+    }
+}

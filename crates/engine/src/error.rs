@@ -1,0 +1,85 @@
+//! Why the engine did not do what it was asked.
+
+use postrider_store::StoreError;
+
+/// Why events were not accepted. Nothing was stored.
+#[derive(Debug, thiserror::Error)]
+pub enum AcceptError {
+    /// There is no such organisation.
+    #[error("there is no such organization")]
+    UnknownOrganization,
+    /// Something in the events is wrong; every mistake is listed.
+    #[error("{} mistakes in the events", .0.len())]
+    Invalid(Vec<EventMistake>),
+    /// The same event id was used within 72 hours with other content.
+    #[error("event id {id} was used within the last 72 hours with other content")]
+    EventDiffers {
+        /// The id.
+        id: String,
+        /// Which event of the batch, from 0.
+        index: usize,
+    },
+    /// Not now: overloaded, stopping, or the store cannot commit.
+    #[error("cannot accept events at the moment: {0}")]
+    Unavailable(String),
+    /// A fault of ours.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// One thing wrong with one event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventMistake {
+    /// Which event of the batch, from 0.
+    pub index: usize,
+    /// Where in the event, as a JSON pointer (RFC 6901), e.g. `/type`.
+    pub pointer: String,
+    /// What is wrong and what to do.
+    pub detail: String,
+}
+
+/// Why a test event was not sent.
+#[derive(Debug, thiserror::Error)]
+pub enum TestError {
+    /// There is no such endpoint.
+    #[error("there is no such endpoint")]
+    UnknownEndpoint,
+    /// The catalogue has no such type, or no sample for it.
+    #[error("{0}")]
+    UnknownType(String),
+    /// A fault of ours, or the store cannot commit.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// A fault inside.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A contract that is named is not loaded.
+    #[error("contract {name:?} is not loaded; put its file back into the contracts directory")]
+    ContractMissing {
+        /// Its name.
+        name: String,
+    },
+    /// A contract that is in use is not loaded.
+    #[error(
+        "contract {name:?} is used by {organizations} but is not loaded; put its file back into the contracts directory"
+    )]
+    ContractInUse {
+        /// Its name.
+        name: String,
+        /// Who uses it.
+        organizations: String,
+    },
+    /// A contract text that was kept cannot be read any more.
+    #[error("contract revision {id} cannot be read: {reason}")]
+    RevisionUnreadable {
+        /// The hash, in hex.
+        id: String,
+        /// Why.
+        reason: String,
+    },
+}

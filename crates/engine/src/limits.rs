@@ -1,0 +1,75 @@
+//! Every limit of the engine, in one place.
+
+use std::time::Duration;
+
+/// The engine's limits; [`EngineLimits::default`] suits one machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineLimits {
+    /// Attempts of one endpoint under way at once, at most.
+    pub lane_slots_max: usize,
+    /// Slots a lane starts with; it earns more with each success and loses half with each time-out.
+    pub lane_slots_initial: usize,
+    /// Deliveries one lane holds in memory.
+    pub lane_window_deliveries: usize,
+    /// Bytes of event data that all lanes hold in memory.
+    pub held_bytes_max: usize,
+    /// Attempts under way at once to endpoints whose latest attempt was answered.
+    pub attempts_proven_max: usize,
+    /// Attempts under way at once to all other endpoints: however many keep silent, those that answer have a share of their own.
+    pub attempts_unproven_max: usize,
+    /// How long work rests when a fault of ours kept an attempt from being made or recorded.
+    pub retry_fault_after: Duration,
+    /// How long the recorder waits before it asks a store again that could not commit.
+    pub record_again_after: Duration,
+    /// Rows one claim reads.
+    pub claim_rows_max: usize,
+    /// Outcomes waiting to be recorded; attempts wait beyond that.
+    pub unrecorded_max: usize,
+    /// Outcomes recorded in one call.
+    pub record_batch_max: usize,
+    /// Organisations whose endpoints are kept in memory.
+    pub directory_organizations_max: usize,
+    /// Old contract revisions kept compiled.
+    pub revisions_max: usize,
+    /// Nesting of an event's JSON.
+    pub json_depth_max: usize,
+    /// Bytes of one response kept in the log.
+    pub response_bytes_max: usize,
+    /// How long a graceful stop waits for attempts under way.
+    pub stop_grace: Duration,
+    /// How long it waits then for finished attempts to be recorded.
+    pub record_grace: Duration,
+    /// How long events, deliveries and attempts are kept.
+    pub retention: Duration,
+    /// Rows one retention step drops.
+    pub retention_rows_max: usize,
+    /// How often retention looks for something to do.
+    pub retention_every: Duration,
+}
+
+impl Default for EngineLimits {
+    fn default() -> Self {
+        EngineLimits {
+            lane_slots_max: 64,
+            lane_slots_initial: 4,
+            lane_window_deliveries: 1_000,
+            held_bytes_max: 64 * 1024 * 1024,
+            attempts_proven_max: 4_096,
+            attempts_unproven_max: 4_096,
+            retry_fault_after: Duration::from_secs(5),
+            record_again_after: Duration::from_millis(500),
+            claim_rows_max: 500,
+            unrecorded_max: 4_096,
+            record_batch_max: 256,
+            directory_organizations_max: 10_000,
+            revisions_max: 256,
+            json_depth_max: 64,
+            response_bytes_max: 64 * 1024,
+            stop_grace: Duration::from_secs(7),
+            record_grace: Duration::from_secs(2),
+            retention: Duration::from_secs(30 * 24 * 3_600),
+            retention_rows_max: 500,
+            retention_every: Duration::from_secs(60),
+        }
+    }
+}

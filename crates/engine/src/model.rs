@@ -1,0 +1,43 @@
+//! What the floors above hand in and get back.
+
+use postrider_domain::{DeliveryId, EventId, Millis, Resource};
+use postrider_store::Attempt;
+
+/// An event as a CRM publishes it; JSON parts are text, byte for byte as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncomingEvent {
+    /// The type, in the CRM's words or the receivers'.
+    pub event_type: String,
+    /// JSON text.
+    pub data: Box<str>,
+    /// The CRM's own id, to make publishing idempotent.
+    pub id: Option<EventId>,
+    /// When it happened; now when left out.
+    pub occurred_at: Option<Millis>,
+    /// What it is about.
+    pub resource: Option<Resource>,
+    /// JSON object of earlier values, from which `changes` are made.
+    pub previous: Option<Box<str>>,
+    /// JSON object `{"<field>":{"previous":…,"current":…}}`.
+    pub changes: Option<Box<str>>,
+}
+
+/// An accepted event: it and its deliveries are on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its id.
+    pub id: EventId,
+    /// How many deliveries it made.
+    pub deliveries_count: u32,
+}
+
+/// How a test event went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestOutcome {
+    /// The delivery it is listed under.
+    pub delivery: DeliveryId,
+    /// Whether the receiver has it.
+    pub succeeded: bool,
+    /// The one attempt.
+    pub attempt: Attempt,
+}

@@ -1,0 +1,39 @@
+//! Drops what is older than retention, in small steps between which everything else goes on.
+
+use std::sync::Arc;
+
+use crate::engine::Inner;
+
+impl Inner {
+    /// Runs until the engine stops.
+    pub(crate) async fn run_retention(self: Arc<Self>) {
+        let mut look_at = self.clock.now();
+        while !self.is_stopping() {
+            tokio::select! {
+                () = self.clock.sleep_until(look_at) => {}
+                () = self.stopping.cancelled() => return,
+            }
+            self.retain_all().await;
+            self.lanes.sweep();
+            look_at = self.clock.now() + self.limits.retention_every;
+        }
+    }
+
+    async fn retain_all(&self) {
+        while !self.is_stopping() {
+            let now = self.clock.now();
+            match self.store.retain(now, now - self.limits.retention, self.limits.retention_rows_max).await {
+                Ok(step) => {
+                    metrics::counter!("postrider_retention_rows_dropped_total").increment(step.rows_dropped);
+                    if !step.more {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "retention step failed; it goes on later");
+                    return;
+                }
+            }
+        }
+    }
+}
