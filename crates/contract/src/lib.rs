@@ -1,1 +1,38 @@
-//! Placeholder.
+//! Contract files into exact bytes and headers.
+//!
+//! A *contract* is what the receivers of one CRM's webhooks are promised: a catalogue of event types, an envelope around each
+//! event's data, headers, a signature, a retry schedule, limits. It is read from a TOML file (docs/contracts.md lists every
+//! key) by [`Contract::parse`]; after that nothing here does I/O, reads a clock or makes a random number, and nothing knows an
+//! organisation, a store or a network. No code names a contract: what differs between them stands in their files.
+
+mod catalogue;
+mod changes;
+mod contract;
+mod duration;
+mod envelope;
+mod file;
+mod headers;
+mod json;
+mod limits;
+mod mistake;
+mod registry;
+mod revision;
+mod secret;
+mod signature;
+mod template;
+mod time;
+mod verify;
+
+pub use catalogue::{EventType, Misfit, Sample};
+pub use changes::{ChangesError, changes_from_previous};
+pub use contract::{Contract, Header, SignError, SignInput};
+pub use envelope::{Envelope, EnvelopeError, RenderInput};
+pub use file::{KEYS, references};
+pub use headers::{CustomHeaderRules, HeaderError};
+pub use limits::{DisableRule, Limits, Plan, ResponseRules, UrlRules};
+pub use mistake::Mistake;
+pub use registry::Contracts;
+pub use revision::{Revision, RevisionError};
+pub use secret::{SecretError, SecretRules};
+pub use template::TemplateError;
+pub use verify::{BodyChange, SecretReading, VerifyFailure};

@@ -1,0 +1,34 @@
+//! Moments as receivers read them.
+
+use jiff::Timestamp;
+use postrider_domain::Millis;
+
+/// 0000-01-01T00:00:00Z to 9999-12-30T21:59:59.999Z: RFC 3339 has the years 0000 to 9999 (section 1), jiff's last moment comes
+/// before the end of the last one.
+const RANGE_MS: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_207_199_999;
+
+/// RFC 3339 in UTC with `Z`; milliseconds only when there are any, as the documents' samples show it. Moments outside RFC
+/// 3339's years are moved to its nearest end.
+pub(crate) fn rfc3339(at: Millis) -> Timestamp {
+    let bounded = at.0.clamp(*RANGE_MS.start(), *RANGE_MS.end());
+    Timestamp::from_millisecond(bounded).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_utc_with_z_and_show_milliseconds_only_when_there_are_any() {
+        let shown = |ms| rfc3339(Millis(ms)).to_string();
+        assert_eq!(shown(1_705_314_600_000), "2024-01-15T10:30:00Z");
+        assert_eq!(shown(1_705_314_600_120), "2024-01-15T10:30:00.12Z");
+        assert_eq!(shown(0), "1970-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn times_beyond_rfc_3339_stay_inside_it() {
+        assert_eq!(rfc3339(Millis(i64::MIN)).to_string(), "0000-01-01T00:00:00Z");
+        assert!(rfc3339(Millis(i64::MAX)).to_string().starts_with("9999-12-30"));
+    }
+}
