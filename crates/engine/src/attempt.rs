@@ -194,7 +194,11 @@ fn judged_response(contract: &Contract, mut attempt: Attempt, response: egress::
     Judged { attempt, verdict, retry_after, ended_at, answered: true }
 }
 
+/// What the receiver asked for, where `Retry-After` means a later attempt (RFC 9110, section 15.6.4; RFC 6585, section 4).
 fn retry_after(response: &egress::Response, now: Millis) -> Option<Duration> {
+    if !matches!(response.status, 429 | 503) {
+        return None;
+    }
     let values: Vec<&[u8]> = response.header_values("retry-after").collect();
     egress::retry_after::parse(&values, now.0)
 }

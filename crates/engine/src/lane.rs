@@ -190,6 +190,14 @@ impl Lane {
         (next, start)
     }
 
+    /// A worker fell over its delivery.
+    pub(crate) fn lose_worker(&self, id: DeliveryId) -> Start {
+        let mut state = self.state.lock();
+        state.workers -= 1;
+        state.held.remove(id);
+        state.start()
+    }
+
     pub(crate) fn plan_claim(&self, rows_max: usize) -> ClaimPlan {
         let state = self.state.lock();
         let room = state.window.saturating_sub(state.held.len()).max(1);

@@ -95,18 +95,20 @@ impl Inner {
             let (next, start) = lane.take();
             self.start(&lane, start);
             let Some(delivery) = next else { return };
-            self.send_one(&lane, delivery).await;
+            let fallen = Fallen { inner: &self, lane: &lane, delivery: &delivery };
+            self.send_one(&lane, &delivery).await;
+            drop(fallen);
         }
     }
 
-    async fn send_one(self: &Arc<Self>, lane: &Arc<Lane>, delivery: Arc<OpenDelivery>) {
+    async fn send_one(self: &Arc<Self>, lane: &Arc<Lane>, delivery: &Arc<OpenDelivery>) {
         if self.is_stopping() {
             return;
         }
-        match self.attempt(lane, &delivery).await {
+        match self.attempt(lane, delivery).await {
             Ok(Some(outcome)) => self.recorder.record(outcome).await,
-            Ok(None) => self.let_rest(lane, &delivery),
-            Err(error) => self.postpone(lane, &delivery, &error),
+            Ok(None) => self.let_rest(lane, delivery),
+            Err(error) => self.postpone(lane, delivery, &error),
         }
     }
 
@@ -168,5 +170,25 @@ impl Inner {
             }
             Some(Start::default())
         });
+    }
+}
+
+/// What remains of a worker that panicked: its slot and its delivery go back, and the lane looks at the delivery again later.
+struct Fallen<'a> {
+    inner: &'a Arc<Inner>,
+    lane: &'a Arc<Lane>,
+    delivery: &'a Arc<OpenDelivery>,
+}
+
+impl Drop for Fallen<'_> {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        tracing::error!(delivery = %self.delivery.id, endpoint = %self.lane.endpoint, "an attempt ended in a panic; trying again later");
+        let again_at = self.inner.clock.now() + self.inner.limits.retry_fault_after;
+        self.inner.ring_at(&self.lane.organization, self.lane.endpoint, again_at);
+        let start = self.lane.lose_worker(self.delivery.id);
+        self.inner.start(self.lane, start);
     }
 }
