@@ -83,8 +83,8 @@ enum Head {
 async fn receive_head(link: &mut Link, request: http::Request<RequestBody>, mut alarm: Pin<&mut Sleep>) -> Head {
     let Link { sender, connection, finished, .. } = link;
     let mut reply = pin!(sender.send_request(request));
-    let mut unheard = Context::from_waker(Waker::noop());
     poll_fn(|cx| {
+        let mut unheard = Context::from_waker(Waker::noop());
         let mut end = None;
         if !*finished && let Poll::Ready(ended) = Pin::new(&mut *connection).poll(cx) {
             *finished = true;
@@ -150,8 +150,8 @@ enum Chunk {
 }
 
 async fn next_chunk(link: &mut Link, incoming: &mut Incoming, mut alarm: Pin<&mut Sleep>) -> Chunk {
-    let mut unheard = Context::from_waker(Waker::noop());
     poll_fn(|cx| {
+        let mut unheard = Context::from_waker(Waker::noop());
         if let Poll::Ready(frame) = Pin::new(&mut *incoming).poll_frame(&mut unheard) {
             return Poll::Ready(chunk(frame));
         }

@@ -70,6 +70,11 @@ pub(crate) fn prepare(request: &Request<'_>) -> Result<http::Request<RequestBody
         };
         headers.append(parsed_name, parsed_value);
     }
+    // RFC 9110 section 8.6: also an empty body has a length, where the method expects one.
+    let expects_body = matches!(request.method, Method::POST | Method::PUT | Method::PATCH);
+    if expects_body || !request.body.is_empty() {
+        headers.append(header::CONTENT_LENGTH, HeaderValue::from(request.body.len()));
+    }
     Ok(prepared)
 }
 
