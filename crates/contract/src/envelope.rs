@@ -9,7 +9,7 @@ use postrider_domain::{DeliveryId, EventId, Millis, Resource};
 use serde_json::value::RawValue;
 
 use crate::json::{Members, present, write_string};
-use crate::time::rfc3339;
+use crate::time::Rfc3339;
 
 /// What a delivery's body is made of. All of it is fixed when the delivery is made, so that its body never changes.
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +87,7 @@ impl Reference {
             Reference::EventId => text(input.event_id.as_str(), out),
             Reference::EventUuid => push_shown(input.event_id.as_uuid(), out),
             Reference::DeliveryId => push_shown(input.delivery_id, out),
-            Reference::OccurredAt => push_shown(rfc3339(input.occurred_at), out),
+            Reference::OccurredAt => push_shown(Rfc3339(input.occurred_at), out),
             Reference::Data => out.push_str(input.data),
             Reference::Changes => out.push_str(input.changes.unwrap_or("null")),
             Reference::Test => out.push_str(if input.test { "true" } else { "false" }),

@@ -5,7 +5,7 @@ use std::fmt;
 
 use postrider_domain::{DeliveryId, EventId, Millis};
 
-use crate::time::rfc3339;
+use crate::time::Rfc3339;
 
 /// What a text template can refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,7 +66,7 @@ impl<'a> Facts<'a> {
             Reference::EventUuid => Cow::Owned(self.event_id.as_uuid().to_string()),
             Reference::DeliveryId => Cow::Owned(self.delivery_id.to_string()),
             Reference::AttemptUnix => Cow::Owned(self.attempt_at.unix_seconds().to_string()),
-            Reference::AttemptTime => Cow::Owned(rfc3339(self.attempt_at).to_string()),
+            Reference::AttemptTime => Cow::Owned(Rfc3339(self.attempt_at).to_string()),
             Reference::Body | Reference::Signature | Reference::Version => Cow::Borrowed(""),
         }
     }
