@@ -8,6 +8,7 @@
 
 pub mod api;
 pub mod examples;
+pub mod files;
 pub mod foreign;
 pub mod program;
 pub mod random;

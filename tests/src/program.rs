@@ -20,8 +20,8 @@ pub const OPERATOR_KEY: &str = "operator-key-of-the-black-box-tests-7f3a9c";
 const LISTENING: &str = "listening on http://";
 
 #[expect(clippy::disallowed_methods, reason = "the one place where `./dev test` says where things are")]
-fn from_environment(name: &str) -> Option<PathBuf> {
-    std::env::var(name).ok().map(PathBuf::from)
+pub(crate) fn from_environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 fn checkout() -> &'static Path {
@@ -31,13 +31,13 @@ fn checkout() -> &'static Path {
 /// The built program: `POSTRIDER_BIN`, or the dev build in the checkout.
 #[must_use]
 pub fn program_path() -> PathBuf {
-    from_environment("POSTRIDER_BIN").unwrap_or_else(|| checkout().join("target/debug/postrider"))
+    from_environment("POSTRIDER_BIN").map_or_else(|| checkout().join("target/debug/postrider"), PathBuf::from)
 }
 
 /// The folder that `./dev test` fills with npm and PyPI packages: `POSTRIDER_TEST_NEEDS`, or `.dev` in the checkout.
 #[must_use]
 pub fn test_needs() -> PathBuf {
-    from_environment("POSTRIDER_TEST_NEEDS").unwrap_or_else(|| checkout().join(".dev"))
+    from_environment("POSTRIDER_TEST_NEEDS").map_or_else(|| checkout().join(".dev"), PathBuf::from)
 }
 
 /// The repository's README.

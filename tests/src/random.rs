@@ -1,15 +1,28 @@
 //! Random numbers from a printed seed, so that a failure can be run again.
 
+use crate::program::from_environment;
+
 /// SplitMix64 (Steele, Lea, Flood, 2014): small, and good enough to pick instants.
 #[derive(Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// Prints the seed under this name.
+    /// From this seed.
     #[must_use]
-    pub fn seeded(name: &str, seed: u64) -> Self {
-        println!("{name}: seed {seed}");
+    pub fn seeded(seed: u64) -> Self {
         Random(seed)
+    }
+
+    /// From the seed in `POSTRIDER_TEST_SEED`, or a fresh one; printed under this name.
+    ///
+    /// # Panics
+    /// When the variable holds something else than a number.
+    #[must_use]
+    pub fn from_environment(name: &str) -> Self {
+        let given = from_environment("POSTRIDER_TEST_SEED").map(|text| text.parse().expect("a number"));
+        let seed = given.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0);
+        println!("{name}: POSTRIDER_TEST_SEED={seed}");
+        Random::seeded(seed)
     }
 
     /// The next 64 bits.

@@ -46,8 +46,15 @@ impl World {
 
     /// The program stopped in good order and started again on the same data.
     pub async fn stopped_and_started(self) -> Self {
+        self.stopped_and_started_while(|| {}).await
+    }
+
+    /// The same; this is done right after it was asked to stop.
+    pub async fn stopped_and_started_while(self, meanwhile: impl FnOnce()) -> Self {
         let World { setup, program, receiver, folder, .. } = self;
-        let ended = program.stop().await;
+        program.terminate();
+        meanwhile();
+        let ended = program.ended().await;
         assert_eq!(ended.status, Some(0), "{ended:?}");
         Self::again(setup, receiver, folder).await
     }
@@ -164,6 +171,26 @@ impl Organization {
         let found = self.deliveries(&format!("event={event}")).await;
         assert_eq!(found.len(), 1, "{found:?}");
         text(&found[0]["id"])
+    }
+
+    /// Every delivery with this query, over all pages.
+    pub async fn all_deliveries(&self, query: &str) -> Vec<Value> {
+        let (mut all, mut cursor) = (vec![], String::new());
+        loop {
+            let path = self.path(&format!("/deliveries?limit=250&{query}{cursor}"));
+            let page = self.api.get(&path).await.expect(200);
+            all.extend(items(&page["data"]));
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return all,
+            }
+        }
+    }
+
+    /// Waits until nothing is pending: every delivery has ended and is recorded.
+    pub async fn drained(&self) {
+        let drained = async || self.deliveries("status=pending&limit=1").await.is_empty().then_some(());
+        until("every delivery recorded", drained).await;
     }
 
     /// One delivery with its attempts.

@@ -1,3 +1,16 @@
 //! The whole program, tested from outside: one module a concern, against the built binary.
 
+mod disk_full;
+mod hostile;
+mod house;
+mod idempotency;
+mod kill_nine;
 mod main_way;
+mod neighbours;
+mod real_input;
+mod refusals;
+mod schedules;
+mod secrecy;
+mod stop;
+mod tour;
+mod wire;

@@ -1,1 +1,196 @@
-//! The main way.
+//! The main way: an event becomes a signed delivery that arrives, is recorded, and is shown.
+
+use postrider_tests::receiver::Reply;
+use postrider_tests::sign;
+use postrider_tests::world::{World, items, text};
+use serde_json::{Value, json};
+
+fn won() -> Value {
+    json!({"type": "deal.won", "data": {"id": "deal_42", "amount": 1000}, "resource": {"type": "deal", "id": "42"}})
+}
+
+#[tokio::test]
+async fn an_event_arrives_signed_and_its_record_shows_what_was_sent_and_answered() {
+    let world = World::start().await;
+    let organization = world.organization("standard").await;
+    let endpoint = organization.endpoint(&world.receiver.url("/in"), json!({"events": ["deal.won"]})).await;
+    world.receiver.script("/in", [Reply::Status(200, vec![("x-answer".into(), "42".into())], b"thank you".to_vec())]);
+
+    let accepted = organization.try_publish(&won()).await.expect(202);
+    assert_eq!(accepted["deliveries_count"], 1);
+    let event = text(&accepted["id"]);
+    assert!(event.starts_with("evt_"), "{event}");
+
+    let arrived = &world.receiver.wait_for("/in", 1).await[0];
+    let header = |name: &str| arrived.header(name).unwrap_or_default().to_owned();
+    let expected = sign::standard_v1(&endpoint.secret, &event, &header("webhook-timestamp"), &arrived.body);
+    assert_eq!(header("webhook-signature"), expected);
+
+    let id = organization.delivery_of(&event).await;
+    let delivery = organization.ended(&id, "succeeded").await;
+    assert_eq!(delivery["event"], event);
+    assert_eq!(delivery["endpoint"], endpoint.id);
+    assert_eq!(delivery["type"], "deal.won");
+    assert_eq!(delivery["test"], false);
+    assert_eq!(delivery["attempts_count"], 1);
+    assert_eq!(delivery["last_status_code"], 200);
+    assert_eq!(delivery["next_attempt_at"], Value::Null);
+
+    let request = &delivery["request"];
+    assert_eq!(request["method"], "POST");
+    assert_eq!(request["url"], world.receiver.url("/in"));
+    assert_eq!(request["body"], arrived.text(), "the record shows the bytes that were sent");
+    let shown = request["headers"].to_string().to_lowercase();
+    assert!(shown.contains("webhook-id") && shown.contains(&event), "{shown}");
+
+    let attempts = items(&delivery["attempts"]);
+    assert_eq!(attempts.len(), 1);
+    assert_eq!(attempts[0]["status_code"], 200);
+    assert_eq!(attempts[0]["response_body"], "thank you");
+    assert_eq!(attempts[0]["error"], Value::Null);
+    assert!(attempts[0]["response_time_ms"].is_u64(), "{attempts:?}");
+    assert!(attempts[0]["response_headers"].to_string().contains("x-answer"), "{attempts:?}");
+}
+
+#[tokio::test]
+async fn an_event_reaches_the_endpoints_that_subscribed_to_it_and_no_other() {
+    let world = World::start().await;
+    let organization = world.organization("standard").await;
+    let neighbour = world.organization("standard").await;
+    neighbour.endpoint(&world.receiver.url("/neighbour"), json!({})).await;
+    for (path, events) in [("/exact", "deal.won"), ("/prefix", "deal.*"), ("/all", "*"), ("/other", "contact.created")]
+    {
+        organization.endpoint(&world.receiver.url(path), json!({"events": [events]})).await;
+    }
+    organization.endpoint(&world.receiver.url("/paused"), json!({"enabled": false})).await;
+
+    let accepted = organization.try_publish(&won()).await.expect(202);
+    assert_eq!(accepted["deliveries_count"], 3);
+    for path in ["/exact", "/prefix", "/all"] {
+        world.receiver.wait_for(path, 1).await;
+    }
+    let deliveries = organization.deliveries(&format!("event={}", text(&accepted["id"]))).await;
+    assert_eq!(deliveries.len(), 3);
+    assert!(neighbour.deliveries("").await.is_empty());
+    assert_eq!(world.receiver.count(), 3, "{:?}", world.receiver.all());
+}
+
+#[tokio::test]
+async fn lists_are_newest_first_in_pages_and_filters_find_what_they_name() {
+    let world = World::start().await;
+    let organization = world.organization("standard").await;
+    let endpoint = organization.endpoint(&world.receiver.url("/in"), json!({})).await;
+    let mut events = vec![];
+    for (kind, record) in [("deal.won", "deal:1"), ("deal.lost", "deal:2"), ("contact.created", "contact:1")] {
+        let (resource, id) = record.split_once(':').unwrap();
+        let event = json!({"type": kind, "data": {}, "resource": {"type": resource, "id": id}});
+        events.push(organization.publish(&event).await);
+    }
+    for event in &events {
+        organization.ended(&organization.delivery_of(event).await, "succeeded").await;
+    }
+
+    let page = world.api.get(&organization.path("/deliveries?limit=2")).await.expect(200);
+    let cursor = text(&page["next_cursor"]);
+    let rest = world.api.get(&organization.path(&format!("/deliveries?limit=2&cursor={cursor}"))).await.expect(200);
+    let listed = [items(&page["data"]), items(&rest["data"])].concat();
+    let order: Vec<_> = listed.iter().map(|delivery| text(&delivery["event"])).collect();
+    assert_eq!(order, events.iter().rev().cloned().collect::<Vec<_>>());
+    assert_eq!(rest["next_cursor"], Value::Null);
+
+    let expectations = [
+        ("type=deal.won".to_owned(), 1),
+        ("resource=deal:2".to_owned(), 1),
+        ("status=succeeded".to_owned(), 3),
+        ("status=failed".to_owned(), 0),
+        ("test=true".to_owned(), 0),
+        (format!("endpoint={}", endpoint.id), 3),
+        (format!("event={}", events[0]), 1),
+        ("since=2999-01-01T00:00:00Z".to_owned(), 0),
+        ("until=2999-01-01T00:00:00Z".to_owned(), 3),
+    ];
+    for (query, count) in expectations {
+        assert_eq!(organization.deliveries(&query).await.len(), count, "{query}");
+    }
+    let found = world.api.get(&organization.path("/events?type=deal.lost")).await.expect(200);
+    assert_eq!(items(&found["data"]).len(), 1);
+    let one = world.api.get(&organization.path(&format!("/events/{}", events[0]))).await.expect(200);
+    assert_eq!(one["type"], "deal.won");
+}
+
+#[tokio::test]
+async fn a_batch_is_stored_as_a_whole_or_not_at_all() {
+    let world = World::start().await;
+    let organization = world.organization("salessheet").await;
+    organization.endpoint(&world.receiver.url("/in"), json!({})).await;
+    let path = organization.path("/events/batch");
+    let good = json!({"type": "deal.won", "data": {"id": 1}});
+
+    let bad = json!({"events": [good, {"type": "no.such.type", "data": {}}]});
+    assert_eq!(world.api.post(&path, &bad).await.pointers(422), ["/events/1/type"]);
+    assert!(organization.deliveries("").await.is_empty());
+
+    let accepted = world.api.post(&path, &json!({"events": [good, good, good]})).await.expect(202);
+    assert_eq!(items(&accepted["data"]).len(), 3);
+    world.receiver.wait_for("/in", 3).await;
+}
+
+#[tokio::test]
+async fn a_test_event_says_how_it_was_answered_even_while_the_endpoint_is_paused() {
+    let world = World::start().await;
+    let organization = world.organization("salessheet").await;
+    let endpoint = organization.endpoint(&world.receiver.url("/in"), json!({"enabled": false})).await;
+    world.receiver.script("/in", [Reply::Status(503, vec![], b"not yet".to_vec())]);
+
+    let path = organization.path(&format!("/endpoints/{}/test", endpoint.id));
+    let outcome = world.api.post(&path, &json!({"type": "deal.won"})).await.expect(200);
+    assert_eq!(outcome["succeeded"], false);
+    assert_eq!(outcome["status_code"], 503);
+    assert_eq!(outcome["response_body"], "not yet");
+    let arrived = &world.receiver.wait_for("/in", 1).await[0];
+    assert_eq!(arrived.json()["test"], true);
+    assert_eq!(arrived.json()["event"], "deal.won");
+
+    let delivery = organization.ended(&text(&outcome["delivery"]), "failed").await;
+    assert_eq!(delivery["test"], true);
+    assert_eq!(delivery["next_attempt_at"], Value::Null, "a test is never retried");
+}
+
+#[tokio::test]
+async fn a_retry_by_hand_sends_the_same_body_once_more() {
+    let world = World::start().await;
+    let organization = world.organization("standard").await;
+    organization.endpoint(&world.receiver.url("/in"), json!({})).await;
+    world.receiver.script("/in", [Reply::status(410)]);
+
+    let event = organization.publish(&won()).await;
+    let id = organization.delivery_of(&event).await;
+    organization.ended(&id, "failed").await;
+    world.api.post(&organization.path(&format!("/deliveries/{id}/retry")), &json!({})).await.expect(202);
+    let delivery = organization.ended(&id, "succeeded").await;
+    assert_eq!(delivery["attempts_count"], 2);
+    let arrived = world.receiver.wait_for("/in", 2).await;
+    assert_eq!(arrived[0].body, arrived[1].body);
+    assert_eq!(arrived[0].header("webhook-id"), arrived[1].header("webhook-id"));
+}
+
+#[tokio::test]
+async fn a_paused_endpoint_gets_nothing_new_until_it_is_enabled() {
+    let world = World::start().await;
+    let organization = world.organization("standard").await;
+    let endpoint = organization.endpoint(&world.receiver.url("/in"), json!({})).await;
+    let path = organization.path(&format!("/endpoints/{}", endpoint.id));
+
+    let paused = world.api.patch(&path, &json!({"enabled": false})).await.expect(200);
+    assert_eq!(paused["status"], "paused");
+    assert_eq!(organization.try_publish(&won()).await.expect(202)["deliveries_count"], 0);
+    let active = world.api.patch(&path, &json!({"enabled": true})).await.expect(200);
+    assert_eq!(active["status"], "active");
+    assert_eq!(organization.try_publish(&won()).await.expect(202)["deliveries_count"], 1);
+    world.receiver.wait_for("/in", 1).await;
+    assert_eq!(world.receiver.count(), 1);
+
+    world.api.delete(&path).await.expect(204);
+    world.api.get(&path).await.problem(404);
+    assert_eq!(organization.try_publish(&won()).await.expect(202)["deliveries_count"], 0);
+}

@@ -1,0 +1,189 @@
+//! Nothing secret leaks: not to what the program writes, not to its metrics, not in plain text to its disk.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER};
+use postrider_tests::files;
+use postrider_tests::program::{OPERATOR_KEY, Setup};
+use postrider_tests::receiver::Reply;
+use postrider_tests::world::{World, text};
+use serde_json::json;
+
+const PAYLOAD: &str = "payload-marker-4b8e1f";
+const TYPED_SECRET: &str = "typed-secret-marker-91ac";
+const HEADER_VALUE: &str = "header-value-marker-77d2";
+const ANSWER_BODY: &str = "answer-body-marker-e03b";
+const ANSWER_HEADER: &str = "answer-header-marker-5c6d";
+
+/// Every form in which a secret might be written down by accident.
+fn forms(secret: &str) -> Vec<Vec<u8>> {
+    let bytes = secret.as_bytes();
+    let mut forms = vec![bytes.to_vec(), HEXLOWER.encode(bytes).into_bytes(), format!("{bytes:?}").into_bytes()];
+    // What base64 makes of it at each of the three places where it may begin; the first and last few characters depend on what is around it.
+    for shift in 0..3 {
+        let shifted = [&b"___"[..shift], bytes].concat();
+        let encoded = BASE64_NOPAD.encode(&shifted);
+        forms.push(encoded.as_bytes()[4..encoded.len() - 3].to_vec());
+    }
+    forms
+}
+
+#[track_caller]
+fn assert_without(place: &str, content: &[u8], secrets: &[String]) {
+    for secret in secrets {
+        for form in forms(secret) {
+            assert!(
+                !files::contains(content, &form),
+                "{place} holds {secret:?} as {:?}",
+                String::from_utf8_lossy(&form)
+            );
+        }
+    }
+}
+
+fn assert_disk_without(data: &Path, secrets: &[String]) {
+    let found = files::below(data);
+    assert!(!found.is_empty());
+    for file in found {
+        assert_without(&file.display().to_string(), &std::fs::read(&file).unwrap(), secrets);
+    }
+}
+
+fn assert_owner_only(folder: &Path) {
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(folder), 0o700, "{}", folder.display());
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            assert_owner_only(&path);
+        } else {
+            assert_eq!(mode(&path), 0o600, "{}", path.display());
+        }
+    }
+}
+
+/// Does a bit of everything with secrets in it, good and bad; returns what must not be seen anywhere.
+async fn use_secrets(world: &World) -> Vec<String> {
+    let standard = world.organization("standard").await;
+    let sheet = world.organization("salessheet").await;
+    let answer = |code| Reply::Status(code, vec![("x-answer".into(), ANSWER_HEADER.into())], ANSWER_BODY.into());
+    world.receiver.script("/in", [answer(200), answer(500), answer(410)]);
+    let headers = json!({"headers": {"Authorization": format!("Bearer {HEADER_VALUE}")}});
+    let endpoint = standard.endpoint(&world.receiver.url("/in"), headers).await;
+    sheet.endpoint(&world.receiver.url("/sheet"), json!({"secret": TYPED_SECRET})).await;
+    let key = world.api.post(&standard.path("/keys"), &json!({"name": "Key", "scopes": ["events:write"]})).await;
+    let key = text(&key.expect(201)["key"]);
+
+    let event = json!({"type": "deal.won", "data": {"note": PAYLOAD}});
+    for _ in 0..3 {
+        let id = standard.publish(&event).await;
+        standard.attempted(&standard.delivery_of(&id).await, 1).await;
+    }
+    sheet.publish(&event).await;
+    world.receiver.wait_for("/sheet", 1).await;
+    sheet.drained().await;
+    let wrong = json!({"type": 7, "data": PAYLOAD, "secret": TYPED_SECRET, PAYLOAD: HEADER_VALUE});
+    standard.try_publish(&wrong).await.problem(422);
+    world.api.with(Some(&key)).get(&standard.path("/deliveries")).await.problem(403);
+    world.api.with(Some(&format!("{key}x"))).get(&standard.path("/deliveries")).await.problem(401);
+
+    let generated = endpoint.secret.strip_prefix("whsec_").unwrap().to_owned();
+    let bytes = BASE64.decode(generated.as_bytes()).unwrap();
+    let mut secrets = vec![generated, HEXLOWER.encode(&bytes), key];
+    secrets.extend([PAYLOAD, TYPED_SECRET, HEADER_VALUE, ANSWER_BODY, ANSWER_HEADER, OPERATOR_KEY].map(str::to_owned));
+    secrets
+}
+
+#[tokio::test]
+async fn logs_metrics_and_files_hold_no_secret_in_the_clear() {
+    let world = World::with(|setup| setup.env("POSTRIDER_LOG", "trace")).await;
+    let secrets = use_secrets(&world).await;
+    let metrics = world.api.get("/metrics").await;
+    assert_eq!(metrics.status, 200);
+    assert!(metrics.text().contains("postrider_"), "{}", metrics.text());
+    assert_without("/metrics", &metrics.body, &secrets);
+    // With the write-ahead log as it is now, and after a stop.
+    assert_disk_without(world.setup.data(), &secrets);
+    assert_owner_only(world.setup.data());
+    let (ended, setup, _folder) = world.stop().await;
+    assert_eq!(ended.status, Some(0));
+    assert_without("stdout", ended.stdout.as_bytes(), &secrets);
+    assert_without("stderr", ended.stderr.as_bytes(), &secrets);
+    assert_disk_without(setup.data(), &secrets);
+    assert_owner_only(setup.data());
+}
+
+#[tokio::test]
+async fn the_master_key_is_in_one_file_of_its_own_and_in_none_when_it_is_given() {
+    let world = World::start().await;
+    world.organization("standard").await;
+    let (_, setup, _folder) = world.stop().await;
+    let with_key: Vec<_> = files::below(setup.data()).into_iter().filter(|file| !files::is_sqlite(file)).collect();
+    let key_file = with_key.iter().find(|file| file.to_string_lossy().contains("key")).expect("the master key's file");
+    let key = std::fs::read(key_file).unwrap();
+    let key = String::from_utf8_lossy(&key).trim().to_owned();
+    assert_without("the database", &std::fs::read(files::database(setup.data())).unwrap(), &[key]);
+
+    let given = BASE64.encode(&[42; 32]);
+    let world = World::with(|setup| setup.env("POSTRIDER_ENCRYPTION_KEY", &given)).await;
+    world.organization("standard").await;
+    let (_, setup, _folder) = world.stop().await;
+    for file in files::below(setup.data()) {
+        let content = std::fs::read(&file).unwrap();
+        assert!(
+            !files::contains(&content, &[42; 32]) && !files::contains(&content, given.as_bytes()),
+            "{}",
+            file.display()
+        );
+    }
+}
+
+#[tokio::test]
+async fn secrets_and_header_values_are_shown_once_and_never_again() {
+    let world = World::start().await;
+    let organization = world.organization("standard").await;
+    let headers = json!({"headers": {"X-Token": HEADER_VALUE}});
+    let endpoint = organization.endpoint(&world.receiver.url("/in"), headers).await;
+    let event = organization.publish(&json!({"type": "deal.won", "data": {}})).await;
+    let delivery = organization.ended(&organization.delivery_of(&event).await, "succeeded").await;
+    let arrived = &world.receiver.wait_for("/in", 1).await[0];
+    assert_eq!(arrived.header("x-token"), Some(HEADER_VALUE));
+
+    let key = world.api.post(&organization.path("/keys"), &json!({"name": "K", "scopes": ["events:write"]})).await;
+    let key = text(&key.expect(201)["key"]);
+    let secrets = [endpoint.secret.clone(), HEADER_VALUE.to_owned(), key];
+    let paths = [
+        "/endpoints".to_owned(),
+        format!("/endpoints/{}", endpoint.id),
+        format!("/deliveries/{}", text(&delivery["id"])),
+        "/keys".to_owned(),
+        String::new(),
+    ];
+    for path in paths {
+        let answer = world.api.get(&organization.path(&path)).await;
+        assert_eq!(answer.status, 200, "{path}");
+        assert_without(&path, &answer.body, &secrets);
+    }
+}
+
+#[tokio::test]
+async fn an_operator_key_that_was_made_is_printed_once_and_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let setup = Setup::new(&folder.path().join("data")).without("POSTRIDER_OPERATOR_KEY");
+    let program = setup.start().await;
+    let output = program.output();
+    let api = postrider_tests::api::Api::new(program.address, None);
+    let mut working = vec![];
+    for word in output.split(|c: char| c.is_whitespace() || c == '"' || c == '=').filter(|word| word.len() >= 20) {
+        if api.with(Some(word)).get("/v1/organizations").await.status == 200 {
+            working.push(word.to_owned());
+        }
+    }
+    assert_eq!(working.len(), 1, "one working key is printed: {output}");
+    program.stop().await;
+    let program = setup.start().await;
+    assert!(!program.output().contains(&working[0]));
+    let api = postrider_tests::api::Api::new(program.address, Some(&working[0]));
+    api.get("/v1/organizations").await.expect(200);
+}
