@@ -11,7 +11,7 @@ use crate::connect::{Connector, Link};
 use crate::error::{AttemptError, AttemptErrorKind, SetupError};
 use crate::exchange::{Bounds, Broken, exchange};
 use crate::guard::{self, Host, UrlRefusal, UrlRules, VettedUrl, judge_url};
-use crate::limits::Limits;
+use crate::limits::{Limits, ms_after, whole_ms};
 use crate::pace::Pace;
 use crate::pool::Pool;
 use crate::proxy::{EgressProxy, Proxy};
@@ -134,7 +134,7 @@ impl Client {
     pub async fn send(&self, request: Request<'_>) -> Attempt {
         let started = Instant::now();
         let mut route = Route::default();
-        let result = self.inner.attempt(&request, started + request.deadline, &mut route).await;
+        let result = self.inner.attempt(&request, ms_after(started, whole_ms(request.deadline)), &mut route).await;
         Attempt {
             result,
             elapsed: started.elapsed(),
@@ -182,7 +182,7 @@ impl Inner {
                     route.reused = true;
                     return Ok(self.finish(link, exchanged));
                 }
-                Err(Broken { ended_unanswered: true, .. }) => {
+                Err(Broken { may_be_resent: true, .. }) => {
                     self.resent.fetch_add(1, Ordering::Relaxed);
                     route.resent = true;
                     prepared = prepare(request)?;

@@ -4,7 +4,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -15,7 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::error::{AttemptError, AttemptErrorKind};
 use crate::guard::{Scheme, VettedUrl};
-use crate::limits::Limits;
+use crate::limits::{Limits, ms_after};
 use crate::pace::Pace;
 use crate::proxy::{Proxy, proxy_error};
 use crate::resolve::NameCache;
@@ -23,6 +22,9 @@ use crate::stream::{Gauge, Gauged, Wire};
 use crate::tls::Tls;
 
 pub(crate) type RequestBody = Full<Bytes>;
+
+/// hyper panics below this.
+const HYPER_BUFFER_BYTES_MIN: usize = 8 * 1024;
 
 /// One connection to one vetted address.
 pub(crate) struct Link {
@@ -104,7 +106,7 @@ impl Connector {
     }
 
     async fn dial(&self, to: SocketAddr, names: &NameCache, deadline: Instant) -> Result<TcpStream, AttemptError> {
-        let until = deadline.min(Instant::now() + Duration::from_millis(self.limits.connect_ms_max));
+        let until = deadline.min(ms_after(Instant::now(), self.limits.connect_ms_max));
         let dialled = timeout_at(until, async {
             match &self.proxy {
                 None => dial_tcp(to).await,
@@ -146,9 +148,10 @@ impl Connector {
 
     async fn link(&self, wire: Wire, remote: SocketAddr, origin: Arc<str>) -> Result<Box<Link>, AttemptError> {
         let (stream, gauge) = Gauged::new(wire, Arc::clone(&self.limits));
+        let head_bytes_max = self.limits.response_head_bytes_max.max(HYPER_BUFFER_BYTES_MIN);
         let shaken = http1::Builder::new()
-            .max_buf_size(self.limits.response_head_bytes_max)
-            .max_header_size(self.limits.response_head_bytes_max)
+            .max_buf_size(head_bytes_max)
+            .max_header_size(head_bytes_max)
             .handshake(TokioIo::new(stream))
             .await;
         let (sender, connection) = shaken.map_err(|error| {

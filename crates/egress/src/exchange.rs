@@ -15,7 +15,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::connect::{Link, RequestBody};
 use crate::error::{AttemptError, AttemptErrorKind};
-use crate::limits::Limits;
+use crate::limits::{Limits, ms_after};
 use crate::response::{HttpVersion, Response, kept_headers};
 use crate::stream::Excess;
 
@@ -35,8 +35,9 @@ pub(crate) struct Exchanged {
 /// An exchange without a response head.
 pub(crate) struct Broken {
     pub(crate) error: AttemptError,
-    /// The connection ended before any byte of a response: on a reused one, the peer had closed it as we sent.
-    pub(crate) ended_unanswered: bool,
+    /// The connection ended before any byte of a response, or before the request was written: on a reused one, the peer was
+    /// closing it as we sent.
+    pub(crate) may_be_resent: bool,
 }
 
 pub(crate) async fn exchange(
@@ -47,7 +48,7 @@ pub(crate) async fn exchange(
     link.gauge.start();
     let gauge = std::sync::Arc::clone(&link.gauge);
     hyper::ext::on_informational(&mut request, move |_interim| gauge.count_interim_reply());
-    let head_until = Instant::now() + Duration::from_millis(bounds.limits.response_head_ms_max);
+    let head_until = ms_after(Instant::now(), bounds.limits.response_head_ms_max);
     let mut alarm = pin!(sleep_until(head_until.min(bounds.deadline)));
 
     let head = match receive_head(link, request, alarm.as_mut()).await {
@@ -215,7 +216,7 @@ fn hinted_idle(headers: &http::HeaderMap) -> Option<Duration> {
 fn broken(link: &Link, error: &Option<hyper::Error>, limits: &Limits) -> Broken {
     let head_bytes = link.gauge.head_bytes();
     if let Some(excess) = link.gauge.excess(limits) {
-        return Broken { error: excessive(excess, limits), ended_unanswered: false };
+        return Broken { error: excessive(excess, limits), may_be_resent: false };
     }
     let cause = error.as_ref().map(with_cause);
     let bad = error.as_ref().is_some_and(hyper::Error::is_parse);
@@ -233,7 +234,8 @@ fn broken(link: &Link, error: &Option<hyper::Error>, limits: &Limits) -> Broken 
     } else {
         closed(head_bytes, cause)
     };
-    Broken { ended_unanswered: error.kind == AttemptErrorKind::ConnectionClosed && head_bytes == 0, error }
+    let unanswered = error.kind == AttemptErrorKind::ConnectionClosed && head_bytes == 0;
+    Broken { may_be_resent: unanswered || unasked, error }
 }
 
 fn closed(head_bytes: usize, cause: Option<String>) -> AttemptError {
@@ -270,7 +272,7 @@ fn late(link: &Link, by_head_limit: bool, limits: &Limits) -> Broken {
     } else {
         AttemptError::timeout("response_head", "waiting for the response head")
     };
-    Broken { error, ended_unanswered: false }
+    Broken { error, may_be_resent: false }
 }
 
 /// hyper's errors say the half of it; the other half is their cause.

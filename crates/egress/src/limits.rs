@@ -1,9 +1,26 @@
 //! Every limit of this crate: one name, one unit (last in the name), one place.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The longest time that anything here may take or be kept, in milliseconds: a day. It keeps arithmetic on instants in range.
+pub(crate) const ANY_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+
+/// The moment `ms` milliseconds after `start`, at most a day.
+pub(crate) fn ms_after(start: Instant, ms: u64) -> Instant {
+    start + Duration::from_millis(ms.min(ANY_MS_MAX))
+}
+
+/// A duration in whole milliseconds, at most a day.
+pub(crate) fn whole_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(ANY_MS_MAX).min(ANY_MS_MAX)
+}
+
 /// What bounds an attempt, its connections, and what is kept between attempts.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Bytes read before the final response head is complete, interim (1xx) replies included.
+    /// Bytes read before the final response head is complete, interim (1xx) replies included; hyper needs at least 8 KiB.
     pub response_head_bytes_max: usize,
     /// Interim (1xx) replies before the final one.
     pub interim_replies_max: u32,

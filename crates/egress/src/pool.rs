@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::connect::Link;
-use crate::limits::Limits;
+use crate::limits::{Limits, ms_after, whole_ms};
 
 struct Idle {
     /// Grows with every connection put back, so that it orders them by age.
@@ -63,7 +63,7 @@ impl Pool {
 
     /// Keeps a connection for `idle_max`, or for the pool's own limit if that is shorter.
     pub(crate) fn put(self: &Arc<Self>, link: Box<Link>, idle_max: Duration) {
-        let until = Instant::now() + idle_max.min(Duration::from_millis(self.limits.idle_ms_max));
+        let until = ms_after(Instant::now(), whole_ms(idle_max).min(self.limits.idle_ms_max));
         // Closing happens after the lock is released.
         let (_too_many, start_sweep) = {
             let mut shelf = self.shelf.lock();

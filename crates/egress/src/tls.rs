@@ -8,7 +8,6 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
-use std::time::Duration;
 
 use rustls::client::ResolvesClientCert;
 use rustls::pki_types::pem::PemObject;
@@ -23,7 +22,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::error::{AttemptError, AttemptErrorKind, SetupError};
 use crate::guard::Host;
-use crate::limits::Limits;
+use crate::limits::{Limits, ms_after};
 
 /// RFC 7301: nothing but HTTP/1.1 is offered, so a server cannot choose HTTP/2.
 const ALPN: &[u8] = b"http/1.1";
@@ -62,7 +61,7 @@ impl Tls {
         deadline: Instant,
     ) -> Result<TlsStream<TcpStream>, AttemptError> {
         let name = server_name(host)?;
-        let until = deadline.min(Instant::now() + Duration::from_millis(self.limits.tls_ms_max));
+        let until = deadline.min(ms_after(Instant::now(), self.limits.tls_ms_max));
         match timeout_at(until, self.handshake_unbounded(tcp, name)).await {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(failure)) => {
@@ -103,7 +102,7 @@ impl Tls {
     /// In TLS 1.3 a client has finished before the server has judged its (missing) certificate (RFC 8446 section 4.4.2.4), so
     /// that a request sent now may be read by nobody. A server that goes on without one sends a session ticket first.
     async fn wait_for_acceptance(&self, stream: &mut TlsStream<TcpStream>) -> Result<(), AttemptError> {
-        let until = Instant::now() + Duration::from_millis(self.limits.client_certificate_ms_max);
+        let until = ms_after(Instant::now(), self.limits.client_certificate_ms_max);
         let accepted = timeout_at(
             until,
             poll_fn(|cx| {

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Resolve, ResolveError};
-use crate::limits::Limits;
+use crate::limits::{Limits, ms_after, whole_ms};
 
 type Outcome = Result<Arc<[IpAddr]>, ResolveError>;
 
@@ -46,7 +46,7 @@ impl NameCache {
             return outcome;
         }
         let flight = Flight::board(self, name);
-        let own_limit = Instant::now() + Duration::from_millis(self.limits.dns_ms_max);
+        let own_limit = ms_after(Instant::now(), self.limits.dns_ms_max);
         let until = deadline.min(own_limit);
         let Ok(_alone) = timeout_at(until, flight.turn.lock()).await else {
             return Err(ResolveError::Timeout);
@@ -64,13 +64,12 @@ impl NameCache {
         let (outcome, kept_ms) = match answer {
             Ok(answer) if answer.addresses.is_empty() => (Err(ResolveError::NoAddress), self.limits.dns_failure_ttl_ms),
             Ok(answer) => {
-                let ttl_ms = u64::try_from(answer.ttl.as_millis()).unwrap_or(u64::MAX);
-                let ttl_ms = ttl_ms.min(self.limits.dns_ttl_ms_max).max(self.limits.dns_ttl_ms_min);
+                let ttl_ms = whole_ms(answer.ttl).min(self.limits.dns_ttl_ms_max).max(self.limits.dns_ttl_ms_min);
                 (Ok(self.bounded(answer.addresses)), ttl_ms)
             }
             Err(error) => (Err(error), self.limits.dns_failure_ttl_ms),
         };
-        self.keep(name, outcome.clone(), Duration::from_millis(kept_ms));
+        self.keep(name, outcome.clone(), kept_ms);
         outcome
     }
 
@@ -86,13 +85,13 @@ impl NameCache {
         (entry.until > Instant::now()).then(|| entry.outcome.clone())
     }
 
-    fn keep(&self, name: &Arc<str>, outcome: Outcome, ttl: Duration) {
+    fn keep(&self, name: &Arc<str>, outcome: Outcome, ttl_ms: u64) {
         let now = Instant::now();
         let mut entries = self.entries.lock();
         if entries.by_name.len() >= self.limits.dns_names_max && !entries.by_name.contains_key(name) {
             entries.make_room(now);
         }
-        entries.by_name.insert(Arc::clone(name), Entry { outcome, until: now + ttl });
+        entries.by_name.insert(Arc::clone(name), Entry { outcome, until: ms_after(now, ttl_ms) });
     }
 }
 

@@ -67,7 +67,7 @@ async fn many_attempts_in_one_task_all_finish() {
     let receiver = answering(OK, true).await;
     let client = client();
     let url = receiver.url();
-    let mut attempts: Vec<_> = (0..200).map(|_| Some(Box::pin(post_owned(client.clone(), url.clone())))).collect();
+    let mut attempts: Vec<_> = (0..300).map(|_| Some(Box::pin(post_owned(client.clone(), url.clone())))).collect();
     bounded(std::future::poll_fn(|cx| {
         for slot in &mut attempts {
             if let Some(attempt) = slot
@@ -80,7 +80,7 @@ async fn many_attempts_in_one_task_all_finish() {
         if attempts.iter().all(Option::is_none) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
     }))
     .await;
-    assert_eq!(receiver.requests(), 200);
+    assert_eq!(receiver.requests(), 300);
 }
 
 async fn post_owned(client: postrider_egress::Client, url: String) -> postrider_egress::Attempt {

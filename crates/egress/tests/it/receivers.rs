@@ -439,3 +439,53 @@ async fn an_attempt_that_is_given_up_closes_its_connection() {
     }
     bounded(closed.notified()).await;
 }
+
+#[tokio::test]
+async fn extreme_limits_and_deadlines_do_not_panic() {
+    let receiver = answering(OK, true).await;
+    let everything = Limits {
+        response_head_ms_max: u64::MAX,
+        dns_ms_max: u64::MAX,
+        dns_ttl_ms_min: u64::MAX,
+        dns_ttl_ms_max: u64::MAX,
+        connect_ms_max: u64::MAX,
+        idle_ms_max: u64::MAX,
+        new_connections_per_origin_per_s_max: u32::MAX,
+        ..Limits::default()
+    };
+    let nothing = Limits {
+        response_head_bytes_max: 0,
+        interim_replies_max: 0,
+        response_head_ms_max: 0,
+        response_headers_kept_max: 0,
+        response_headers_kept_bytes_max: 0,
+        dns_ms_max: 0,
+        dns_addresses_max: 0,
+        dns_names_max: 0,
+        addresses_tried_max: 0,
+        connect_ms_max: 0,
+        new_connections_per_origin_per_s_max: 0,
+        paced_origins_max: 0,
+        idle_per_origin_max: 0,
+        idle_total_max: 0,
+        idle_ms_max: 0,
+        ..Limits::default()
+    };
+    for (limits, works) in [(everything, true), (nothing, false)] {
+        let resolver = Script::new([("receiver.example.com", vec![addresses(&["127.0.0.1"])])]);
+        let settings = ClientSettings { limits, resolver: Some(resolver), ..loopback_settings() };
+        let client = Client::new(settings).unwrap();
+        for host in ["127.0.0.1", "receiver.example.com"] {
+            let url = format!("http://{host}:{}/", receiver.address.port());
+            let attempt = Post { deadline: std::time::Duration::MAX, ..Post::to(&url) }.with(&client).await;
+            assert_eq!(attempt.result.is_ok(), works, "{:?}", attempt.result);
+        }
+    }
+    let attempt = Post { deadline: std::time::Duration::ZERO, ..Post::to(&receiver.url()) }.with(&client()).await;
+    assert!(attempt.result.is_err());
+}
+
+#[test]
+fn a_client_can_be_made_before_the_runtime() {
+    assert!(Client::new(ClientSettings::default()).is_ok());
+}

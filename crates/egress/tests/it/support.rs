@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use postrider_egress::resolve::{Answer, Resolve, ResolveError, ResolveFuture};
 use postrider_egress::{Attempt, AttemptErrorKind, Client, ClientSettings, Request, Response, UrlRules};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 
 /// For attempts that end by themselves; generous, since nothing is measured by it.
 pub(crate) const PATIENT: Duration = Duration::from_secs(20);
@@ -199,7 +199,10 @@ where
     F: Fn(Talk) -> Fut + Send + 'static,
     Fut: Future<Output = ()> + Send + 'static,
 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // A backlog for hundreds of connections at once: a full one drops SYNs, and these come again after a second.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1_024).unwrap();
     let address = listener.local_addr().unwrap();
     let seen = Arc::new(Seen::default());
     let shared = Arc::clone(&seen);
