@@ -1,0 +1,99 @@
+//! The few calls of the server's API that set a scenario up.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::http1::ReadBuffer;
+
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// How often a call that was refused for overload is made again, and after how long.
+const REFUSALS_MAX: u32 = 200;
+const REFUSED_PAUSE: Duration = Duration::from_millis(100);
+/// What is published when the contract's catalogue is open and names nothing.
+const TYPE_OF_AN_OPEN_CATALOGUE: &str = "deal.won";
+
+/// The API of one server; every call is a connection of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Api {
+    address: SocketAddr,
+    key: String,
+}
+
+impl Api {
+    pub(crate) fn new(address: SocketAddr, key: &str) -> Self {
+        Api { address, key: key.to_owned() }
+    }
+
+    pub(crate) async fn put_organization(&self, id: &str, contract: &str, plan: Option<&str>) -> anyhow::Result<()> {
+        let mut body = json!({"name": "Benchmark", "contract": contract});
+        if let Some(plan) = plan {
+            body["plan"] = json!(plan);
+        }
+        self.call("PUT", &format!("/v1/organizations/{id}"), &body.to_string()).await?;
+        Ok(())
+    }
+
+    /// An event type of the organisation's contract.
+    pub(crate) async fn event_type(&self, organization: &str) -> anyhow::Result<String> {
+        let answer = self.call("GET", &format!("/v1/organizations/{organization}/event-types"), "").await?;
+        let types = answer.get("data").unwrap_or(&answer);
+        let name = types.get(0).and_then(|first| first.get("name")).and_then(Value::as_str);
+        Ok(name.unwrap_or(TYPE_OF_AN_OPEN_CATALOGUE).to_owned())
+    }
+
+    pub(crate) async fn create_endpoint(&self, organization: &str, name: &str, url: &str) -> anyhow::Result<()> {
+        let body = json!({"name": name, "url": url, "events": ["*"]}).to_string();
+        self.call("POST", &format!("/v1/organizations/{organization}/endpoints"), &body).await?;
+        Ok(())
+    }
+
+    /// Publishes events, each a JSON object; answers how many deliveries they made.
+    pub(crate) async fn publish(&self, organization: &str, events: &[String]) -> anyhow::Result<u64> {
+        let body = format!(r#"{{"events":[{}]}}"#, events.join(","));
+        let answer = self.call("POST", &format!("/v1/organizations/{organization}/events/batch"), &body).await?;
+        let accepted = answer["data"].as_array().context("the answer to a batch has no `data`")?;
+        Ok(accepted.iter().filter_map(|event| event["deliveries_count"].as_u64()).sum())
+    }
+
+    async fn call(&self, method: &str, path: &str, body: &str) -> anyhow::Result<Value> {
+        for _ in 0..REFUSALS_MAX {
+            let (status, answer) = tokio::time::timeout(ANSWER_WITHIN, self.exchange(method, path, body))
+                .await
+                .map_err(anyhow::Error::from)
+                .and_then(|result| result)
+                .with_context(|| format!("{method} {path}"))?;
+            match status {
+                200..=299 if answer.is_empty() => return Ok(Value::Null),
+                200..=299 => return serde_json::from_slice(&answer).with_context(|| format!("{method} {path}")),
+                429 | 503 => tokio::time::sleep(REFUSED_PAUSE).await,
+                _ => bail!("{method} {path} was answered with {status}: {}", String::from_utf8_lossy(&answer)),
+            }
+        }
+        bail!("{method} {path} was refused for overload {REFUSALS_MAX} times")
+    }
+
+    async fn exchange(&self, method: &str, path: &str, body: &str) -> anyhow::Result<(u16, Vec<u8>)> {
+        let mut stream = TcpStream::connect(self.address).await.context("could not connect")?;
+        stream.set_nodelay(true)?;
+        let Api { address, key } = self;
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n\
+             connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).await?;
+        let mut buffer = ReadBuffer::new();
+        loop {
+            if let Some(response) = buffer.response()? {
+                return Ok((response.status, response.body.to_vec()));
+            }
+            let read = stream.read(buffer.space()?).await?;
+            buffer.add(read)?;
+        }
+    }
+}
