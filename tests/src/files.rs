@@ -34,8 +34,12 @@ pub fn database(folder: &Path) -> PathBuf {
     found.remove(0)
 }
 
-/// Whether `part` occurs in `whole`.
+/// A file's bytes as text to search for ASCII in; what is no text is replaced.
+///
+/// # Panics
+/// When it cannot be read.
 #[must_use]
-pub fn contains(whole: &[u8], part: &[u8]) -> bool {
-    whole.windows(part.len()).any(|window| window == part)
+pub fn text_of(file: &Path) -> String {
+    let bytes = std::fs::read(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+    String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -13,6 +13,7 @@ pub mod foreign;
 pub mod program;
 pub mod random;
 pub mod receiver;
+pub mod routes;
 pub mod sign;
 pub mod wait;
 pub mod world;

@@ -1,5 +1,8 @@
 //! The whole program, tested from outside: one module a concern, against the built binary.
 
+mod access;
+mod bad_input;
+mod command_line;
 mod disk_full;
 mod hostile;
 mod house;

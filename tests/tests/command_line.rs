@@ -1,0 +1,146 @@
+//! The command line: exit statuses, results on stdout, everything else on stderr.
+
+use std::process::Stdio;
+
+use postrider_tests::program::{Ended, OPERATOR_KEY, Setup, program_path};
+use postrider_tests::wait::within;
+use postrider_tests::world::{World, text};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+fn setup() -> (Setup, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    (Setup::new(&folder.path().join("data")), folder)
+}
+
+#[tokio::test]
+async fn every_command_has_a_help_page() {
+    let (setup, _folder) = setup();
+    for command in ["serve", "demo", "send", "verify", "contracts", "keys", "openapi", "bench"] {
+        let ended = setup.run(&[command, "--help"]).await;
+        assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""), "{command}");
+        assert!(ended.stdout.contains("Usage: postrider"), "{command}: {}", ended.stdout);
+    }
+    let version = setup.run(&["--version"]).await;
+    assert!(version.stdout.starts_with("postrider "), "{version:?}");
+}
+
+#[tokio::test]
+async fn send_publishes_an_event_to_a_running_server() {
+    let world = World::start().await;
+    let organization = world.organization("standard").await;
+    organization.endpoint(&world.receiver.url("/in"), json!({})).await;
+    let setup = world.setup.clone().env("POSTRIDER_URL", &world.api.url());
+    let data = r#"{"id": 7, "amount": 1.50}"#;
+    let arguments = ["send", "--org", &organization.id, "--type", "deal.won", "--data", data, "--json"];
+    let ended = setup.run(&arguments).await;
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    let answer: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(answer["deliveries_count"], 1);
+    let arrived = &world.receiver.wait_for("/in", 1).await[0];
+    assert!(arrived.text().contains(data), "{}", arrived.text());
+
+    let wrong = setup.run(&["send", "--org", "no-such", "--type", "deal.won", "--data", "{}"]).await;
+    assert_eq!((wrong.status, wrong.stdout.as_str()), (Some(1), ""), "{wrong:?}");
+    assert!(!wrong.stderr.is_empty() && !wrong.stderr.contains(OPERATOR_KEY), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn contracts_are_listed_shown_and_checked() {
+    let (setup, folder) = setup();
+    let listed = setup.run(&["contracts", "list"]).await;
+    for name in ["salessheet", "salesos", "sendpilot", "webhook-system", "suresend", "standard"] {
+        assert!(listed.stdout.contains(name), "{listed:?}");
+        let shown = setup.run(&["contracts", "show", name]).await;
+        let file = folder.path().join(format!("{name}.toml"));
+        std::fs::write(&file, &shown.stdout).unwrap();
+        let checked = setup.run(&["contracts", "check", &file.to_string_lossy()]).await;
+        assert_eq!(checked.status, Some(0), "{checked:?}");
+    }
+    let file = folder.path().join("broken.toml");
+    std::fs::write(&file, "format = 1\nname = \"broken\"\nenvelope = '''{\"a\":\"$nothing\"}'''\ntimeout = 3\n")
+        .unwrap();
+    let checked = setup.run(&["contracts", "check", &file.to_string_lossy()]).await;
+    assert_eq!((checked.status, checked.stdout.as_str()), (Some(1), ""), "{checked:?}");
+    for said in ["broken.toml:3", "$nothing", "broken.toml:4", "timeout"] {
+        assert!(checked.stderr.contains(said), "{said}: {}", checked.stderr);
+    }
+}
+
+#[tokio::test]
+async fn the_openapi_document_is_the_servers_own() {
+    let world = World::start().await;
+    let printed = world.setup.run(&["openapi"]).await;
+    let printed: Value = serde_json::from_str(&printed.stdout).unwrap();
+    assert_eq!(printed["paths"], world.api.get("/openapi.json").await.expect(200)["paths"]);
+}
+
+async fn verify(setup: &Setup, secret: &str, headers: &[(String, String)], body: &[u8]) -> Ended {
+    let mut command = Command::new(program_path());
+    command.args(["verify", "--contract", "standard", "--secret", secret]).env_clear();
+    for (name, value) in headers {
+        command.arg("--header").arg(format!("{name}: {value}"));
+    }
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.current_dir(setup.data().parent().unwrap());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // It may end before it has read everything, since it found something wrong.
+    let _ = stdin.write_all(body).await;
+    drop(stdin);
+    let output = within("verify's end", child.wait_with_output()).await.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Ended { status: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+#[tokio::test]
+async fn verify_says_whether_a_request_is_authentic_and_if_not_why() {
+    let world = World::start().await;
+    let organization = world.organization("standard").await;
+    let endpoint = organization.endpoint(&world.receiver.url("/in"), json!({})).await;
+    let other = organization.endpoint(&world.receiver.url("/other"), json!({})).await;
+    organization.publish(&json!({"type": "deal.won", "data": {"id": 1}})).await;
+    let arrived = world.receiver.wait_for("/in", 1).await.remove(0);
+    let (setup, headers) = (&world.setup, &arrived.headers);
+
+    let good = verify(setup, &endpoint.secret, headers, &arrived.body).await;
+    assert_eq!(good.status, Some(0), "{good:?}");
+    let mut altered = arrived.body.clone();
+    altered[10] ^= 1;
+    let old = |(name, value): &(String, String)| {
+        let value =
+            if name.eq_ignore_ascii_case("webhook-timestamp") { "1600000000".to_owned() } else { value.clone() };
+        (name.clone(), value)
+    };
+    let old: Vec<_> = headers.iter().map(old).collect();
+    let unsigned: Vec<_> =
+        headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("webhook-signature")).cloned().collect();
+    for (what, ended) in [
+        ("altered body", verify(setup, &endpoint.secret, headers, &altered).await),
+        ("wrong secret", verify(setup, &other.secret, headers, &arrived.body).await),
+        ("old timestamp", verify(setup, &endpoint.secret, &old, &arrived.body).await),
+        ("no signature", verify(setup, &endpoint.secret, &unsigned, &arrived.body).await),
+    ] {
+        assert_eq!(ended.status, Some(1), "{what}: {ended:?}");
+        assert!(!format!("{}{}", ended.stdout, ended.stderr).contains(&endpoint.secret), "{what}: {ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn keys_are_made_listed_and_deleted() {
+    let world = World::start().await;
+    let organization = world.organization("standard").await;
+    let setup = world.setup.clone().env("POSTRIDER_URL", &world.api.url());
+    let org = organization.id.as_str();
+    let made = setup.run(&["keys", "create", "--org", org, "--name", "K", "--scope", "endpoints:read", "--json"]).await;
+    assert_eq!(made.status, Some(0), "{made:?}");
+    let made: Value = serde_json::from_str(&made.stdout).unwrap();
+    let api = world.api.with(made["key"].as_str());
+    api.get(&organization.path("/endpoints")).await.expect(200);
+    let listed = setup.run(&["keys", "list", "--org", org]).await;
+    assert!(listed.stdout.contains(&text(&made["id"])), "{listed:?}");
+    let deleted = setup.run(&["keys", "delete", "--org", org, &text(&made["id"])]).await;
+    assert_eq!(deleted.status, Some(0), "{deleted:?}");
+    api.get(&organization.path("/endpoints")).await.problem(401);
+}
