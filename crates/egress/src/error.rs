@@ -157,3 +157,17 @@ pub enum SetupError {
     #[error("the DNS resolver could not be set up: {0}")]
     Resolver(String),
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_name_and_advice_of_its_own() {
+        let names: HashSet<_> = AttemptErrorKind::ALL.map(AttemptErrorKind::as_str).into();
+        let advice: HashSet<_> = AttemptErrorKind::ALL.map(advice).into();
+        assert_eq!((names.len(), advice.len()), (AttemptErrorKind::ALL.len(), AttemptErrorKind::ALL.len()));
+    }
+}

@@ -10,6 +10,7 @@
 mod ip;
 mod names;
 mod ports;
+mod refusal;
 mod url;
 
 use std::net::{IpAddr, SocketAddr};
@@ -18,8 +19,9 @@ use ipnet::IpNet;
 
 pub(crate) use ip::judge_private_answer;
 pub use ip::{AddressRefusal, judge_address, judge_ip};
+pub use refusal::{UrlRefusal, UrlRefusalCode};
 pub(crate) use url::loopbacks;
-pub use url::{Host, Scheme, UrlRefusal, UrlRefusalCode, VettedUrl, judge_url};
+pub use url::{Host, Scheme, VettedUrl, judge_url};
 
 /// The longest URL that is accepted, in bytes, unless the rules say otherwise.
 pub const URL_BYTES_MAX: usize = 2_048;

@@ -55,6 +55,7 @@ fn the_servers_own_address_is_refused_even_where_its_network_is_allowed() {
     let rules = UrlRules { own_addresses: vec![own], ..open_to("127.0.0.0/8") };
     assert_eq!(code("http://127.0.0.1:8080/", &rules), UrlRefusalCode::Address);
     assert!(judge_url("http://127.0.0.1:8081/", &rules).is_ok());
+    assert_eq!(code("http://localhost:8080/", &rules), UrlRefusalCode::Address);
     let wildcard = UrlRules { own_addresses: vec!["0.0.0.0:8080".parse().unwrap()], ..open_to("127.0.0.0/8") };
     assert_eq!(judge_address("127.0.0.9:8080".parse().unwrap(), &wildcard).unwrap_err().code, "own_address");
 }

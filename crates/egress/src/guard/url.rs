@@ -11,6 +11,7 @@ use http::HeaderValue;
 use http::uri::PathAndQuery;
 
 use super::names::{self, NameKind};
+use super::refusal::{UrlRefusal, UrlRefusalCode, refuse};
 use super::{UrlRules, ip, judge_address, ports};
 
 /// The two schemes that exist here.
@@ -122,83 +123,6 @@ impl fmt::Display for VettedUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
-}
-
-/// What a refusal is about. The strings of [`UrlRefusalCode::as_str`] are part of the public API and do not change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum UrlRefusalCode {
-    /// Longer than the limit.
-    TooLong,
-    /// A space, control character or invisible character.
-    Character,
-    /// No scheme, or one other than `https` (and `http` where allowed).
-    Scheme,
-    /// `http` where only `https` is accepted.
-    HttpNotAllowed,
-    /// The scheme is not followed by exactly two slashes.
-    Slashes,
-    /// A backslash.
-    Backslash,
-    /// A `#fragment`, which is never sent.
-    Fragment,
-    /// A user name or password.
-    UserInfo,
-    /// No host, or a malformed one.
-    Host,
-    /// Percent-encoding or a zone id in the host.
-    HostEncoded,
-    /// A name that is private to somebody's network.
-    PrivateName,
-    /// A name that is never a receiver.
-    ReservedName,
-    /// A port that is no number, or beyond 65,535.
-    PortInvalid,
-    /// A port on which another protocol lives.
-    PortRefused,
-    /// An address literal that may not be called.
-    Address,
-    /// The path or query cannot go on a request line.
-    Path,
-}
-
-impl UrlRefusalCode {
-    /// The stable name.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::TooLong => "url_too_long",
-            Self::Character => "url_character",
-            Self::Scheme => "url_scheme",
-            Self::HttpNotAllowed => "url_http_not_allowed",
-            Self::Slashes => "url_slashes",
-            Self::Backslash => "url_backslash",
-            Self::Fragment => "url_fragment",
-            Self::UserInfo => "url_user_info",
-            Self::Host => "url_host",
-            Self::HostEncoded => "url_host_encoded",
-            Self::PrivateName => "url_private_name",
-            Self::ReservedName => "url_reserved_name",
-            Self::PortInvalid => "url_port_invalid",
-            Self::PortRefused => "url_port_refused",
-            Self::Address => "url_address",
-            Self::Path => "url_path",
-        }
-    }
-}
-
-/// Why a URL was refused: a stable code, and a message for its owner that says what is wrong, where, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct UrlRefusal {
-    /// Which rule.
-    pub code: UrlRefusalCode,
-    /// For people; may quote the host, never user info.
-    pub message: String,
-}
-
-fn refuse<T>(code: UrlRefusalCode, message: impl Into<String>) -> Result<T, UrlRefusal> {
-    Err(UrlRefusal { code, message: message.into() })
 }
 
 /// Judges a URL. Pure: names are not looked up, so a name that is accepted here may still be refused at an attempt.
@@ -364,18 +288,23 @@ fn name_host(name: &str) -> Result<Host, UrlRefusal> {
 fn check_host(host: &Host, port: u16, rules: &UrlRules) -> Result<(), UrlRefusal> {
     match host {
         Host::Address(address) => check_literal(*address, port, rules),
-        Host::Localhost(_) if loopbacks(rules).next().is_none() => {
-            let message =
-                "localhost is this server itself; use a public host name, or have the operator allow loopback";
-            refuse(UrlRefusalCode::PrivateName, message)
-        }
+        Host::Localhost(_) => check_localhost(port, rules),
         Host::PrivateName(name) if rules.allow_cidrs.is_empty() => {
             let message =
                 format!("the host \"{name}\" is a private name that public DNS does not know; use a public host name");
             refuse(UrlRefusalCode::PrivateName, message)
         }
-        Host::Localhost(_) | Host::PrivateName(_) | Host::Name(_) => Ok(()),
+        Host::PrivateName(_) | Host::Name(_) => Ok(()),
     }
+}
+
+/// Its addresses are known without a look-up, so they are judged here, the server's own among them.
+fn check_localhost(port: u16, rules: &UrlRules) -> Result<(), UrlRefusal> {
+    if loopbacks(rules).next().is_none() {
+        let message = "localhost is this server itself; use a public host name, or have the operator allow loopback";
+        return refuse(UrlRefusalCode::PrivateName, message);
+    }
+    loopbacks(rules).try_for_each(|address| check_literal(address, port, rules))
 }
 
 fn check_literal(address: IpAddr, port: u16, rules: &UrlRules) -> Result<(), UrlRefusal> {

@@ -193,6 +193,28 @@ async fn idle_connections_are_bounded_in_all_and_per_origin() {
 }
 
 #[tokio::test]
+async fn a_connection_that_nobody_uses_is_closed_in_time() {
+    let closed = Arc::new(Notify::new());
+    let told = Arc::clone(&closed);
+    let receiver = receiver(move |mut talk| {
+        let told = Arc::clone(&told);
+        async move {
+            talk.read_request().await;
+            talk.write(OK).await;
+            talk.hang().await;
+            told.notify_one();
+        }
+    })
+    .await;
+    let limits = Limits { idle_ms_max: 1, ..Limits::default() };
+    let client = Client::new(ClientSettings { limits, ..loopback_settings() }).unwrap();
+    answered(post(&client, &receiver.url()).await);
+    assert_eq!(client.stats().idle_connections, 1);
+    bounded(closed.notified()).await;
+    assert_eq!(client.stats().idle_connections, 0);
+}
+
+#[tokio::test]
 async fn a_wait_for_a_new_connection_beyond_the_deadline_fails_at_once() {
     let receiver = answering("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", false).await;
     let limits = Limits { new_connections_per_origin_per_s_max: 1, ..Limits::default() };

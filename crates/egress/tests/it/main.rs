@@ -14,5 +14,6 @@ mod environment;
 mod keep_alive;
 mod proxies;
 mod receivers;
+mod requests;
 mod support;
 mod tls;

@@ -132,6 +132,35 @@ async fn a_trusted_server_is_served_over_either_version_and_kept() {
 }
 
 #[tokio::test]
+async fn a_new_connection_resumes_the_session_of_the_last() {
+    let authority = Authority::new();
+    let acceptor =
+        TlsAcceptor::from(Arc::new(server(authority.certify(|_| {}), BOTH, ClientCertificate::Ignored, &authority)));
+    let kinds = Arc::new(parking_lot::Mutex::new(Vec::new()));
+    let notes = Arc::clone(&kinds);
+    let receiver = receiver_over(
+        move |tcp: TcpStream| {
+            let (acceptor, notes) = (acceptor.clone(), Arc::clone(&notes));
+            async move {
+                let stream = acceptor.accept(tcp).await.ok()?;
+                notes.lock().push(stream.get_ref().1.handshake_kind().unwrap());
+                Some(stream)
+            }
+        },
+        |mut talk| async move {
+            talk.read_request().await;
+            talk.write("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").await;
+        },
+    )
+    .await;
+    let client = authority.trusting_client();
+    for _ in 0..2 {
+        assert_eq!(answered(post(&client, &https(&receiver, "localhost")).await).status, 200);
+    }
+    assert_eq!(*kinds.lock(), [rustls::HandshakeKind::Full, rustls::HandshakeKind::Resumed]);
+}
+
+#[tokio::test]
 async fn an_authority_that_the_operator_did_not_add_is_unknown() {
     let authority = Authority::new();
     let receiver = plain_tls_receiver(authority.certify(|_| {}), &authority).await;
