@@ -214,15 +214,22 @@ async fn a_connection_that_nobody_uses_is_closed_in_time() {
     assert_eq!(client.stats().idle_connections, 0);
 }
 
+/// One connection a second, so that the deadline leaves room for some twenty of sixty attempts.
 #[tokio::test]
 async fn a_wait_for_a_new_connection_beyond_the_deadline_fails_at_once() {
-    let receiver = answering("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", false).await;
+    let receiver = receiver(|mut talk| async move { talk.hang().await }).await;
     let limits = Limits { new_connections_per_origin_per_s_max: 1, ..Limits::default() };
     let client = Client::new(ClientSettings { limits, ..loopback_settings() }).unwrap();
-    answered(post(&client, &receiver.url()).await);
-    let attempt = Post { deadline: SHORT, ..Post::to(&receiver.url()) }.with(&client).await;
-    assert_failed(&attempt, AttemptErrorKind::Connect, "paced");
-    assert_eq!(receiver.connections(), 1);
+    let mut attempts = tokio::task::JoinSet::new();
+    for _ in 0..60 {
+        let (client, url) = (client.clone(), receiver.url());
+        attempts.spawn(async move { post(&client, &url).await });
+    }
+    for _ in 0..5 {
+        let attempt = bounded(attempts.join_next()).await.unwrap().unwrap();
+        assert_failed(&attempt, AttemptErrorKind::Connect, "paced");
+        assert!(attempt.addresses_tried.is_empty());
+    }
 }
 
 async fn join_all<T>(futures: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<T> {
