@@ -19,6 +19,8 @@ use crate::http1::ReadBuffer;
 const MARK: &str = "POSTRIDER_BENCH_FAKE_SERVER";
 /// Connections to one endpoint.
 const SENDERS: usize = 4;
+/// Endpoints without a system of their own, as some contracts limit them.
+const SYSTEM_ENDPOINTS_MAX: usize = 2;
 
 /// The program to start in place of the real one.
 pub(crate) fn executable(directory: &Path) -> PathBuf {
@@ -82,13 +84,14 @@ impl Organizations {
                 (200, json!({"id": id}))
             }
             ("GET", [_, "event-types"]) => (200, json!({"data": [{"name": "contact.created"}]})),
-            ("POST", [id, "endpoints"]) => {
-                let endpoint = endpoint(body["url"].as_str().unwrap_or_default());
-                self.0.lock().get_mut(*id).map_or((404, json!({})), |all| {
-                    all.push(endpoint);
+            ("POST", [id, "endpoints"]) => match self.0.lock().get_mut(*id) {
+                None => (404, json!({"title": "Not found"})),
+                Some(all) if all.len() >= SYSTEM_ENDPOINTS_MAX && body["system"].is_null() => (422, json!({})),
+                Some(all) => {
+                    all.push(endpoint(body["url"].as_str().unwrap_or_default()));
                     (201, json!({"secret": "s"}))
-                })
-            }
+                }
+            },
             ("POST", [id, "events"]) => (202, self.publish(id, body)),
             ("POST", [id, "events", "batch"]) => {
                 let events = body["events"].as_array().cloned().unwrap_or_default();
