@@ -254,3 +254,90 @@ pub(crate) fn public_key(schemes: &[Scheme], secret: &str) -> Option<String> {
         Key::Hmac(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules() -> SecretRules {
+        SecretRules {
+            required: true,
+            generated: true,
+            chosen: true,
+            overlap: Duration::from_secs(86_400),
+            prefix: String::new(),
+            encoding: Encoding::Hex,
+            bytes: 32,
+            chars_min: 1,
+            chars_max: 256,
+        }
+    }
+
+    fn schemes() -> Vec<Scheme> {
+        let hmac = Scheme {
+            version: "v1".into(),
+            prefix: "whsec_".into(),
+            key: KeyText::Encoded(Encoding::Base64),
+            key_bytes_min: 24,
+            key_bytes_max: 64,
+            ..Scheme::plain()
+        };
+        let ed25519 = Scheme {
+            version: "v1a".into(),
+            prefix: "whsk_".into(),
+            algorithm: Algorithm::Ed25519,
+            public_prefix: "whpk_".into(),
+            ..hmac.clone()
+        };
+        vec![hmac, ed25519]
+    }
+
+    /// RFC 8032, section 7.1, TEST 1.
+    const SEED: &str = "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=";
+    const PUBLIC: &str = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+
+    #[test]
+    fn an_ed25519_secret_is_a_seed_or_a_seed_with_its_public_key() {
+        let (seed, public) = (BASE64.decode(SEED.as_bytes()).unwrap(), BASE64.decode(PUBLIC.as_bytes()).unwrap());
+        let pair = format!("whsk_{}", BASE64.encode(&[seed.as_slice(), &public].concat()));
+        for secret in [format!("whsk_{SEED}"), pair] {
+            assert_eq!(rules().check(&schemes(), &secret), Ok(()));
+            assert_eq!(public_key(&schemes(), &secret), Some(format!("whpk_{PUBLIC}")));
+        }
+        let strange = format!("whsk_{}", BASE64.encode(&[seed.as_slice(), &[1; 32]].concat()));
+        assert_eq!(rules().check(&schemes(), &strange), Err(SecretError::Pair));
+        assert_eq!(rules().check(&schemes(), "whsk_AAAA"), Err(SecretError::Seed { has: 3 }));
+    }
+
+    #[test]
+    fn secrets_that_cannot_work_are_refused_with_the_reason() {
+        let check = |secret: &str| rules().check(&schemes(), secret).unwrap_err();
+        assert_eq!(check(""), SecretError::Chars { min: 1, max: 256, has: 0 });
+        assert_eq!(check(" whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), SecretError::Characters);
+        assert_eq!(check("whsec_a\nb"), SecretError::Characters);
+        assert_eq!(check("password"), SecretError::Prefix { known: "\"whsec_\" or \"whsk_\"".into() });
+        assert!(matches!(check("whsec_***"), SecretError::Encoding { .. }));
+        assert_eq!(check("whsec_AAAA"), SecretError::KeyBytes { min: 24, max: 64, has: 3 });
+        assert_eq!(rules().check(&[Scheme::plain()], "Frühling im Büro"), Ok(()));
+    }
+
+    #[test]
+    fn generated_secrets_obey_their_own_rules_and_differ_with_the_randomness() {
+        for schemes in [vec![Scheme::plain()], schemes()] {
+            for scheme in &schemes {
+                let made = [1, 2].map(|seed| rules().generate(scheme, &[seed; SecretRules::RANDOM_BYTES]));
+                assert_ne!(made[0], made[1]);
+                assert_eq!(rules().check(&schemes, made[0].reveal()), Ok(()));
+                assert!(made[0].reveal().starts_with(&scheme.prefix));
+            }
+        }
+    }
+
+    #[test]
+    fn base64_is_read_with_and_without_its_padding() {
+        assert_eq!(Encoding::Base64.decode("YQ=="), Some(b"a".to_vec()));
+        assert_eq!(Encoding::Base64.decode("YQ"), Some(b"a".to_vec()));
+        assert_eq!(Encoding::Hex.decode("Ff"), Some(vec![255]));
+        assert_eq!(Encoding::Hex.decode("f"), None);
+    }
+}

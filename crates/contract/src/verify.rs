@@ -359,3 +359,6 @@ fn readings(rules: &SignatureRules, secret: &str) -> Vec<(SecretReading, Verifie
     }
     readings
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,8 +83,7 @@ pub(super) fn headers(root: &Section<'_, '_>) -> Option<Vec<(String, Template)>>
         }
     }
     if headers.len() > HEADERS_MAX {
-        let place = root.place();
-        root.document().mistake(place, format!("has {} headers", headers.len()), format!("name at most {HEADERS_MAX}"));
+        root.about("headers", format!("has {} headers", headers.len()), format!("name at most {HEADERS_MAX}"));
     }
     all_well.then_some(headers)
 }

@@ -25,8 +25,8 @@ pub(super) fn catalogue(root: &Section<'_, '_>) -> Option<Catalogue> {
     let schemas = schemas(root);
     let sections = root.named("types", TYPE);
     if sections.is_empty() || sections.len() > TYPES_MAX {
-        let advice = format!("describe 1 to {TYPES_MAX} event types, e.g. [types.\"deal.won\"]");
-        root.missing("types", advice);
+        let advice = format!("describe 1 to {TYPES_MAX}, e.g. [types.\"deal.won\"]");
+        root.about("types", format!("has {} event types", sections.len()), advice);
     }
     let count = sections.len();
     let types: Vec<EventType> =
@@ -191,7 +191,7 @@ fn names(root: &Section<'_, '_>, types: &BTreeSet<&str>) -> HashMap<String, Stri
     let mut names = HashMap::new();
     let found = root.named_texts("names");
     if found.len() > NAMES_MAX {
-        root.missing("names", format!("write at most {NAMES_MAX} names"));
+        root.about("names", format!("has {} names", found.len()), format!("write at most {NAMES_MAX}"));
     }
     for (name, receivers) in found {
         let mistake = |problem: String, advice: &str| root.document().mistake(&receivers.place, problem, advice);

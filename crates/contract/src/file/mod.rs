@@ -57,7 +57,7 @@ const ROOT: &[&str] = &[
     "types",
 ];
 
-/// The version of the file format that this program writes about; older ones are still read.
+/// The version of the file format. A later one that reads differently gets another number; files of this one are always read.
 const FORMAT: u32 = 1;
 
 /// Every reference as it is written: those of envelopes, then those of headers and signed bytes.
@@ -88,11 +88,7 @@ pub(crate) fn parse(text: &str, file: &str) -> Result<Contract, Vec<Mistake>> {
 /// Reads everything before it gives up on anything, so that all mistakes come out together.
 fn read<'t>(document: &Document<'t>, table: &DeTable<'t>, text: &str) -> Option<Contract> {
     let root = Section::root(document, table, ROOT);
-    if let Some(format) = root.number("format", 0..=u32::MAX)
-        && format != FORMAT
-    {
-        root.missing("format", format!("this program reads format = {FORMAT}"));
-    }
+    root.number("format", FORMAT..=FORMAT);
     let name = name(&root);
     let title = root.required_text("title", "say what people read, e.g. title = \"Acme CRM\"");
     let headers = bytes::headers(&root);

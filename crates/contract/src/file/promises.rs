@@ -22,6 +22,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The waits of the second document (contracts.md, reading 1: unstated schedules).
 const WAITS_S: [u64; 5] = [60, 300, 1_800, 7_200, 86_400];
 const STEPS_MAX: usize = 64;
+const PLANS_MAX: usize = 64;
+const PLAN_NAME_BYTES_MAX: usize = 64;
 
 pub(super) fn response(root: &Section<'_, '_>) -> Option<ResponseRules> {
     let section = root.section("response", RESPONSE);
@@ -81,7 +83,7 @@ pub(super) fn disable(root: &Section<'_, '_>) -> Option<DisableRule> {
     let section = root.section("disable", DISABLE);
     let consecutive_failures = section.number("consecutive_failures", 1..=1_000_000);
     let minimum_span = section.duration("minimum_span", Duration::ZERO..=365 * DAY).unwrap_or_default();
-    if section.is_present() && consecutive_failures.is_none() {
+    if section.is_present() && !section.has("consecutive_failures") {
         section.missing("consecutive_failures", "say how many failures in a row, or leave out [disable]");
     }
     consecutive_failures.map(|consecutive_failures| DisableRule { consecutive_failures, minimum_span })
@@ -89,13 +91,18 @@ pub(super) fn disable(root: &Section<'_, '_>) -> Option<DisableRule> {
 
 pub(super) fn limits(root: &Section<'_, '_>) -> Limits {
     let section = root.section("limits", LIMITS);
+    let plans = root.named("plans", PLAN);
+    if plans.len() > PLANS_MAX || plans.iter().any(|(name, _)| name.is_empty() || name.len() > PLAN_NAME_BYTES_MAX) {
+        let advice = format!("write at most {PLANS_MAX}, each with a name of 1 to {PLAN_NAME_BYTES_MAX} bytes");
+        root.about("plans", "has too many plans, or a name that is empty or too long", advice);
+    }
     let plan = |(name, section): (&str, Section<'_, '_>)| Plan {
         name: name.to_owned(),
         title: section.text("title").map_or(name, |found| found.value).to_owned(),
         endpoints_max: section.number("endpoints_max", 0..=u32::MAX),
     };
     Limits {
-        plans: root.named("plans", PLAN).into_iter().map(plan).collect(),
+        plans: plans.into_iter().map(plan).collect(),
         endpoints_max: section.number("endpoints_max", 0..=u32::MAX),
         endpoints_per_event_and_system_max: section.number("endpoints_per_event_and_system_max", 1..=u32::MAX),
     }

@@ -132,8 +132,14 @@ impl<'t, 'd> Section<'t, 'd> {
 
     /// Where a key would stand, for mistakes about its absence.
     pub(super) fn missing(&self, key: &'static str, advice: impl Display) {
-        let place = Place { offset: self.place.offset, path: self.path_of(key) };
-        self.document.mistake(&place, "is missing", advice);
+        self.about(key, "is missing", advice);
+    }
+
+    /// A mistake about all that stands under a key.
+    pub(super) fn about(&self, key: &'static str, problem: impl Display, advice: impl Display) {
+        let value = self.table.and_then(|table| table.get(key));
+        let offset = value.map_or(self.place.offset, |value| value.span().start);
+        self.document.mistake(&Place { offset, path: self.path_of(key) }, problem, advice);
     }
 
     pub(super) fn text(&self, key: &'static str) -> Option<Found<&'d str>> {
@@ -167,7 +173,10 @@ impl<'t, 'd> Section<'t, 'd> {
         match u32::from_str_radix(&integer.as_str().replace('_', ""), integer.radix()) {
             Ok(number) if range.contains(&number) => Some(number),
             _ => {
-                let advice = format!("write a whole number from {} to {}", range.start(), range.end());
+                let advice = match (range.start(), range.end()) {
+                    (one, same) if one == same => format!("write {one}"),
+                    (start, end) => format!("write a whole number from {start} to {end}"),
+                };
                 self.document.mistake(&found.place, format!("is {}", integer.as_str()), advice);
                 None
             }
@@ -250,7 +259,9 @@ impl<'t, 'd> Section<'t, 'd> {
             }
             range
         };
-        Some(self.array(key)?.into_iter().filter_map(element).collect())
+        // Every element is looked at before one bad one makes the whole unusable.
+        let ranges: Vec<Option<_>> = self.array(key)?.into_iter().map(element).collect();
+        ranges.into_iter().collect()
     }
 
     /// A table inside this one; its reader finds nothing in it when it is absent.
