@@ -148,18 +148,7 @@ impl Contract {
         let mut headers = Vec::with_capacity(self.headers.len() + 2);
         headers.push(Header { name: "Content-Type", value: Cow::Borrowed(&self.content_type) });
         for (name, template) in &self.headers {
-            let value = template.as_static().map_or_else(
-                || {
-                    let mut text = String::with_capacity(64);
-                    template.write(&mut text, |reference| facts.value(reference));
-                    Cow::Owned(text)
-                },
-                Cow::Borrowed,
-            );
-            if !headers::is_value(&value) {
-                return Err(SignError::Value(name.clone()));
-            }
-            headers.push(Header { name, value });
+            headers.push(own_header(name, template, &facts)?);
         }
         if let Some(rules) = &self.signature {
             match input.primary {
@@ -333,7 +322,9 @@ impl Contract {
         self.catalogue.get(event_type).map_or_else(Vec::new, |found| found.misfits(data))
     }
 
-    fn owns_header(&self, name: &str) -> bool {
+    /// Whether the contract gives requests a header of this name, in any case, beside those of HTTP.
+    #[must_use]
+    pub fn owns_header(&self, name: &str) -> bool {
         let own = self.headers.iter().map(|(own, _)| own.as_str());
         own.chain(self.signature.iter().map(|s| s.header.as_str())).any(|own| own.eq_ignore_ascii_case(name))
     }
@@ -357,4 +348,16 @@ impl Contract {
     ) -> Vec<(usize, HeaderError)> {
         headers::check_all(self.custom_headers, headers, |name| self.owns_header(name))
     }
+}
+
+fn own_header<'c>(name: &'c str, template: &'c Template, facts: &Facts<'_>) -> Result<Header<'c>, SignError> {
+    let value = match template.as_static() {
+        Some(text) => Cow::Borrowed(text),
+        None => {
+            let mut text = String::with_capacity(64);
+            template.write(&mut text, |reference| facts.value(reference));
+            Cow::Owned(text)
+        }
+    };
+    if headers::is_value(&value) { Ok(Header { name, value }) } else { Err(SignError::Value(name.to_owned())) }
 }

@@ -223,7 +223,8 @@ impl SecretRules {
             Algorithm::HmacSha256 => Zeroizing::new(random[..self.bytes].to_vec()),
             Algorithm::Ed25519 => Zeroizing::new(seed_and_public(&random[..32])),
         };
-        Secret::new(format!("{prefix}{}", encoding.encode(&key)))
+        let written = Zeroizing::new(encoding.encode(&key));
+        Secret::new(format!("{prefix}{}", written.as_str()))
     }
 }
 

@@ -94,14 +94,7 @@ pub(super) fn signature(root: &Section<'_, '_>, headers: &[(String, Template)]) 
     if !section.is_present() {
         return Some(None);
     }
-    let header = section.required_text("header", "name the header, e.g. header = \"X-Signature\"");
-    let header = header.and_then(|found| {
-        header_name(root, found.value, &found.place)?;
-        if headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(found.value)) {
-            root.document().mistake(&found.place, "is also one of [headers]", "name it in one place");
-        }
-        Some(found.value.to_owned())
-    });
+    let header = signature_header(root, &section, headers);
     let read = |key, default: &str, allowed: &[Reference]| match section.text(key) {
         Some(found) => template(root, &found, allowed),
         None => Template::parse(default, allowed).ok(),
@@ -128,6 +121,19 @@ pub(super) fn signature(root: &Section<'_, '_>, headers: &[(String, Template)]) 
     };
     check_signature(&section, &rules, headers);
     Some(Some(rules))
+}
+
+fn signature_header(
+    root: &Section<'_, '_>,
+    section: &Section<'_, '_>,
+    headers: &[(String, Template)],
+) -> Option<String> {
+    let found = section.required_text("header", "name the header, e.g. header = \"X-Signature\"")?;
+    header_name(root, found.value, &found.place)?;
+    if headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(found.value)) {
+        root.document().mistake(&found.place, "is also one of [headers]", "name it in one place");
+    }
+    Some(found.value.to_owned())
 }
 
 /// What no single key shows: whether a receiver could take the header apart and compute the signature again.
@@ -225,29 +231,8 @@ fn schemes(section: &Section<'_, '_>) -> Option<Vec<Scheme>> {
 fn scheme(version: &str, section: &Section<'_, '_>) -> Option<Scheme> {
     let text = |key| section.text(key).map(|found| found.value.to_owned()).unwrap_or_default();
     let number = |key, default: u32| section.number(key, 1..=4096).unwrap_or(default) as usize;
-    let algorithm = match section.text("algorithm") {
-        None => Algorithm::HmacSha256,
-        Some(found) => match found.value {
-            "hmac-sha256" => Algorithm::HmacSha256,
-            "ed25519" => Algorithm::Ed25519,
-            other => {
-                let advice = "write \"hmac-sha256\" or \"ed25519\"";
-                section.document().mistake(&found.place, format!("{other:?} is no algorithm"), advice);
-                return None;
-            }
-        },
-    };
-    let key = match section.text("key") {
-        None => KeyText::Verbatim,
-        Some(found) if found.value == "text" => KeyText::Verbatim,
-        Some(found) if found.value == "hex" => KeyText::Encoded(Encoding::Hex),
-        Some(found) if found.value == "base64" => KeyText::Encoded(Encoding::Base64),
-        Some(found) => {
-            let advice = "write \"text\" (the secret itself), \"hex\" or \"base64\" (what follows the prefix)";
-            section.document().mistake(&found.place, format!("{:?} is no way to write a key", found.value), advice);
-            return None;
-        }
-    };
+    let (algorithm, key) = (algorithm(section), key_text(section));
+    let (algorithm, key) = (algorithm?, key?);
     if algorithm == Algorithm::Ed25519 && key == KeyText::Verbatim {
         section.missing("key", "an Ed25519 key is bytes: write \"base64\" or \"hex\"");
         return None;
@@ -255,6 +240,33 @@ fn scheme(version: &str, section: &Section<'_, '_>) -> Option<Scheme> {
     let (prefix, public_prefix) = (text("prefix"), text("public_prefix"));
     let (key_bytes_min, key_bytes_max) = (number("key_bytes_min", 1), number("key_bytes_max", 4096));
     Some(Scheme { version: version.to_owned(), prefix, algorithm, key, key_bytes_min, key_bytes_max, public_prefix })
+}
+
+fn algorithm(section: &Section<'_, '_>) -> Option<Algorithm> {
+    let Some(found) = section.text("algorithm") else { return Some(Algorithm::HmacSha256) };
+    match found.value {
+        "hmac-sha256" => Some(Algorithm::HmacSha256),
+        "ed25519" => Some(Algorithm::Ed25519),
+        other => {
+            let advice = "write \"hmac-sha256\" or \"ed25519\"";
+            section.document().mistake(&found.place, format!("{other:?} is no algorithm"), advice);
+            None
+        }
+    }
+}
+
+fn key_text(section: &Section<'_, '_>) -> Option<KeyText> {
+    let Some(found) = section.text("key") else { return Some(KeyText::Verbatim) };
+    match found.value {
+        "text" => Some(KeyText::Verbatim),
+        "hex" => Some(KeyText::Encoded(Encoding::Hex)),
+        "base64" => Some(KeyText::Encoded(Encoding::Base64)),
+        other => {
+            let advice = "write \"text\" (the secret itself), \"hex\" or \"base64\" (what follows the prefix)";
+            section.document().mistake(&found.place, format!("{other:?} is no way to write a key"), advice);
+            None
+        }
+    }
 }
 
 pub(super) fn secret(root: &Section<'_, '_>, signature: Option<&SignatureRules>) -> Option<SecretRules> {
