@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::case::Cases;
 use crate::connect::{Connector, Link};
 use crate::error::{AttemptError, AttemptErrorKind, SetupError};
 use crate::exchange::{Bounds, Broken, exchange};
@@ -79,6 +80,7 @@ struct Inner {
     names: NameCache,
     connector: Connector,
     pool: Arc<Pool>,
+    cases: Cases,
     opened: AtomicU64,
     reused: AtomicU64,
     resent: AtomicU64,
@@ -112,6 +114,7 @@ impl Client {
             rules: settings.rules,
             names: NameCache::new(resolver, Arc::clone(&limits)),
             connector,
+            cases: Cases::default(),
             pool: Pool::new(Arc::clone(&limits)),
             limits,
             opened: AtomicU64::new(0),
@@ -170,7 +173,7 @@ impl Inner {
         url.judge_again(&self.rules).map_err(|refusal| {
             AttemptError::new(AttemptErrorKind::UrlRefused, refusal.code.as_str(), refusal.message)
         })?;
-        let mut prepared = prepare(request)?;
+        let mut prepared = prepare(request, &self.cases)?;
         let addresses = self.vetted_addresses(url, deadline).await?;
         let bounds = Bounds { deadline, response_bytes_max: request.response_bytes_max, limits: &self.limits };
 
@@ -185,7 +188,7 @@ impl Inner {
                 Err(Broken { may_be_resent: true, .. }) => {
                     self.resent.fetch_add(1, Ordering::Relaxed);
                     route.resent = true;
-                    prepared = prepare(request)?;
+                    prepared = prepare(request, &self.cases)?;
                 }
                 Err(Broken { error, .. }) => {
                     route.reused = true;

@@ -150,6 +150,7 @@ impl Connector {
         let (stream, gauge) = Gauged::new(wire, Arc::clone(&self.limits));
         let head_bytes_max = self.limits.response_head_bytes_max.max(HYPER_BUFFER_BYTES_MIN);
         let shaken = http1::Builder::new()
+            .preserve_header_case(true)
             .max_buf_size(head_bytes_max)
             .max_header_size(head_bytes_max)
             .handshake(TokioIo::new(stream))

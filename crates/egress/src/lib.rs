@@ -8,6 +8,7 @@
 //! This crate knows no events, endpoints or contracts. It follows no redirects, reads no environment, decodes nothing, keeps no
 //! cookies and has no wall clock.
 
+mod case;
 mod client;
 mod connect;
 mod error;

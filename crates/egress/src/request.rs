@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, Uri};
 
+use crate::case::Cases;
 use crate::connect::RequestBody;
 use crate::error::{AttemptError, AttemptErrorKind};
 use crate::guard::VettedUrl;
@@ -17,7 +18,7 @@ pub struct Request<'a> {
     pub url: &'a VettedUrl,
     /// Usually POST.
     pub method: Method,
-    /// Names and values in the order to send them. None may be [reserved](is_reserved_header).
+    /// Names and values in the order to send them, names written as they are here. None may be [reserved](is_reserved_header).
     pub headers: &'a [(&'a str, &'a [u8])],
     /// The body, sent as it is.
     pub body: Bytes,
@@ -49,7 +50,7 @@ pub fn is_reserved_header(name: &str) -> bool {
     RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved))
 }
 
-pub(crate) fn prepare(request: &Request<'_>) -> Result<http::Request<RequestBody>, AttemptError> {
+pub(crate) fn prepare(request: &Request<'_>, cases: &Cases) -> Result<http::Request<RequestBody>, AttemptError> {
     let mut prepared = http::Request::new(RequestBody::new(request.body.clone()));
     *prepared.method_mut() = request.method.clone();
     *prepared.uri_mut() = Uri::from(request.url.path_and_query().clone());
@@ -75,6 +76,7 @@ pub(crate) fn prepare(request: &Request<'_>) -> Result<http::Request<RequestBody
     if expects_body || !request.body.is_empty() {
         headers.append(header::CONTENT_LENGTH, HeaderValue::from(request.body.len()));
     }
+    *prepared.extensions_mut() = cases.case_of(request.headers);
     Ok(prepared)
 }
 

@@ -91,7 +91,7 @@ async fn a_connect_proxy_is_asked_for_the_address_and_not_the_name() {
         receiver.address
     );
     assert_eq!(*heard.lock(), [expected]);
-    assert!(receiver.request_text(0).contains(&format!("host: receiver.example.com:{}\r\n", receiver.address.port())));
+    assert!(receiver.request_text(0).contains(&format!("Host: receiver.example.com:{}\r\n", receiver.address.port())));
     assert!(!receiver.request_text(0).contains("dXNlcjpwYXNz"));
     assert!(post(&client, &url).await.reused_connection);
 }

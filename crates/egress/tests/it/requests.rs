@@ -11,13 +11,19 @@ use crate::support::*;
 #[tokio::test]
 async fn the_request_goes_out_as_prepared_and_with_nothing_else() {
     let receiver = answering(OK, true).await;
-    let headers: &[(&str, &[u8])] =
-        &[("content-type", b"application/json"), ("webhook-id", b"msg_1"), ("x-b", b"2"), ("x-a", b"\xc3\xa9")];
+    let headers: &[(&str, &[u8])] = &[
+        ("Content-Type", b"application/json"),
+        ("webhook-id", b"msg_1"),
+        ("X-CRM-Signature", b"ab"),
+        ("x-b", b"2"),
+        ("x-a", b"\xc3\xa9"),
+    ];
     let url = format!("{}?a=%20b", receiver.url());
     answered(Post { headers, body: Bytes::from("{\"n\":1.0}"), ..Post::to(&url) }.with(&client()).await);
     let expected = format!(
-        "POST /hook?a=%20b HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\nwebhook-id: msg_1\r\nx-b: 2\r\nx-a: é\r\n\
-         content-length: 9\r\n\r\n{{\"n\":1.0}}",
+        "POST /hook?a=%20b HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nwebhook-id: msg_1\r\n\
+         X-CRM-Signature: ab\r\nx-b: 2\r\nx-a: é\r\n\
+         Content-Length: 9\r\n\r\n{{\"n\":1.0}}",
         receiver.address
     );
     assert_eq!(receiver.request_text(0), expected);
@@ -27,7 +33,7 @@ async fn the_request_goes_out_as_prepared_and_with_nothing_else() {
 async fn an_empty_body_is_sent_with_its_length() {
     let receiver = answering(OK, true).await;
     answered(Post { body: Bytes::new(), ..Post::to(&receiver.url()) }.with(&client()).await);
-    assert!(receiver.request_text(0).contains("content-length: 0\r\n"));
+    assert!(receiver.request_text(0).contains("Content-Length: 0\r\n"));
 }
 
 #[tokio::test]
