@@ -1,0 +1,260 @@
+//! A store in a temporary directory, an engine on it, and a receiver that answers as it is told.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use postrider_contract::Contracts;
+use postrider_domain::{
+    DeliveryStatus, Endpoint, EndpointId, EndpointStatus, EventValidation, Millis, Organization, OrganizationId, Secret,
+};
+use postrider_egress::{Client, ClientSettings, UrlRules};
+use postrider_engine::{Accepted, Clock, Engine, EngineLimits, EngineParts, IncomingEvent, MovableClock};
+use postrider_store::{Delivery, DeliveryFilter, MasterKey, PageRequest, SqliteOptions, SqliteStore, Store};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+
+/// A bound for everything that is waited for; nothing is asserted about how long it takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct World {
+    pub dir: TempDir,
+    pub clock: Arc<MovableClock>,
+    pub engine: Engine,
+    pub organization: OrganizationId,
+    key: String,
+}
+
+fn contracts() -> Arc<Contracts> {
+    Arc::new(Contracts::load(&[]).unwrap())
+}
+
+impl World {
+    pub async fn new() -> World {
+        World::with(EngineLimits::default()).await
+    }
+
+    pub async fn with(limits: EngineLimits) -> World {
+        let dir = TempDir::new().unwrap();
+        let key = data_encoding::BASE64.encode(&[7; 32]);
+        let clock = Arc::new(MovableClock::default());
+        let engine = start(&dir, &key, &clock, limits).await;
+        let organization: OrganizationId = "acme".parse().unwrap();
+        let world = World { dir, clock, engine, organization, key };
+        let now = world.engine.now();
+        let organization = Organization {
+            id: world.organization.clone(),
+            name: "Acme".into(),
+            contract: contracts().default_name().to_owned(),
+            plan: None,
+            owner_email: None,
+            locale: None,
+            event_validation: EventValidation::Off,
+            created_at: now,
+            updated_at: now,
+        };
+        world.engine.store().create_organization(&organization).await.unwrap();
+        world
+    }
+
+    /// As after a restart: the old engine and store are gone, new ones open the same directory.
+    pub async fn restarted(self) -> World {
+        let World { dir, clock, engine, organization, key } = self;
+        engine.stop().await;
+        engine.store().close().await.unwrap();
+        drop(engine);
+        let engine = start(&dir, &key, &clock, EngineLimits::default()).await;
+        World { dir, clock, engine, organization, key }
+    }
+
+    pub async fn endpoint(&self, url: &str) -> Endpoint {
+        let now = self.engine.now();
+        let endpoint = Endpoint {
+            id: EndpointId(self.engine.ids().next(now)),
+            organization: self.organization.clone(),
+            name: "receiver".into(),
+            description: None,
+            url: url.to_owned(),
+            events: vec!["*".parse().unwrap()],
+            contract: contracts().default_name().to_owned(),
+            secret: Some(Secret::new(format!("whsec_{}", data_encoding::BASE64.encode(&[1; 24])))),
+            headers: vec![("X-Tenant".into(), Secret::new("t-1".into()))],
+            system: None,
+            status: EndpointStatus::Active,
+            created_at: now,
+            updated_at: now,
+        };
+        self.engine.store().create_endpoint(&endpoint, &Default::default()).await.unwrap();
+        self.engine.changed(&self.organization);
+        endpoint
+    }
+
+    pub async fn set_status(&self, endpoint: &Endpoint, status: EndpointStatus) {
+        self.engine.store().update_endpoint(&Endpoint { status, ..endpoint.clone() }).await.unwrap();
+        self.engine.changed(&self.organization);
+    }
+
+    pub async fn publish(&self, count: usize) -> Vec<Accepted> {
+        let events = (0..count).map(|n| event(&format!(r#"{{"id":"{n}","n":1.10}}"#))).collect();
+        self.engine.accept(&self.organization, events).await.unwrap()
+    }
+
+    pub async fn deliveries(&self, status: Option<DeliveryStatus>) -> Vec<Delivery> {
+        let filter = DeliveryFilter { status, ..DeliveryFilter::default() };
+        let page = PageRequest { limit: 5_000, before: None };
+        self.engine.store().deliveries(&self.organization, &filter, page).await.unwrap().rows
+    }
+
+    /// Waits until as many deliveries are in this state.
+    pub async fn until(&self, status: DeliveryStatus, count: usize) -> Vec<Delivery> {
+        let all_there = async {
+            loop {
+                let rows = self.deliveries(Some(status)).await;
+                if rows.len() >= count {
+                    return rows;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, all_there).await.expect("deliveries did not get there")
+    }
+
+    /// Waits until the one delivery has had as many attempts.
+    pub async fn until_attempts(&self, count: u32) -> Delivery {
+        let attempted = async {
+            loop {
+                let rows = self.deliveries(None).await;
+                if rows[0].attempts_count >= count {
+                    return rows[0].clone();
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, attempted).await.expect("attempts were not made")
+    }
+}
+
+async fn start(dir: &TempDir, key: &str, clock: &Arc<MovableClock>, limits: EngineLimits) -> Engine {
+    let master = MasterKey::from_base64(key).unwrap();
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir.path(), master, &SqliteOptions::default()).unwrap());
+    let rules = UrlRules { allow_http: true, allow_cidrs: vec!["127.0.0.0/8".parse().unwrap()], ..UrlRules::default() };
+    let egress = Client::new(ClientSettings { rules, ..ClientSettings::default() }).unwrap();
+    let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
+    Engine::start(EngineParts { store, contracts: contracts(), egress, clock, limits }).await.unwrap()
+}
+
+pub fn event(data: &str) -> IncomingEvent {
+    IncomingEvent {
+        event_type: "deal.won".into(),
+        data: data.into(),
+        id: None,
+        occurred_at: None,
+        resource: None,
+        previous: None,
+        changes: None,
+    }
+}
+
+/// How far `due_at` is after `from`, in whole seconds.
+pub fn seconds_between(from: Millis, due_at: Millis) -> u64 {
+    due_at.since(from).as_secs()
+}
+
+/// What a receiver answers to a request, given how many came before it; none keeps it waiting for ever.
+pub type Answer = dyn Fn(usize) -> Option<&'static str> + Send + Sync;
+
+pub struct Receiver {
+    pub url: String,
+    seen: Arc<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    count: AtomicUsize,
+    requests: Mutex<Vec<String>>,
+    arrived: Notify,
+}
+
+pub const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+pub const FAIL: &str = "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n";
+
+impl Receiver {
+    pub async fn start(answer: impl Fn(usize) -> Option<&'static str> + Send + Sync + 'static) -> Receiver {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let seen = Arc::new(Seen::default());
+        let (answer, keep): (Arc<Answer>, _) = (Arc::new(answer), Arc::clone(&seen));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(converse(stream, Arc::clone(&answer), Arc::clone(&keep)));
+            }
+        });
+        Receiver { url, seen }
+    }
+
+    pub fn requests(&self) -> Vec<String> {
+        self.seen.requests.lock().clone()
+    }
+
+    /// Waits until as many requests have come.
+    pub async fn until(&self, count: usize) {
+        let all_there = async {
+            loop {
+                let arrived = self.seen.arrived.notified();
+                if self.seen.requests.lock().len() >= count {
+                    return;
+                }
+                arrived.await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, all_there).await.expect("requests did not come");
+    }
+
+    /// How often each delivery id came, by the header that carries it.
+    pub fn times_by_id(&self) -> HashMap<String, usize> {
+        let mut times = HashMap::new();
+        for request in self.requests() {
+            let id = request.lines().find_map(|line| line.strip_prefix("webhook-id: ")).unwrap().to_owned();
+            *times.entry(id).or_default() += 1;
+        }
+        times
+    }
+}
+
+async fn converse(mut stream: TcpStream, answer: Arc<Answer>, seen: Arc<Seen>) {
+    let mut buffer = Vec::new();
+    loop {
+        let Some(request) = read_request(&mut stream, &mut buffer).await else { return };
+        let nth = seen.count.fetch_add(1, Ordering::SeqCst);
+        seen.requests.lock().push(request);
+        seen.arrived.notify_waiters();
+        match answer(nth) {
+            Some(text) => drop(stream.write_all(text.as_bytes()).await),
+            None => return std::future::pending().await,
+        }
+    }
+}
+
+async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<String> {
+    loop {
+        let text = String::from_utf8_lossy(buffer).into_owned();
+        if let Some(head) = text.find("\r\n\r\n") {
+            let length = text.lines().find_map(|line| line.strip_prefix("Content-Length: ")?.parse::<usize>().ok());
+            let end = head + 4 + length.unwrap_or(0);
+            if buffer.len() >= end {
+                let request = String::from_utf8_lossy(&buffer[..end]).into_owned();
+                buffer.drain(..end);
+                return Some(request);
+            }
+        }
+        let mut chunk = [0; 8192];
+        match stream.read(&mut chunk).await {
+            Ok(0) | Err(_) => return None,
+            Ok(count) => buffer.extend_from_slice(&chunk[..count]),
+        }
+    }
+}
