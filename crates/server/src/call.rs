@@ -1,0 +1,120 @@
+//! One authenticated request under `/v1`, as its handler sees it.
+
+use std::str::FromStr;
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderValue, StatusCode};
+use postrider_domain::{OrganizationId, Scope};
+use serde::Serialize;
+
+use crate::auth::{Caller, Need};
+use crate::fields::{Fields, read_body, read_optional_body};
+use crate::problem::{Kind, Problem};
+
+/// The body, read by the gate.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RequestBody(pub(crate) Bytes);
+
+/// Who asks for what.
+pub(crate) struct Call {
+    pub(crate) caller: Caller,
+    path: Option<RawPathParams>,
+    query: Option<String>,
+    body: Bytes,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Call {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let caller = parts.extensions.remove::<Caller>();
+        let caller = caller.ok_or_else(|| Problem::internal("a route is not behind the gate"))?;
+        let RequestBody(body) = parts.extensions.remove().unwrap_or_default();
+        // What is not UTF-8 in a path names nothing.
+        let path = RawPathParams::from_request_parts(parts, state).await.ok();
+        Ok(Call { caller, path, query: parts.uri.query().map(str::to_owned), body })
+    }
+}
+
+impl Call {
+    fn part(&self, name: &str) -> &str {
+        let parts = self.path.iter().flatten();
+        parts.into_iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
+    }
+
+    /// The organisation in the path, if the caller may do this there.
+    pub(crate) fn organization(&self, scope: Scope) -> Result<OrganizationId, Problem> {
+        self.caller.enter(self.part("org"), Need::Scope(scope))
+    }
+
+    /// The organisation in the path, for what the operator alone may do.
+    pub(crate) fn organization_for_operator(&self) -> Result<OrganizationId, Problem> {
+        self.caller.enter(self.part("org"), Need::Operator)
+    }
+
+    /// An id in the path; one that cannot be read names nothing.
+    pub(crate) fn id<I: FromStr>(&self, name: &str, what: &'static str) -> Result<I, Problem> {
+        self.part(name).parse().map_err(|_| Problem::missing(what))
+    }
+
+    /// A name in the path, as it is.
+    pub(crate) fn name(&self, name: &str) -> &str {
+        self.part(name)
+    }
+
+    /// The query, not yet read.
+    pub(crate) fn query(&self) -> &str {
+        self.query.as_deref().unwrap_or_default()
+    }
+
+    /// Reads the body.
+    pub(crate) fn read<'t, T>(
+        &'t self,
+        known: &'static [&'static str],
+        read: impl FnOnce(&mut Fields<'t, '_>) -> T,
+    ) -> Result<T, Problem> {
+        self.no_query()?;
+        read_body(&self.body, known, read)
+    }
+
+    /// Reads a body that may be left out.
+    pub(crate) fn read_optional<'t, T>(
+        &'t self,
+        known: &'static [&'static str],
+        read: impl FnOnce(&mut Fields<'t, '_>) -> T,
+    ) -> Result<T, Problem> {
+        self.no_query()?;
+        read_optional_body(&self.body, known, read)
+    }
+
+    /// For routes that take neither body nor query.
+    pub(crate) fn nothing_more(&self) -> Result<(), Problem> {
+        self.no_query()?;
+        if self.body.iter().all(u8::is_ascii_whitespace) || self.body.trim_ascii() == b"{}" {
+            return Ok(());
+        }
+        Err(Problem::field(Kind::InvalidFields, "", "this request takes no body; leave it out"))
+    }
+
+    fn no_query(&self) -> Result<(), Problem> {
+        crate::paging::Query::read(self.query(), &[]).finish()
+    }
+}
+
+/// A JSON answer.
+pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Result<Response, Problem> {
+    let bytes = serde_json::to_vec(body).map_err(Problem::internal)?;
+    let mut response = Response::new(bytes.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}
+
+/// An answer without a body.
+pub(crate) fn no_content() -> Response {
+    StatusCode::NO_CONTENT.into_response()
+}

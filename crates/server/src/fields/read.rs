@@ -1,0 +1,205 @@
+//! Reading single fields: texts, booleans, moments, and what is parsed from a text.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use postrider_domain::Millis;
+
+use super::{Fields, Text, json_kind};
+use crate::time::read_moment;
+
+/// What a change says about a field that may be empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change<T> {
+    /// Nothing: it stays.
+    Keep,
+    /// `null`: it goes.
+    Clear,
+    /// A new value.
+    Set(T),
+}
+
+impl<T> Change<T> {
+    /// Changes the field.
+    pub(crate) fn apply(self, field: &mut Option<T>) {
+        match self {
+            Change::Keep => {}
+            Change::Clear => *field = None,
+            Change::Set(value) => *field = Some(value),
+        }
+    }
+}
+
+impl Fields<'_, '_> {
+    /// A text; none when it is left out or `null`.
+    pub(crate) fn text(&mut self, name: &'static str, rule: Text) -> Option<String> {
+        let text = self.string(name)?;
+        match rule.check(&text) {
+            Ok(()) => Some(text),
+            Err(detail) => {
+                self.wrong(name, detail);
+                None
+            }
+        }
+    }
+
+    /// A text that must be there; an empty one in its place after a mistake.
+    pub(crate) fn required_text(&mut self, name: &'static str, rule: Text) -> String {
+        if self.raw(name).is_none() {
+            self.missing(name);
+        }
+        self.text(name, rule).unwrap_or_default()
+    }
+
+    /// A text that may be left out but not emptied with `null`.
+    pub(crate) fn kept_text(&mut self, name: &'static str, rule: Text) -> Option<String> {
+        self.refuse_null(name);
+        self.text(name, rule)
+    }
+
+    /// A text that may be left out, set or cleared.
+    pub(crate) fn change_text(&mut self, name: &'static str, rule: Text) -> Change<String> {
+        match (self.has(name), self.text(name, rule)) {
+            (_, Some(text)) => Change::Set(text),
+            (true, None) => Change::Clear,
+            (false, None) => Change::Keep,
+        }
+    }
+
+    /// What a text stands for; none when it is left out or `null`.
+    pub(crate) fn parsed<T: FromStr<Err: Display>>(&mut self, name: &'static str) -> Option<T> {
+        self.chosen(name, |text| text.parse().map_err(|error: T::Err| error.to_string()))
+    }
+
+    /// As [`Fields::parsed`], with the reader given.
+    pub(crate) fn chosen<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        let text = self.string(name)?;
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(detail) => {
+                self.wrong(name, detail);
+                None
+            }
+        }
+    }
+
+    /// A moment in RFC 3339.
+    pub(crate) fn moment(&mut self, name: &'static str) -> Option<Millis> {
+        self.chosen(name, read_moment)
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn boolean(&mut self, name: &'static str) -> Option<bool> {
+        match self.raw(name)? {
+            "true" => Some(true),
+            "false" => Some(false),
+            other => {
+                self.wrong(name, format!("must be true or false, but is {}", json_kind(other)));
+                None
+            }
+        }
+    }
+
+    /// An array of texts, each read by `read`; a mistake names the entry.
+    pub(crate) fn list<T>(
+        &mut self,
+        name: &'static str,
+        count_max: usize,
+        mut read: impl FnMut(&str) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
+        self.list_of(name, count_max, |element| string_of(element).and_then(|text| read(&text)))
+    }
+
+    /// An array of ids: strings, or whole numbers, which are taken as their digits.
+    pub(crate) fn id_list<T>(
+        &mut self,
+        name: &'static str,
+        count_max: usize,
+        mut read: impl FnMut(String) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
+        self.list_of(name, count_max, |element| string_or_number(element).and_then(&mut read))
+    }
+
+    fn list_of<T>(
+        &mut self,
+        name: &'static str,
+        count_max: usize,
+        mut read: impl FnMut(&str) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
+        let elements = self.elements(name)?;
+        if elements.is_empty() || elements.len() > count_max {
+            self.wrong(name, format!("has {} entries; 1 to {count_max} are accepted", elements.len()));
+            return None;
+        }
+        let mut values = Vec::with_capacity(elements.len());
+        for (index, element) in elements.into_iter().enumerate() {
+            match read(element) {
+                Ok(value) => values.push(value),
+                Err(detail) => self.wrong_within(name, &index.to_string(), detail),
+            }
+        }
+        Some(values)
+    }
+
+    /// As [`Fields::list`], for a field that must be there.
+    pub(crate) fn required_list<T>(
+        &mut self,
+        name: &'static str,
+        count_max: usize,
+        read: impl FnMut(&str) -> Result<T, String>,
+    ) -> Vec<T> {
+        if self.raw(name).is_none() {
+            self.missing(name);
+        }
+        self.list(name, count_max, read).unwrap_or_default()
+    }
+
+    /// Notes a mistake of something within a field.
+    pub(crate) fn wrong_within(&mut self, name: &str, within: &str, detail: impl Into<String>) {
+        let at = super::member_at(&super::member_at(&self.at, name), within);
+        self.mistakes.add(at, detail);
+    }
+
+    /// Notes a mistake when a field that cannot be emptied is `null`.
+    pub(crate) fn refuse_null(&mut self, name: &'static str) {
+        if self.has(name) && self.raw(name).is_none() {
+            self.missing(name);
+        }
+    }
+
+    /// Notes a mistake when a field that must be there is left out or `null`.
+    pub(crate) fn require(&mut self, name: &'static str) {
+        if self.raw(name).is_none() {
+            self.missing(name);
+        }
+    }
+
+    fn string(&mut self, name: &'static str) -> Option<String> {
+        match string_of(self.raw(name)?) {
+            Ok(text) => Some(text),
+            Err(detail) => {
+                self.wrong(name, detail);
+                None
+            }
+        }
+    }
+}
+
+/// The string that a JSON text is.
+pub(crate) fn string_of(json: &str) -> Result<String, String> {
+    if !json.starts_with('"') {
+        return Err(format!("must be a string, but is {}", json_kind(json)));
+    }
+    // What can still be wrong with a string that is JSON is half of a surrogate pair.
+    serde_json::from_str(json)
+        .map_err(|_| "has an escape that stands for no character (half of a surrogate pair)".to_owned())
+}
+
+/// A string, or a whole number's digits: CRMs write the ids of their records in both ways.
+pub(crate) fn string_or_number(json: &str) -> Result<String, String> {
+    let digits = json.strip_prefix('-').unwrap_or(json);
+    if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(json.to_owned());
+    }
+    string_of(json)
+}

@@ -1,0 +1,81 @@
+//! Counts and times of requests, by route. Labels come from the routes alone: never a URL, an id or anything that a caller wrote.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use metrics::{Counter, Histogram, counter, describe_counter, describe_histogram, histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+const REQUESTS: &str = "postrider_http_requests_total";
+const SECONDS: &str = "postrider_http_request_seconds";
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+/// From a quarter of a millisecond to half a minute, in seconds.
+const SECONDS_BUCKETS: [f64; 14] =
+    [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+/// How often what has been measured is put into its buckets, whether or not anyone asks for it.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// Installs the recorder of the whole process and keeps it in order. Call once, within the runtime, before [`crate::router`].
+///
+/// # Errors
+/// When there is a recorder already.
+pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
+    let matcher = Matcher::Suffix("_seconds".to_owned());
+    let handle = PrometheusBuilder::new().set_buckets_for_metric(matcher, &SECONDS_BUCKETS)?.install_recorder()?;
+    let kept = handle.clone();
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(UPKEEP_EVERY);
+        loop {
+            ticks.tick().await;
+            kept.run_upkeep();
+        }
+    });
+    Ok(handle)
+}
+
+/// What is measured of one method of one route.
+struct Meter {
+    method: Method,
+    by_class: [Counter; 5],
+    seconds: Histogram,
+}
+
+/// The meters of all routes, made once.
+pub(crate) struct Meters {
+    by_route: HashMap<String, Vec<Meter>>,
+    other: Meter,
+}
+
+impl Meters {
+    /// For these methods of these routes.
+    pub(crate) fn new(routes: impl IntoIterator<Item = (Method, String)>) -> Self {
+        describe_counter!(REQUESTS, "Requests answered, by route and class of status");
+        describe_histogram!(SECONDS, "Time from a request's head to its answer, by route");
+        let mut by_route: HashMap<String, Vec<Meter>> = HashMap::new();
+        for (method, route) in routes {
+            let meter = Meter::new(method, &route);
+            by_route.entry(route).or_default().push(meter);
+        }
+        Meters { by_route, other: Meter::new(Method::GET, "other") }
+    }
+
+    /// Notes an answer; what matched no route, or no method of it, counts as `other`.
+    pub(crate) fn note(&self, method: &Method, route: Option<&str>, status: StatusCode, took: Duration) {
+        let meters = route.and_then(|route| self.by_route.get(route));
+        let meter = meters.and_then(|meters| meters.iter().find(|m| m.method == *method)).unwrap_or(&self.other);
+        let class = usize::from(status.as_u16() / 100).clamp(1, CLASSES.len()) - 1;
+        meter.by_class[class].increment(1);
+        meter.seconds.record(took.as_secs_f64());
+    }
+}
+
+impl Meter {
+    fn new(method: Method, route: &str) -> Self {
+        let name = if route == "other" { "any".to_owned() } else { method.to_string() };
+        let by_class = CLASSES
+            .map(|class| counter!(REQUESTS, "method" => name.clone(), "route" => route.to_owned(), "status" => class));
+        let seconds = histogram!(SECONDS, "method" => name, "route" => route.to_owned());
+        Meter { method, by_class, seconds }
+    }
+}

@@ -1,0 +1,177 @@
+//! The routes and the OpenAPI document that describes them: both come from the handlers, registered here once.
+
+use http::Method;
+use utoipa::openapi::path::{HttpMethod, Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{
+    ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, Ref, ResponseBuilder,
+    SecurityRequirement,
+};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::problem::PROBLEM_JSON;
+use crate::routes::{contracts, deliveries, endpoints, events, keys, operations, organizations};
+use crate::state::App;
+
+const BEARER: &str = "bearer";
+
+/// The routes under `/v1`, which are behind the gate.
+pub(crate) fn v1() -> OpenApiRouter<App> {
+    events_routes().merge(endpoints_routes()).merge(deliveries_routes()).merge(operators_routes())
+}
+
+fn events_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(events::publish, events::list))
+        .routes(routes!(events::publish_batch))
+        .routes(routes!(events::read))
+        .routes(routes!(events::event_types))
+}
+
+fn endpoints_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(endpoints::create, endpoints::list))
+        .routes(routes!(endpoints::read, endpoints::change, endpoints::delete))
+        .routes(routes!(endpoints::test))
+}
+
+fn deliveries_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::read))
+        .routes(routes!(deliveries::retry))
+}
+
+fn operators_routes() -> OpenApiRouter<App> {
+    let organization =
+        routes!(organizations::read, organizations::replace, organizations::change, organizations::delete);
+    OpenApiRouter::default()
+        .routes(routes!(organizations::create, organizations::list))
+        .routes(organization)
+        .routes(routes!(keys::create, keys::list))
+        .routes(routes!(keys::delete))
+        .routes(routes!(contracts::list))
+        .routes(routes!(contracts::read))
+}
+
+/// The routes that need no credential.
+pub(crate) fn open() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(operations::health))
+        .routes(routes!(operations::ready))
+        .routes(routes!(operations::metrics))
+        .routes(routes!(operations::openapi))
+        .routes(routes!(operations::docs_page))
+        .routes(routes!(operations::problems_page))
+        .routes(routes!(operations::docs_style))
+}
+
+/// The whole document.
+pub(crate) fn document() -> OpenApi {
+    let mut document = OpenApiBuilder::new().info(info()).tags(Some(tags())).build();
+    document.merge(v1().into_openapi());
+    document.merge(open().into_openapi());
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some(
+            "The operator key, or an organisation key (`prk_…`) with the scope that the operation needs.",
+        ))
+        .build();
+    document.components.get_or_insert_default().add_security_scheme(BEARER, SecurityScheme::Http(scheme));
+    document.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
+    for (path, item) in &mut document.paths.paths {
+        for (method, operation) in operations_mut(item) {
+            complete(path, &method, operation);
+        }
+    }
+    document
+}
+
+/// The document as JSON text.
+#[must_use]
+pub fn openapi_json() -> String {
+    // Strings, numbers and maps with string keys: writing them as JSON cannot fail.
+    document().to_pretty_json().unwrap_or_default()
+}
+
+fn info() -> utoipa::openapi::Info {
+    const DESCRIPTION: &str = "Takes in events, and gets them delivered to the endpoints that subscribed to them: signed, \
+        retried, recorded. Every error is `application/problem+json` (RFC 9457); what can go wrong is listed under \
+        `/docs/problems`. Lists take `limit` and `cursor` and answer `data` and `next_cursor`. Writing requests take an \
+        `Idempotency-Key`.";
+    InfoBuilder::new()
+        .title("Postrider")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(DESCRIPTION))
+        .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
+        .build()
+}
+
+fn tags() -> Vec<utoipa::openapi::Tag> {
+    [
+        ("Events", "What happened in the CRM, published once."),
+        ("Endpoints", "Where events go: what a customer creates to receive them."),
+        ("Deliveries", "Events on their way to endpoints, with every attempt."),
+        ("Organisations", "The tenants: customers of the CRM."),
+        ("Keys", "Credentials of one organisation, with scopes."),
+        ("Contracts", "What receivers are promised: catalogue, format, signature, schedule, limits."),
+        ("Operation", "For those who run the server. These need no credential."),
+    ]
+    .map(|(name, description)| TagBuilder::new().name(name).description(Some(description)).build())
+    .to_vec()
+}
+
+/// Each operation of a path with its method.
+fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Operation)> {
+    [
+        (HttpMethod::Get, item.get.as_mut()),
+        (HttpMethod::Post, item.post.as_mut()),
+        (HttpMethod::Put, item.put.as_mut()),
+        (HttpMethod::Patch, item.patch.as_mut()),
+        (HttpMethod::Delete, item.delete.as_mut()),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| operation.map(|operation| (method, operation)))
+}
+
+/// Adds what all operations have in common.
+fn complete(path: &str, method: &HttpMethod, operation: &mut Operation) {
+    if !path.starts_with("/v1/") {
+        return;
+    }
+    let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    let problem = ResponseBuilder::new().description("A problem").content(PROBLEM_JSON, problem).build();
+    operation.responses.responses.insert("default".to_owned(), problem.into());
+    if *method == HttpMethod::Get {
+        return;
+    }
+    let key = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .description(Some("The same request under the same key is done once, and answered alike for 24 hours."))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String).max_length(Some(255))))
+        .build();
+    operation.parameters.get_or_insert_default().push(key.into());
+}
+
+/// Every method of every route, as the router matches it.
+pub(crate) fn documented() -> Vec<(Method, String)> {
+    let mut document = document();
+    let mut routes = Vec::new();
+    for (path, item) in &mut document.paths.paths {
+        for (method, _) in operations_mut(item) {
+            let method = match method {
+                HttpMethod::Post => Method::POST,
+                HttpMethod::Put => Method::PUT,
+                HttpMethod::Patch => Method::PATCH,
+                HttpMethod::Delete => Method::DELETE,
+                _ => Method::GET,
+            };
+            routes.push((method, path.clone()));
+        }
+    }
+    routes
+}

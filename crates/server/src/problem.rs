@@ -1,0 +1,399 @@
+//! Problems: every answer that is not what was asked for, as RFC 9457 `application/problem+json`.
+//!
+//! A *kind* has a stable `type` and a title; a *mistake* is one wrong field. A *cause* is for the operator's log and never shown.
+
+use std::borrow::Cow;
+
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use postrider_engine::{AcceptError, EngineError, TestError};
+use postrider_store::StoreError;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::limits::{MISTAKES_MAX, QUOTED_CHARS_MAX};
+
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// What can be wrong with a request or with us. The slugs are part of the API and do not change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Malformed,
+    InvalidQuery,
+    InvalidHeader,
+    Unauthenticated,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    BodyTimeout,
+    Exists,
+    IdempotencyInProgress,
+    TooLarge,
+    MediaType,
+    InvalidFields,
+    LimitReached,
+    EventIdReused,
+    IdempotencyKeyReused,
+    Internal,
+    Unavailable,
+    Overloaded,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Kind; 19] = [
+        Kind::Malformed,
+        Kind::InvalidQuery,
+        Kind::InvalidHeader,
+        Kind::Unauthenticated,
+        Kind::Forbidden,
+        Kind::NotFound,
+        Kind::MethodNotAllowed,
+        Kind::BodyTimeout,
+        Kind::Exists,
+        Kind::IdempotencyInProgress,
+        Kind::TooLarge,
+        Kind::MediaType,
+        Kind::InvalidFields,
+        Kind::LimitReached,
+        Kind::EventIdReused,
+        Kind::IdempotencyKeyReused,
+        Kind::Internal,
+        Kind::Unavailable,
+        Kind::Overloaded,
+    ];
+
+    /// Status, `type`, title, and what to do about it.
+    fn facts(self) -> (u16, &'static str, &'static str, &'static str) {
+        match self {
+            Kind::Malformed => (400, "/docs/problems#malformed-json", "The body is not JSON", MALFORMED),
+            Kind::InvalidQuery => (400, "/docs/problems#invalid-query", "The query is wrong", QUERY),
+            Kind::InvalidHeader => (400, "/docs/problems#invalid-header", "A request header is wrong", HEADER),
+            Kind::Unauthenticated => {
+                (401, "/docs/problems#unauthenticated", "A valid credential is needed", CREDENTIAL)
+            }
+            Kind::Forbidden => (403, "/docs/problems#forbidden", "The credential does not allow this", FORBIDDEN),
+            Kind::NotFound => (404, "/docs/problems#not-found", "There is no such thing", MISSING),
+            Kind::MethodNotAllowed => (405, "/docs/problems#method-not-allowed", "The path has no such method", METHOD),
+            Kind::BodyTimeout => (408, "/docs/problems#body-timeout", "The body took too long", BODY_TIME),
+            Kind::Exists => (409, "/docs/problems#exists", "It exists already", EXISTS),
+            Kind::IdempotencyInProgress => {
+                (409, "/docs/problems#idempotency-in-progress", "The first request is still in work", IN_PROGRESS)
+            }
+            Kind::TooLarge => (413, "/docs/problems#too-large", "The body is too large", LARGE),
+            Kind::MediaType => (415, "/docs/problems#media-type", "The body must be JSON", MEDIA),
+            Kind::InvalidFields => (422, "/docs/problems#invalid-fields", "Some fields are wrong", FIELDS),
+            Kind::LimitReached => (422, "/docs/problems#limit-reached", "A limit is reached", LIMIT),
+            Kind::EventIdReused => (422, "/docs/problems#event-id-reused", "The event id was used before", EVENT_ID),
+            Kind::IdempotencyKeyReused => {
+                (422, "/docs/problems#idempotency-key-reused", "The Idempotency-Key was used before", KEY_REUSED)
+            }
+            Kind::Internal => (500, "/docs/problems#internal", "A fault of ours", FAULT),
+            Kind::Unavailable => (503, "/docs/problems#unavailable", "Not possible at the moment", UNAVAILABLE),
+            Kind::Overloaded => (503, "/docs/problems#overloaded", "Too much at once", OVERLOADED),
+        }
+    }
+
+    pub(crate) fn status(self) -> StatusCode {
+        // Every status above is a valid one.
+        StatusCode::from_u16(self.facts().0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    pub(crate) fn uri(self) -> &'static str {
+        self.facts().1
+    }
+
+    pub(crate) fn title(self) -> &'static str {
+        self.facts().2
+    }
+
+    pub(crate) fn remedy(self) -> &'static str {
+        self.facts().3
+    }
+
+    fn asks_again(self) -> bool {
+        matches!(self, Kind::IdempotencyInProgress | Kind::Unavailable | Kind::Overloaded)
+    }
+}
+
+const MALFORMED: &str =
+    "The detail says in which line and column the JSON ends to make sense, or that the bytes are not UTF-8.";
+const QUERY: &str = "Each entry of `errors` names a query parameter that this route does not know or cannot read.";
+const HEADER: &str = "The detail names the request header and what it may hold.";
+const CREDENTIAL: &str =
+    "Send `Authorization: Bearer` with the operator key or an organisation key that has not expired.";
+const FORBIDDEN: &str = "The detail names the scope that the key lacks. Make a key with it, or use the operator key.";
+const MISSING: &str = "Check the path and its ids. What belongs to another organisation is answered the same way.";
+const METHOD: &str = "The `Allow` header lists the methods of this path.";
+const BODY_TIME: &str = "Send the body at once, without pauses.";
+const EXISTS: &str = "Choose another id, or replace what is there with PUT.";
+const IN_PROGRESS: &str = "A request with this `Idempotency-Key` has not ended yet. Ask again after `Retry-After`.";
+const LARGE: &str = "The detail names the limit. Send less, or several requests.";
+const MEDIA: &str = "Send `Content-Type: application/json`, in UTF-8.";
+const FIELDS: &str =
+    "Each entry of `errors` points to one wrong field (RFC 6901) and says what it may be. All of them are listed.";
+const LIMIT: &str =
+    "The detail names the limit and what counts towards it. Remove something, or have the plan changed.";
+const EVENT_ID: &str =
+    "An event with this id but other content was accepted within 72 hours. Nothing was stored; use a fresh id.";
+const KEY_REUSED: &str =
+    "An `Idempotency-Key` stands for one request, for 24 hours. Use a fresh key for another request.";
+const FAULT: &str = "Nothing that you can change. The server's operator finds the cause in its log.";
+const UNAVAILABLE: &str = "Nothing was stored, unless the detail says otherwise. Ask again after `Retry-After`.";
+const OVERLOADED: &str = "The server has as much in work as it takes at once. Ask again after `Retry-After`.";
+
+/// One wrong field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Mistake {
+    /// Where: a JSON pointer (RFC 6901) into the body; into the query, read as an object, when `in` says so.
+    #[schema(example = "/events/0")]
+    pub(crate) pointer: String,
+    /// What is wrong and what is accepted.
+    #[schema(example = "is not an event type of the contract \"standard\"")]
+    pub(crate) detail: String,
+    /// `query` when the mistake is in the query; left out when it is in the body.
+    #[serde(rename = "in", skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    pub(crate) part: Option<&'static str>,
+}
+
+/// Wrong fields, collected until all are known.
+#[derive(Debug, Default)]
+pub(crate) struct Mistakes {
+    list: Vec<Mistake>,
+    unlisted: usize,
+}
+
+impl Mistakes {
+    pub(crate) fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
+        if self.list.len() >= MISTAKES_MAX {
+            self.unlisted += 1;
+            return;
+        }
+        self.list.push(Mistake { pointer: pointer.into(), detail: detail.into(), part: None });
+    }
+
+    pub(crate) fn add_in_query(&mut self, parameter: &str, detail: impl Into<String>) {
+        self.add(format!("/{parameter}"), detail);
+        if let Some(mistake) = self.list.last_mut() {
+            mistake.part = Some("query");
+        }
+    }
+
+    /// Nothing when all was well, else the problem.
+    pub(crate) fn into_result(self, kind: Kind) -> Result<(), Problem> {
+        if self.list.is_empty() {
+            return Ok(());
+        }
+        let count = self.list.len() + self.unlisted;
+        let detail = match (count, self.unlisted) {
+            (1, _) => "1 field is wrong".to_owned(),
+            (_, 0) => format!("{count} fields are wrong"),
+            _ => format!("{count} fields are wrong; the first {MISTAKES_MAX} are listed"),
+        };
+        Err(Problem { mistakes: self.list, ..Problem::new(kind, detail) })
+    }
+}
+
+/// An answer that is not what was asked for.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) kind: Kind,
+    pub(crate) detail: Cow<'static, str>,
+    pub(crate) mistakes: Vec<Mistake>,
+    pub(crate) cause: Option<String>,
+}
+
+/// Why a request failed, for the operator's log; travels beside the answer to the rim, where it is written down.
+#[derive(Clone, Debug)]
+pub(crate) struct Cause(pub(crate) String);
+
+/// How a problem looks on the wire (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemBody<'a> {
+    /// Names the kind of problem; stable. Relative to this server, where the page explains it.
+    #[serde(rename = "type")]
+    #[schema(example = "/docs/problems#invalid-fields")]
+    uri: &'a str,
+    /// The kind in words.
+    title: &'a str,
+    /// The HTTP status.
+    status: u16,
+    /// What happened this time.
+    detail: &'a str,
+    /// Every wrong field.
+    #[serde(skip_serializing_if = "<[Mistake]>::is_empty")]
+    #[schema(required = false)]
+    errors: &'a [Mistake],
+}
+
+impl Problem {
+    pub(crate) fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
+        Problem { kind, detail: detail.into(), mistakes: Vec::new(), cause: None }
+    }
+
+    /// What does not exist or is another organisation's: nobody can tell which.
+    pub(crate) fn missing(what: &'static str) -> Self {
+        Problem::new(Kind::NotFound, format!("there is no such {what}"))
+    }
+
+    /// A fault of ours.
+    pub(crate) fn internal(cause: impl ToString) -> Self {
+        let detail = "something went wrong on this server; its log says what";
+        Problem { cause: Some(cause.to_string()), ..Problem::new(Kind::Internal, detail) }
+    }
+
+    pub(crate) fn unavailable(cause: impl ToString) -> Self {
+        let detail = "the server cannot store anything at the moment; nothing was stored";
+        Problem { cause: Some(cause.to_string()), ..Problem::new(Kind::Unavailable, detail) }
+    }
+
+    /// One wrong field.
+    pub(crate) fn field(kind: Kind, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        let mistake = Mistake { pointer: pointer.into(), detail: detail.into(), part: None };
+        Problem { mistakes: vec![mistake], ..Problem::new(kind, "1 field is wrong") }
+    }
+
+    fn body(&self) -> Bytes {
+        let body = ProblemBody {
+            uri: self.kind.uri(),
+            title: self.kind.title(),
+            status: self.kind.status().as_u16(),
+            detail: &self.detail,
+            errors: &self.mistakes,
+        };
+        // Strings and numbers alone: writing them as JSON cannot fail.
+        serde_json::to_vec(&body).unwrap_or_default().into()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(self.body().into());
+        *response.status_mut() = self.kind.status();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if self.kind.asks_again() {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if self.kind == Kind::Unauthenticated {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"postrider\""));
+        }
+        if let Some(cause) = self.cause {
+            response.extensions_mut().insert(Cause(cause));
+        }
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound { what } => {
+                let what = what.split(' ').next().unwrap_or_default().to_owned();
+                Problem::new(Kind::NotFound, format!("there is no such {what}"))
+            }
+            StoreError::Exists { what } => Problem::new(Kind::Exists, format!("{what} exists already")),
+            StoreError::LimitReached { limit, max } => Problem::new(
+                Kind::LimitReached,
+                format!(
+                    "the limit of {max} {limit} is reached; delete one that is not needed, or have the limit raised"
+                ),
+            ),
+            StoreError::EventDiffers { id, index } => event_differs(&id, &format!("/events/{index}")),
+            StoreError::Unavailable { .. } => Problem::unavailable(error),
+            StoreError::Unusable { .. } | StoreError::Sealed { .. } => Problem::internal(error),
+        }
+    }
+}
+
+impl From<EngineError> for Problem {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Store(error) => error.into(),
+            other => Problem::internal(other),
+        }
+    }
+}
+
+impl From<TestError> for Problem {
+    fn from(error: TestError) -> Self {
+        match error {
+            TestError::UnknownEndpoint => Problem::missing("endpoint"),
+            TestError::UnknownType(detail) => Problem::field(Kind::InvalidFields, "/type", detail),
+            TestError::Engine(error) => error.into(),
+        }
+    }
+}
+
+/// An event's id was used before for another event; `at` points to the event.
+pub(crate) fn event_differs(id: &str, at: &str) -> Problem {
+    let detail = format!("event id {id} was used within the last 72 hours with other content; nothing was stored");
+    let mistake = Mistake { pointer: format!("{at}/id"), detail: "was used before".to_owned(), part: None };
+    Problem { mistakes: vec![mistake], ..Problem::new(Kind::EventIdReused, detail) }
+}
+
+/// The problem of a call to [`postrider_engine::Engine::accept`]; `at` says where an event of that index stands in the body.
+pub(crate) fn accept_problem(error: AcceptError, at: impl Fn(usize) -> String) -> Problem {
+    match error {
+        AcceptError::UnknownOrganization => Problem::missing("organization"),
+        AcceptError::Invalid(found) => {
+            let mut mistakes = Mistakes::default();
+            for mistake in found {
+                mistakes.add(format!("{}{}", at(mistake.index), mistake.pointer), mistake.detail);
+            }
+            let nothing = || Problem::internal("the engine refused events without a mistake");
+            mistakes.into_result(Kind::InvalidFields).err().unwrap_or_else(nothing)
+        }
+        AcceptError::EventDiffers { id, index } => event_differs(&id, &at(index)),
+        AcceptError::Unavailable(reason) => Problem::unavailable(reason),
+        AcceptError::Engine(error) => error.into(),
+    }
+}
+
+/// A caller's own text, short enough to repeat in an error.
+pub(crate) fn quoted(text: &str) -> String {
+    let short: String = text.chars().take(QUOTED_CHARS_MAX).collect();
+    if short.len() < text.len() { format!("{short:?}…") } else { format!("{short:?}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_an_address_of_its_own_and_a_remedy() {
+        let mut uris: Vec<_> = Kind::ALL.map(Kind::uri).to_vec();
+        uris.sort_unstable();
+        uris.dedup();
+        assert_eq!(uris.len(), Kind::ALL.len());
+        for kind in Kind::ALL {
+            assert!(kind.uri().starts_with("/docs/problems#"), "{kind:?}");
+            assert!(kind.status().is_client_error() || kind.status().is_server_error(), "{kind:?}");
+            assert!(!kind.title().is_empty() && kind.remedy().ends_with('.'), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_flood_of_mistakes_is_counted_and_not_listed() {
+        let mut mistakes = Mistakes::default();
+        (0..1_000).for_each(|i| mistakes.add(format!("/{i}"), "is wrong"));
+        let problem = mistakes.into_result(Kind::InvalidFields).unwrap_err();
+        assert_eq!(problem.mistakes.len(), MISTAKES_MAX);
+        assert_eq!(problem.detail, "1000 fields are wrong; the first 100 are listed");
+    }
+
+    #[test]
+    fn a_cause_is_never_in_the_answer() {
+        let problem = Problem::internal("disk /secret/path broke");
+        assert!(!String::from_utf8(problem.body().to_vec()).unwrap().contains("secret"));
+    }
+
+    #[test]
+    fn long_texts_are_repeated_in_part() {
+        assert_eq!(quoted("a\"b"), r#""a\"b""#);
+        assert!(quoted(&"é".repeat(100)).ends_with("é\"…"));
+    }
+}

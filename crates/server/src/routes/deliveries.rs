@@ -1,0 +1,88 @@
+//! Deliveries: listed, shown with every attempt, sent again.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use postrider_domain::{DeliveryId, EndpointId, EventId, OrganizationId, Scope};
+use postrider_store::{DeliveryDetail, DeliveryFilter};
+
+use crate::call::{Call, json};
+use crate::paging::{Page, Query};
+use crate::problem::Problem;
+use crate::state::{App, Running};
+use crate::wire::delivery::{DeliveryBody, DeliveryDetailBody, read_status};
+
+const FILTERS: &[&str] =
+    &["endpoint", "event", "type", "status", "resource", "since", "until", "test", "limit", "cursor"];
+
+/// List deliveries
+///
+/// Newest first. Needs `deliveries:read`.
+#[utoipa::path(get, path = "/v1/organizations/{org}/deliveries", operation_id = "listDeliveries", tag = "Deliveries",
+    params(
+        ("org" = String, Path, description = "The organisation's id"),
+        ("endpoint" = Option<String>, Query, description = "To this endpoint"),
+        ("event" = Option<String>, Query, description = "Of this event"),
+        ("type" = Option<String>, Query, description = "Of this type, as the endpoint's contract names it"),
+        ("status" = Option<crate::wire::delivery::StatusWord>, Query, description = "In this state"),
+        ("resource" = Option<String>, Query, description = "About this record", example = "deal:42"),
+        ("since" = Option<String>, Query, description = "Made at or after this moment (RFC 3339)"),
+        ("until" = Option<String>, Query, description = "Made before this moment (RFC 3339)"),
+        ("test" = Option<bool>, Query, description = "Tests alone, or none of them"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 250), ("cursor" = Option<String>, Query)),
+    responses((status = 200, description = "A page", body = Page<DeliveryBody>)))]
+pub(crate) async fn list(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+    let organization = call.organization(Scope::DeliveriesRead)?;
+    let mut query = Query::read(call.query(), FILTERS);
+    let filter = DeliveryFilter {
+        endpoint: query.parsed("endpoint", |text| text.parse::<EndpointId>().map_err(|e| e.to_string())),
+        event: query.parsed("event", |text| text.parse::<EventId>().map_err(|e| e.to_string())),
+        event_type: query.text("type"),
+        status: query.parsed("status", read_status),
+        resource: query.resource("resource"),
+        since: query.moment("since"),
+        until: query.moment("until"),
+        test: query.parsed("test", |text| text.parse().map_err(|_| "must be true or false".to_owned())),
+    };
+    let place = query.place("deliveries");
+    query.finish()?;
+    let request = place.request()?;
+    app.organization(&organization).await?;
+    let page = app.store().deliveries(&organization, &filter, request).await?;
+    json(StatusCode::OK, &place.page(&page, DeliveryBody::new))
+}
+
+/// Read a delivery
+///
+/// With the exact request that was sent, and every attempt. Needs `deliveries:read`.
+#[utoipa::path(get, path = "/v1/organizations/{org}/deliveries/{delivery}", operation_id = "readDelivery", tag = "Deliveries",
+    params(("org" = String, Path, description = "The organisation's id"), ("delivery" = String, Path, description = "The delivery's id")),
+    responses((status = 200, description = "The delivery", body = DeliveryDetailBody)))]
+pub(crate) async fn read(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+    let organization = call.organization(Scope::DeliveriesRead)?;
+    Query::read(call.query(), &[]).finish()?;
+    let detail = detail(&app, &organization, call.id("delivery", "delivery")?).await?;
+    let body = app.engine().request_body(&organization, &detail).await?;
+    json(StatusCode::OK, &DeliveryDetailBody::new(&detail, body.as_ref()))
+}
+
+/// Retry a delivery
+///
+/// One more attempt now, whatever its state; the schedule is kept. Needs `deliveries:write`.
+#[utoipa::path(post, path = "/v1/organizations/{org}/deliveries/{delivery}/retry", operation_id = "retryDelivery", tag = "Deliveries",
+    params(("org" = String, Path, description = "The organisation's id"), ("delivery" = String, Path, description = "The delivery's id")),
+    responses((status = 202, description = "An attempt is under way", body = DeliveryBody)))]
+pub(crate) async fn retry(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+    let organization = call.organization(Scope::DeliveriesWrite)?;
+    call.nothing_more()?;
+    let id: DeliveryId = call.id("delivery", "delivery")?;
+    if !app.engine().retry(&organization, id).await? {
+        return Err(Problem::missing("delivery"));
+    }
+    let detail = detail(&app, &organization, id).await?;
+    json(StatusCode::ACCEPTED, &DeliveryBody::new(&detail.delivery))
+}
+
+async fn detail(app: &Running, organization: &OrganizationId, id: DeliveryId) -> Result<DeliveryDetail, Problem> {
+    app.store().delivery(organization, id).await?.ok_or_else(|| Problem::missing("delivery"))
+}

@@ -1,0 +1,182 @@
+//! Endpoints: made, listed, changed, deleted, tried out.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use postrider_contract::Contract;
+use postrider_domain::{Endpoint, EndpointId, EndpointStatus, OrganizationId, Scope};
+use postrider_store::EndpointLimits;
+
+use crate::auth::random_bytes;
+use crate::call::{Call, json, no_content};
+use crate::fields::Text;
+use crate::limits::NAME_CHARS_MAX;
+use crate::paging::{Page, Query};
+use crate::problem::{Kind, Problem};
+use crate::state::{App, Running};
+use crate::system_limit;
+use crate::wire::endpoint::{EndpointBody, EndpointChange, NewEndpoint, Rules};
+use crate::wire::organization::known_contract;
+use crate::wire::test::{TestRequest, TestResult};
+
+/// Make an endpoint
+///
+/// The answer holds `secret`, here and never again. Needs `endpoints:write`.
+#[utoipa::path(post, path = "/v1/organizations/{org}/endpoints", operation_id = "createEndpoint", tag = "Endpoints",
+    params(("org" = String, Path, description = "The organisation's id")),
+    request_body = NewEndpoint,
+    responses((status = 201, description = "Made", body = EndpointBody)))]
+pub(crate) async fn create(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+    let id = call.organization(Scope::EndpointsWrite)?;
+    let _edit = app.edit(&id).await;
+    let organization = app.organization(&id).await?;
+    let random = random_bytes()?;
+    let read = call.read(NewEndpoint::FIELDS, |fields| {
+        let named = fields.text("contract", Text::line(1, NAME_CHARS_MAX));
+        let named = named.as_ref().unwrap_or(&organization.contract);
+        let contract = known_contract(fields, app.contracts(), Some(named));
+        let rules = Rules { contract, urls: &app.given.url_rules };
+        (contract, NewEndpoint::read(fields, rules, &random))
+    })?;
+    let (Some(contract), read) = read else {
+        return Err(Problem::internal("an endpoint was read without a contract"));
+    };
+    let now = app.now();
+    let endpoint = Endpoint {
+        id: EndpointId(app.engine().ids().next(now)),
+        organization: id.clone(),
+        name: read.name,
+        description: read.description,
+        url: read.url,
+        events: read.events,
+        contract: contract.name().to_owned(),
+        secret: read.secret,
+        headers: read.headers,
+        system: read.system,
+        status: read.status,
+        created_at: now,
+        updated_at: now,
+    };
+    check_system_limit(&app, contract, &endpoint).await?;
+    let plans = app.contracts().get(&organization.contract);
+    let endpoints_max = plans.and_then(|contract| contract.limits().endpoints_max(organization.plan.as_deref()));
+    app.store().create_endpoint(&endpoint, &EndpointLimits { endpoints_max }).await?;
+    app.engine().changed(&id);
+    json(StatusCode::CREATED, &EndpointBody::with_secret(&endpoint, app.contracts()))
+}
+
+/// List endpoints
+///
+/// Newest first. Needs `endpoints:read`.
+#[utoipa::path(get, path = "/v1/organizations/{org}/endpoints", operation_id = "listEndpoints", tag = "Endpoints",
+    params(("org" = String, Path, description = "The organisation's id"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 250), ("cursor" = Option<String>, Query)),
+    responses((status = 200, description = "A page", body = Page<EndpointBody>)))]
+pub(crate) async fn list(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+    let organization = call.organization(Scope::EndpointsRead)?;
+    let mut query = Query::read(call.query(), &["limit", "cursor"]);
+    let place = query.place("endpoints");
+    query.finish()?;
+    let request = place.request()?;
+    app.organization(&organization).await?;
+    let page = app.store().endpoints(&organization, request).await?;
+    json(StatusCode::OK, &place.page(&page, |row| EndpointBody::new(row, app.contracts())))
+}
+
+/// Read an endpoint
+///
+/// Needs `endpoints:read`.
+#[utoipa::path(get, path = "/v1/organizations/{org}/endpoints/{endpoint}", operation_id = "readEndpoint", tag = "Endpoints",
+    params(("org" = String, Path, description = "The organisation's id"), ("endpoint" = String, Path, description = "The endpoint's id")),
+    responses((status = 200, description = "The endpoint", body = EndpointBody)))]
+pub(crate) async fn read(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+    let organization = call.organization(Scope::EndpointsRead)?;
+    Query::read(call.query(), &[]).finish()?;
+    let endpoint = endpoint(&app, &organization, &call).await?;
+    json(StatusCode::OK, &EndpointBody::new(&endpoint, app.contracts()))
+}
+
+/// Change an endpoint
+///
+/// What is left out stays. `{"enabled": false}` pauses it, `{"enabled": true}` makes it active again, also after the system
+/// disabled it. Needs `endpoints:write`.
+#[utoipa::path(patch, path = "/v1/organizations/{org}/endpoints/{endpoint}", operation_id = "changeEndpoint", tag = "Endpoints",
+    params(("org" = String, Path, description = "The organisation's id"), ("endpoint" = String, Path, description = "The endpoint's id")),
+    request_body = EndpointChange,
+    responses((status = 200, description = "Changed", body = EndpointBody)))]
+pub(crate) async fn change(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+    let organization = call.organization(Scope::EndpointsWrite)?;
+    let _edit = app.edit(&organization).await;
+    let before = endpoint(&app, &organization, &call).await?;
+    let missing = || Problem::internal(format!("contract {:?} is not loaded", before.contract));
+    let contract = app.contracts().get(&before.contract).ok_or_else(missing)?;
+    let rules = Rules { contract: Some(contract), urls: &app.given.url_rules };
+    let mut after = before.clone();
+    call.read(EndpointChange::FIELDS, |fields| EndpointChange::apply(fields, rules, &mut after))?;
+    if system_limit::takes_more(&before, &after) {
+        check_system_limit(&app, contract, &after).await?;
+    }
+    after.updated_at = app.now();
+    app.store().update_endpoint(&after).await?;
+    app.engine().changed(&organization);
+    json(StatusCode::OK, &EndpointBody::new(&after, app.contracts()))
+}
+
+/// Delete an endpoint
+///
+/// With its secret, its pending deliveries, and the bodies in its history. Needs `endpoints:write`.
+#[utoipa::path(delete, path = "/v1/organizations/{org}/endpoints/{endpoint}", operation_id = "deleteEndpoint", tag = "Endpoints",
+    params(("org" = String, Path, description = "The organisation's id"), ("endpoint" = String, Path, description = "The endpoint's id")),
+    responses((status = 204, description = "Deleted")))]
+pub(crate) async fn delete(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+    let organization = call.organization(Scope::EndpointsWrite)?;
+    let id: EndpointId = call.id("endpoint", "endpoint")?;
+    call.nothing_more()?;
+    let _edit = app.edit(&organization).await;
+    if !app.store().delete_endpoint(&organization, id).await? {
+        return Err(Problem::missing("endpoint"));
+    }
+    app.engine().changed(&organization);
+    Ok(no_content())
+}
+
+/// Send a test event
+///
+/// With the catalogue's sample data; waits for the receiver's answer. Works whether the endpoint is active or not, and is never
+/// retried. Needs `endpoints:write`.
+#[utoipa::path(post, path = "/v1/organizations/{org}/endpoints/{endpoint}/test", operation_id = "testEndpoint", tag = "Endpoints",
+    params(("org" = String, Path, description = "The organisation's id"), ("endpoint" = String, Path, description = "The endpoint's id")),
+    request_body(content = Option<TestRequest>),
+    responses((status = 200, description = "How it went", body = TestResult)))]
+pub(crate) async fn test(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+    let organization = call.organization(Scope::EndpointsWrite)?;
+    let id: EndpointId = call.id("endpoint", "endpoint")?;
+    let request = call.read_optional(TestRequest::FIELDS, TestRequest::read)?;
+    let outcome = app.engine().send_test(&organization, id, request.r#type.as_deref()).await?;
+    json(StatusCode::OK, &TestResult::new(&outcome))
+}
+
+async fn endpoint(app: &Running, organization: &OrganizationId, call: &Call) -> Result<Endpoint, Problem> {
+    let id: EndpointId = call.id("endpoint", "endpoint")?;
+    app.store().endpoint(organization, id).await?.ok_or_else(|| Problem::missing("endpoint"))
+}
+
+/// Refuses an endpoint with which its system would have more endpoints for one event than its contract allows.
+async fn check_system_limit(app: &Running, contract: &Contract, endpoint: &Endpoint) -> Result<(), Problem> {
+    let Some(max) = contract.limits().endpoints_per_event_and_system_max else { return Ok(()) };
+    if matches!(endpoint.status, EndpointStatus::Disabled { .. }) {
+        return Ok(());
+    }
+    let others = system_limit::others(app.store(), endpoint).await?;
+    match system_limit::overfull(&others, endpoint, contract, max) {
+        None => Ok(()),
+        Some(event) => {
+            let detail = format!(
+                "this system has {max} endpoints for the event {event} already, the most that the contract {:?} allows; \
+                 delete one of them or leave this event out",
+                contract.name()
+            );
+            Err(Problem::new(Kind::LimitReached, detail))
+        }
+    }
+}

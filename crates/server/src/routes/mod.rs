@@ -1,0 +1,11 @@
+//! The routes. Each handler: who may, what is asked, do it, show it.
+
+pub(crate) mod contracts;
+pub(crate) mod deliveries;
+pub(crate) mod endpoints;
+pub(crate) mod events;
+pub(crate) mod keys;
+pub(crate) mod operations;
+pub(crate) mod organizations;
+#[cfg(feature = "test-clock")]
+pub(crate) mod test_clock;

@@ -1,0 +1,136 @@
+//! Organisations: made, provisioned, changed and removed by the operator; read by their own keys too.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use postrider_domain::{OrganizationId, Scope, encode_id};
+
+use crate::call::{Call, json, no_content};
+use crate::paging::{Page, Query};
+use crate::problem::{Kind, Problem};
+use crate::state::App;
+use crate::wire::organization::{NewOrganization, OrganizationBody, OrganizationChange};
+
+/// Make an organisation
+///
+/// Needs the operator key.
+#[utoipa::path(post, path = "/v1/organizations", operation_id = "createOrganization", tag = "Organisations",
+    request_body = NewOrganization,
+    responses((status = 201, description = "Made", body = OrganizationBody)))]
+pub(crate) async fn create(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+    call.caller.operator()?;
+    let new = call.read(NewOrganization::FIELDS, |fields| NewOrganization::read(fields, app.contracts()))?;
+    let now = app.now();
+    let made = || encode_id(OrganizationId::PREFIX, app.engine().ids().next(now)).parse();
+    let id = match new.id.clone() {
+        Some(id) => id,
+        None => made().map_err(Problem::internal)?,
+    };
+    let organization = new.into_organization(id, app.contracts().default_name(), now);
+    let _edit = app.edit(&organization.id).await;
+    app.store().create_organization(&organization).await?;
+    app.engine().changed(&organization.id);
+    json(StatusCode::CREATED, &OrganizationBody::from(organization))
+}
+
+/// List organisations
+///
+/// By id, ascending. Needs the operator key.
+#[utoipa::path(get, path = "/v1/organizations", operation_id = "listOrganizations", tag = "Organisations",
+    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 250), ("cursor" = Option<String>, Query)),
+    responses((status = 200, description = "A page", body = Page<OrganizationBody>)))]
+pub(crate) async fn list(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+    call.caller.operator()?;
+    let mut query = Query::read(call.query(), &["limit", "cursor"]);
+    let place = query.place("organizations");
+    query.finish()?;
+    let after = place.after_name()?.map(|id| id.parse::<OrganizationId>()).transpose();
+    let after = after.map_err(|error| Problem::new(Kind::InvalidQuery, error.to_string()))?;
+    let rows = app.store().organizations(after.as_ref(), place.limit + 1).await?;
+    json(StatusCode::OK, &place.page_by_name(rows, |row| row.id.as_str(), OrganizationBody::from))
+}
+
+/// Read an organisation
+///
+/// Needs `endpoints:read`.
+#[utoipa::path(get, path = "/v1/organizations/{org}", operation_id = "readOrganization", tag = "Organisations",
+    params(("org" = String, Path, description = "The organisation's id")),
+    responses((status = 200, description = "The organisation", body = OrganizationBody)))]
+pub(crate) async fn read(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+    let id = call.organization(Scope::EndpointsRead)?;
+    Query::read(call.query(), &[]).finish()?;
+    json(StatusCode::OK, &OrganizationBody::from(app.organization(&id).await?))
+}
+
+/// Make an organisation, or replace what is there
+///
+/// For provisioning: what is left out is emptied. Needs the operator key.
+#[utoipa::path(put, path = "/v1/organizations/{org}", operation_id = "putOrganization", tag = "Organisations",
+    params(("org" = String, Path, description = "The organisation's id")),
+    request_body = NewOrganization,
+    responses(
+        (status = 200, description = "Replaced", body = OrganizationBody),
+        (status = 201, description = "Made", body = OrganizationBody)))]
+pub(crate) async fn replace(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+    let id = call.organization_for_operator()?;
+    let new = call.read(NewOrganization::FIELDS, |fields| {
+        let new = NewOrganization::read(fields, app.contracts());
+        if new.id.as_ref().is_some_and(|given| *given != id) {
+            fields.wrong("id", "must be the id in the path, or left out");
+        }
+        new
+    })?;
+    let _edit = app.edit(&id).await;
+    let mut organization = new.into_organization(id, app.contracts().default_name(), app.now());
+    let status = match app.store().organization(&organization.id).await? {
+        Some(known) => {
+            organization.created_at = known.created_at;
+            app.store().update_organization(&organization).await?;
+            StatusCode::OK
+        }
+        None => {
+            app.store().create_organization(&organization).await?;
+            StatusCode::CREATED
+        }
+    };
+    app.engine().changed(&organization.id);
+    json(status, &OrganizationBody::from(organization))
+}
+
+/// Change an organisation
+///
+/// What is left out stays. Needs the operator key.
+#[utoipa::path(patch, path = "/v1/organizations/{org}", operation_id = "changeOrganization", tag = "Organisations",
+    params(("org" = String, Path, description = "The organisation's id")),
+    request_body = OrganizationChange,
+    responses((status = 200, description = "Changed", body = OrganizationBody)))]
+pub(crate) async fn change(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+    let id = call.organization_for_operator()?;
+    let _edit = app.edit(&id).await;
+    let mut organization = app.organization(&id).await?;
+    call.read(OrganizationChange::FIELDS, |fields| {
+        OrganizationChange::apply(fields, app.contracts(), &mut organization);
+    })?;
+    organization.updated_at = app.now();
+    app.store().update_organization(&organization).await?;
+    app.engine().changed(&id);
+    json(StatusCode::OK, &OrganizationBody::from(organization))
+}
+
+/// Delete an organisation
+///
+/// With everything it owns; its history cannot be read by anyone from then on. Needs the operator key.
+#[utoipa::path(delete, path = "/v1/organizations/{org}", operation_id = "deleteOrganization", tag = "Organisations",
+    params(("org" = String, Path, description = "The organisation's id")),
+    responses((status = 204, description = "Deleted")))]
+pub(crate) async fn delete(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+    let id = call.organization_for_operator()?;
+    call.nothing_more()?;
+    let _edit = app.edit(&id).await;
+    if !app.store().delete_organization(&id).await? {
+        return Err(Problem::missing("organization"));
+    }
+    app.keys.forget();
+    app.engine().changed(&id);
+    Ok(no_content())
+}

@@ -1,0 +1,289 @@
+//! Deliveries and attempts: listed, and shown with everything that was sent and answered.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use postrider_domain::{AttemptFailure, DeliveryStatus, FailureKind};
+use postrider_egress::AttemptErrorKind;
+use postrider_store::{Attempt, Delivery, DeliveryDetail, Response};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use crate::time::Moment;
+use crate::wire::event::resource_json;
+use crate::wire::resource::ResourceBody;
+use crate::wire::{HeaderMap, as_text};
+
+/// Where a delivery stands.
+#[derive(Debug, ToSchema)]
+#[schema(as = DeliveryStatus, rename_all = "snake_case")]
+#[expect(dead_code, reason = "says which words there are; they are the domain's")]
+pub(crate) enum StatusWord {
+    /// An attempt is due, now or later.
+    Pending,
+    /// The receiver has it.
+    Succeeded,
+    /// No more attempts will be made unless somebody asks.
+    Failed,
+}
+
+/// A delivery: one event on its way to one endpoint.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Delivery)]
+pub(crate) struct DeliveryBody {
+    #[schema(example = "dlv_01kxh3t7n8f2pvx1w4s5r6t7y8")]
+    id: String,
+    /// The event's id.
+    event: String,
+    /// The endpoint's id.
+    endpoint: String,
+    /// The event type, as the endpoint's contract names it.
+    #[serde(rename = "type")]
+    event_type: String,
+    /// What the event is about.
+    #[schema(value_type = Option<ResourceBody>)]
+    resource: Option<Box<RawValue>>,
+    /// Whether it carries a test event.
+    test: bool,
+    #[schema(value_type = StatusWord)]
+    status: &'static str,
+    /// Why it failed for good: `exhausted` (the last attempt failed), `gone` (410) or `expired` (its event's retention ended).
+    fail_reason: Option<&'static str>,
+    created_at: Moment,
+    /// When the next attempt is due; `null` once it has ended.
+    next_attempt_at: Option<Moment>,
+    /// When it ended.
+    ended_at: Option<Moment>,
+    /// Attempts made so far.
+    attempts_count: u32,
+    /// The status code of the last answer.
+    last_status_code: Option<u16>,
+}
+
+impl DeliveryBody {
+    pub(crate) fn new(delivery: &Delivery) -> Self {
+        DeliveryBody {
+            id: delivery.id.to_string(),
+            event: delivery.event.to_string(),
+            endpoint: delivery.endpoint.to_string(),
+            event_type: delivery.event_type.to_string(),
+            resource: resource_json(delivery.resource.as_ref()),
+            test: delivery.test,
+            status: delivery.status.as_str(),
+            fail_reason: delivery.fail_reason.map(postrider_domain::FailReason::as_str),
+            created_at: Moment(delivery.created_at),
+            next_attempt_at: delivery.next_attempt_at.map(Moment),
+            ended_at: delivery.ended_at.map(Moment),
+            attempts_count: delivery.attempts_count,
+            last_status_code: delivery.last_status_code,
+        }
+    }
+}
+
+/// Reads a status as a filter names it.
+pub(crate) fn read_status(text: &str) -> Result<DeliveryStatus, String> {
+    DeliveryStatus::parse(text).ok_or_else(|| "must be pending, succeeded or failed".to_owned())
+}
+
+/// The request of the latest attempt, exactly as it was sent; header values that are secrets are masked.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SentRequest)]
+pub(crate) struct RequestShown<'a> {
+    #[schema(example = "POST")]
+    method: &'static str,
+    url: &'a str,
+    headers: HeaderMap<'a>,
+    /// The body; `null` once its event's retention has ended.
+    body: Option<String>,
+    /// The same as base64, where the text altered something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    body_base64: Option<String>,
+}
+
+/// A delivery with what was sent and every attempt.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DeliveryWithAttempts)]
+pub(crate) struct DeliveryDetailBody<'a> {
+    #[serde(flatten)]
+    delivery: DeliveryBody,
+    /// What was sent; `null` before the first attempt.
+    request: Option<RequestShown<'a>>,
+    /// The attempts, oldest first; the newest 100.
+    attempts: Vec<AttemptBody<'a>>,
+}
+
+impl<'a> DeliveryDetailBody<'a> {
+    /// `body` is what every attempt sends.
+    pub(crate) fn new(detail: &'a DeliveryDetail, body: Option<&Bytes>) -> Self {
+        let request = detail.attempts.last().map(|attempt| {
+            let headers = attempt.request_headers.iter().map(|(n, v)| (Cow::from(n), Cow::from(v)));
+            let (body, body_base64) = body.map(|bytes| as_text(bytes)).unzip();
+            let headers = HeaderMap::new(headers);
+            RequestShown { method: "POST", url: &attempt.url, headers, body, body_base64: body_base64.flatten() }
+        });
+        let attempts = detail.attempts.iter().map(AttemptBody::new).collect();
+        DeliveryDetailBody { delivery: DeliveryBody::new(&detail.delivery), request, attempts }
+    }
+}
+
+/// One request of a delivery and what came of it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Attempt)]
+pub(crate) struct AttemptBody<'a> {
+    #[schema(example = "att_01kxh3t7n8f2pvx1w4s5r6t7y8")]
+    id: String,
+    started_at: Moment,
+    /// How long until it was over.
+    response_time_ms: u32,
+    /// Whether a person asked for it.
+    by_hand: bool,
+    /// The URL requested.
+    url: &'a str,
+    /// What the receiver answered; `null` when no answer came.
+    status_code: Option<u16>,
+    response_headers: Option<HeaderMap<'a>>,
+    /// The first 64 KiB, as text in which what is not UTF-8 is replaced.
+    response_body: Option<String>,
+    /// The same as base64, where the text altered something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    response_body_base64: Option<String>,
+    /// What was cut off or went wrong after the status line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    response_note: Option<&'a str>,
+    /// Why it failed; `null` when it succeeded.
+    error: Option<ErrorBody<'a>>,
+}
+
+impl<'a> AttemptBody<'a> {
+    fn new(attempt: &'a Attempt) -> Self {
+        let response = ResponseParts::new(attempt.response.as_ref());
+        AttemptBody {
+            id: attempt.id.to_string(),
+            started_at: Moment(attempt.started_at),
+            response_time_ms: attempt.response_time_ms,
+            by_hand: attempt.by_hand,
+            url: &attempt.url,
+            status_code: response.status_code,
+            response_headers: response.headers,
+            response_body: response.body,
+            response_body_base64: response.body_base64,
+            response_note: response.note,
+            error: ErrorBody::of(attempt),
+        }
+    }
+}
+
+/// An answer in the parts that are shown.
+#[derive(Debug, Default)]
+pub(crate) struct ResponseParts<'a> {
+    pub(crate) status_code: Option<u16>,
+    pub(crate) headers: Option<HeaderMap<'a>>,
+    pub(crate) body: Option<String>,
+    pub(crate) body_base64: Option<String>,
+    pub(crate) note: Option<&'a str>,
+}
+
+impl<'a> ResponseParts<'a> {
+    pub(crate) fn new(response: Option<&'a Response>) -> Self {
+        let Some(response) = response else { return ResponseParts::default() };
+        let headers = response.headers.iter().map(|(n, v)| (String::from_utf8_lossy(n), String::from_utf8_lossy(v)));
+        let (body, body_base64) = as_text(&response.body);
+        ResponseParts {
+            status_code: Some(response.status_code),
+            headers: Some(HeaderMap::new(headers)),
+            body: Some(body),
+            body_base64,
+            note: response.note.as_deref(),
+        }
+    }
+}
+
+/// Why an attempt failed.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AttemptError)]
+pub(crate) struct ErrorBody<'a> {
+    /// A word that does not change: `url_refused`, `address_refused`, `dns`, `connect`, `tls`, `timeout`, `bad_response`,
+    /// `connection_closed`, `proxy`, `status` or `request_invalid`.
+    #[schema(example = "timeout")]
+    kind: &'static str,
+    /// What happened.
+    message: &'a str,
+    /// What the endpoint's owner can do about it.
+    advice: &'static str,
+}
+
+impl<'a> ErrorBody<'a> {
+    pub(crate) fn of(attempt: &'a Attempt) -> Option<Self> {
+        let AttemptFailure { kind, message } = attempt.failure.as_ref()?;
+        let status = attempt.response.as_ref().map_or(0, |response| response.status_code);
+        Some(ErrorBody { kind: kind.as_str(), message, advice: advice(*kind, status) })
+    }
+}
+
+fn advice(kind: FailureKind, status: u16) -> &'static str {
+    let kind = match kind {
+        FailureKind::Status => return status_advice(status),
+        FailureKind::UrlRefused => AttemptErrorKind::UrlRefused,
+        FailureKind::AddressRefused => AttemptErrorKind::AddressRefused,
+        FailureKind::RequestInvalid => AttemptErrorKind::RequestInvalid,
+        FailureKind::Dns => AttemptErrorKind::Dns,
+        FailureKind::Connect => AttemptErrorKind::Connect,
+        FailureKind::Tls => AttemptErrorKind::Tls,
+        FailureKind::Timeout => AttemptErrorKind::Timeout,
+        FailureKind::BadResponse => AttemptErrorKind::BadResponse,
+        FailureKind::ConnectionClosed => AttemptErrorKind::ConnectionClosed,
+        FailureKind::Proxy => AttemptErrorKind::Proxy,
+    };
+    postrider_egress::advice(kind)
+}
+
+fn status_advice(status: u16) -> &'static str {
+    match status {
+        300..=399 => {
+            "Redirects are not followed. Set the endpoint's URL to the address that the Location header shows."
+        }
+        400 | 422 => {
+            "The receiver understood the request but not its content. Its answer's body may say what it expected."
+        }
+        401 | 403 => {
+            "The receiver did not let the request in. Check the signing secret that it verifies with, and the credentials in the \
+             endpoint's custom headers."
+        }
+        404 | 405 => "The receiver has no such path, or no POST there. Check the endpoint's URL.",
+        410 => {
+            "The receiver says that it is gone for good. Delete the endpoint, or repair the receiver and retry by hand."
+        }
+        413 => "The receiver accepts only smaller bodies. Raise its limit.",
+        429 => {
+            "The receiver takes fewer requests than it gets. Raise its limit; a Retry-After that it sends is honoured."
+        }
+        500..=599 => "The receiver failed. Its own log says why; the delivery is tried again later.",
+        _ => "The receiver's answer does not count as success under the endpoint's contract. Answer with a 2xx status.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_failure_comes_with_advice() {
+        for kind in FailureKind::ALL {
+            assert!(advice(kind, 500).ends_with('.'), "{kind:?}");
+        }
+        for status in [0, 200, 301, 400, 401, 404, 410, 413, 429, 500, 999] {
+            assert!(status_advice(status).ends_with('.'), "{status}");
+        }
+    }
+
+    #[test]
+    fn kinds_are_the_same_words_on_both_floors() {
+        for kind in AttemptErrorKind::ALL {
+            assert!(FailureKind::parse(kind.as_str()).is_some(), "{kind}");
+        }
+    }
+}

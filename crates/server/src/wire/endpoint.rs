@@ -1,0 +1,164 @@
+//! Endpoints: made, changed, shown. Secrets and header values go in and do not come out.
+
+mod read;
+
+use std::borrow::Cow;
+
+use postrider_contract::Contracts;
+use postrider_domain::{Endpoint, EndpointStatus};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::time::Moment;
+use crate::wire::HeaderMap;
+
+pub(crate) use read::Rules;
+
+/// Shown instead of a secret value.
+const MASK: &str = "********";
+
+/// Whether an endpoint receives new events.
+#[derive(Debug, ToSchema)]
+#[schema(as = EndpointStatus, rename_all = "snake_case")]
+#[expect(dead_code, reason = "says which words there are; they are the domain's")]
+pub(crate) enum StatusWord {
+    /// It receives events.
+    Active,
+    /// Its owner stopped it.
+    Paused,
+    /// The system stopped it; `disabled_reason` says why.
+    Disabled,
+}
+
+/// An endpoint: where events go. The dashboard calls it a webhook.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Endpoint)]
+pub(crate) struct EndpointBody<'a> {
+    #[schema(example = "ep_01kxh3t7n8f2pvx1w4s5r6t7y8")]
+    id: String,
+    name: &'a str,
+    /// What it is for.
+    description: Option<&'a str>,
+    #[schema(example = "https://example.com/webhooks")]
+    url: &'a str,
+    /// What it receives: event types, prefixes such as `contact.*`, or `*`.
+    events: Vec<String>,
+    /// The contract that it follows.
+    contract: &'a str,
+    /// Which system registered it; never filters events.
+    system: Option<&'a str>,
+    #[schema(value_type = StatusWord)]
+    status: &'static str,
+    /// Why the system stopped it.
+    disabled_reason: Option<&'a str>,
+    /// Its custom headers; the values are masked.
+    headers: HeaderMap<'a>,
+    /// Whether its deliveries are signed.
+    signed: bool,
+    /// What receivers verify with, where the secret is an asymmetric key.
+    public_key: Option<String>,
+    created_at: Moment,
+    updated_at: Moment,
+    /// What signs its deliveries: in the answer to its creation, and never again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    secret: Option<&'a str>,
+}
+
+impl<'a> EndpointBody<'a> {
+    pub(crate) fn new(endpoint: &'a Endpoint, contracts: &Contracts) -> Self {
+        let contract = contracts.get(&endpoint.contract);
+        let disabled_reason = match &endpoint.status {
+            EndpointStatus::Disabled { reason } => Some(reason.as_str()),
+            EndpointStatus::Active | EndpointStatus::Paused => None,
+        };
+        EndpointBody {
+            id: endpoint.id.to_string(),
+            name: &endpoint.name,
+            description: endpoint.description.as_deref(),
+            url: &endpoint.url,
+            events: endpoint.events.iter().map(ToString::to_string).collect(),
+            contract: &endpoint.contract,
+            system: endpoint.system.as_deref(),
+            status: endpoint.status.as_str(),
+            disabled_reason,
+            headers: HeaderMap::new(endpoint.headers.iter().map(|(name, _)| (Cow::from(name), Cow::Borrowed(MASK)))),
+            signed: endpoint.secret.is_some(),
+            public_key: contract.zip(endpoint.secret.as_ref()).and_then(|(c, secret)| c.public_key(secret)),
+            created_at: Moment(endpoint.created_at),
+            updated_at: Moment(endpoint.updated_at),
+            secret: None,
+        }
+    }
+
+    /// As it is shown once, when it has just been made.
+    pub(crate) fn with_secret(endpoint: &'a Endpoint, contracts: &Contracts) -> Self {
+        let secret = endpoint.secret.as_ref().map(|secret| secret.reveal());
+        EndpointBody { secret, ..EndpointBody::new(endpoint, contracts) }
+    }
+}
+
+/// An endpoint to make.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "says how the object looks; it is read into the domain's type")]
+pub(crate) struct NewEndpoint {
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    /// Where it is: `https`, and a public address.
+    #[schema(example = "https://example.com/webhooks")]
+    url: String,
+    /// What it receives, as its contract names it: event types, prefixes such as `contact.*`, or `*`.
+    #[schema(min_items = 1, max_items = 100, example = json!(["deal.won", "contact.*"]))]
+    events: Vec<String>,
+    /// What signs its deliveries, where the contract lets people choose; made when left out, where the contract makes secrets. The bare prefix
+    /// of one of the contract's kinds of secret (such as `whsk_`) has one of that kind made.
+    secret: Option<String>,
+    /// Custom headers of every request; their values are never shown again.
+    #[schema(value_type = Option<HeaderMap>)]
+    headers: Option<()>,
+    /// `true` when left out.
+    enabled: Option<bool>,
+    #[schema(max_length = 2000)]
+    description: Option<String>,
+    /// Which system registers it; never filters events.
+    #[schema(max_length = 200)]
+    system: Option<String>,
+    /// The contract that it follows; its organisation's when left out.
+    contract: Option<String>,
+}
+
+impl NewEndpoint {
+    pub(crate) const FIELDS: &[&str] =
+        &["name", "url", "events", "secret", "headers", "enabled", "description", "system", "contract"];
+}
+
+/// What to change of an endpoint; what is left out stays, `null` empties what may be empty. Its contract and its secret cannot be changed.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "says how the object looks; it is applied field by field")]
+pub(crate) struct EndpointChange {
+    #[schema(min_length = 1, max_length = 200, nullable = false)]
+    name: Option<String>,
+    #[schema(nullable = false)]
+    url: Option<String>,
+    #[schema(min_items = 1, max_items = 100, nullable = false)]
+    events: Option<Vec<String>>,
+    /// Headers to set, by name; `null` as a value removes one, the others stay. `null` for all removes all.
+    #[schema(value_type = Option<HeaderMap>)]
+    headers: Option<()>,
+    /// `false` pauses it; `true` makes it active, also after the system disabled it.
+    #[schema(nullable = false)]
+    enabled: Option<bool>,
+    #[schema(max_length = 2000)]
+    description: Option<String>,
+    #[schema(max_length = 200)]
+    system: Option<String>,
+}
+
+impl EndpointChange {
+    /// With the two that are known only to say why they cannot be changed.
+    pub(crate) const FIELDS: &[&str] =
+        &["name", "url", "events", "headers", "enabled", "description", "system", "secret", "contract"];
+    /// Those two.
+    #[cfg(test)]
+    pub(crate) const FIXED: &[&str] = &["secret", "contract"];
+}
