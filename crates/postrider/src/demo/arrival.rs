@@ -1,0 +1,221 @@
+//! What arrived: the latest webhooks, for the page and the stream, in bounded memory.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use tokio::sync::watch;
+
+/// How many arrivals are kept.
+const ARRIVALS_MAX: usize = 200;
+/// How many posted events are remembered until they arrive.
+const POSTED_MAX: usize = 4_096;
+/// How much of a body is kept, in bytes.
+pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// What the signature of an arrival came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "result", content = "why", rename_all = "snake_case")]
+pub(super) enum Signature {
+    /// Right.
+    Verified,
+    /// Wrong, and why.
+    Refused(String),
+    /// The receiver does not know the secret, or there is none.
+    NotChecked(String),
+}
+
+/// One webhook.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Arrival {
+    /// Counts up from 1.
+    pub(super) number: u64,
+    /// When it came, in milliseconds since 1970.
+    pub(super) at_ms: i64,
+    /// Where it came to.
+    pub(super) path: String,
+    /// Whose endpoint that is.
+    pub(super) organization: String,
+    /// What the endpoint is called.
+    pub(super) endpoint: String,
+    /// Which contract it follows.
+    pub(super) contract: String,
+    /// The event's type, where it could be told.
+    pub(super) event_type: String,
+    /// How often this event has come to this endpoint.
+    pub(super) attempt: u32,
+    pub(super) signature: Signature,
+    /// What it was answered; nothing when it was left without an answer on purpose.
+    pub(super) status: Option<u16>,
+    /// From posting the event to its arrival, for the demo's own events on their first attempt.
+    pub(super) latency_us: Option<u64>,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: String,
+    pub(super) body_bytes: usize,
+}
+
+/// How the arrivals so far went.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(super) struct Totals {
+    received: u64,
+    verified: u64,
+    refused: u64,
+    failed: u64,
+}
+
+/// A posted event that may arrive more than once.
+#[derive(Debug)]
+struct Posted {
+    at: Instant,
+    event_type: String,
+    /// Arrivals so far, by path.
+    arrivals: BTreeMap<String, u32>,
+}
+
+/// What an arrival has to do with a posted event.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) event_type: String,
+    pub(super) attempt: u32,
+    pub(super) since_posted: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    latest: VecDeque<Arc<Arrival>>,
+    totals: Totals,
+    posted: BTreeMap<u64, Posted>,
+}
+
+/// The latest arrivals, and who waits for the next.
+#[derive(Debug)]
+pub(super) struct Arrivals {
+    kept: Mutex<Kept>,
+    last: watch::Sender<u64>,
+}
+
+impl Default for Arrivals {
+    fn default() -> Self {
+        Arrivals { kept: Mutex::default(), last: watch::Sender::new(0) }
+    }
+}
+
+impl Arrivals {
+    fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers that this event is about to be posted.
+    pub(super) fn posted(&self, sequence: u64, event_type: &str) {
+        let mut kept = self.kept();
+        let posted = Posted { at: Instant::now(), event_type: event_type.to_owned(), arrivals: BTreeMap::new() };
+        kept.posted.insert(sequence, posted);
+        if kept.posted.len() > POSTED_MAX {
+            kept.posted.pop_first();
+        }
+    }
+
+    /// Which posted event has just come to a path; none when the demo posted no such event, or long ago.
+    pub(super) fn origin(&self, sequence: u64, path: &str) -> Option<Origin> {
+        let mut kept = self.kept();
+        let posted = kept.posted.get_mut(&sequence)?;
+        let attempt = posted.arrivals.entry(path.to_owned()).or_default();
+        *attempt += 1;
+        Some(Origin { event_type: posted.event_type.clone(), attempt: *attempt, since_posted: posted.at.elapsed() })
+    }
+
+    /// Keeps an arrival and numbers it.
+    pub(super) fn add(&self, mut arrival: Arrival) -> Arc<Arrival> {
+        let mut kept = self.kept();
+        kept.totals.received += 1;
+        arrival.number = kept.totals.received;
+        kept.totals.verified += u64::from(arrival.signature == Signature::Verified);
+        kept.totals.refused += u64::from(matches!(arrival.signature, Signature::Refused(_)));
+        kept.totals.failed += u64::from(!arrival.is_success());
+        let arrival = Arc::new(arrival);
+        kept.latest.push_back(Arc::clone(&arrival));
+        if kept.latest.len() > ARRIVALS_MAX {
+            kept.latest.pop_front();
+        }
+        drop(kept);
+        self.last.send_replace(arrival.number);
+        arrival
+    }
+
+    /// Arrivals after `number`, oldest first, with the totals; waits up to `patience` for one.
+    pub(super) async fn after(&self, number: u64, patience: Duration) -> (Vec<Arc<Arrival>>, Totals) {
+        let mut last = self.last.subscribe();
+        // A number from before a restart is larger than any: everything is new then.
+        let is_new = |last: &u64| *last != 0 && (*last > number || number > *last);
+        let _ = tokio::time::timeout(patience, last.wait_for(is_new)).await;
+        let kept = self.kept();
+        let number = if number > kept.totals.received { 0 } else { number };
+        (kept.latest.iter().filter(|arrival| arrival.number > number).cloned().collect(), kept.totals)
+    }
+}
+
+impl Arrival {
+    /// Whether it was answered with 2xx.
+    pub(super) fn is_success(&self) -> bool {
+        self.status.is_some_and(|status| (200..300).contains(&status))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(in crate::demo) fn arrival() -> Arrival {
+        Arrival {
+            number: 0,
+            at_ms: 0,
+            path: "/in/a".into(),
+            organization: "Acme".into(),
+            endpoint: "CRM".into(),
+            contract: "ours".into(),
+            event_type: "deal.won".into(),
+            attempt: 1,
+            signature: Signature::Verified,
+            status: Some(204),
+            latency_us: Some(2_100),
+            headers: vec![],
+            body: "{}".into(),
+            body_bytes: 2,
+        }
+    }
+
+    #[tokio::test]
+    async fn the_page_is_told_what_is_new_and_after_a_restart_everything() {
+        let arrivals = Arrivals::default();
+        arrivals.add(arrival());
+        arrivals.add(Arrival { status: Some(503), ..arrival() });
+        let (new, totals) = arrivals.after(1, Duration::from_secs(1)).await;
+        assert_eq!((new.len(), new[0].number, totals.received, totals.failed), (1, 2, 2, 1));
+        assert_eq!(arrivals.after(99, Duration::from_secs(1)).await.0.len(), 2);
+        assert_eq!(arrivals.after(2, Duration::ZERO).await.0.len(), 0);
+    }
+
+    #[test]
+    fn memory_stays_bounded_however_many_arrive() {
+        let arrivals = Arrivals::default();
+        for sequence in 0..10_000 {
+            arrivals.posted(sequence, "deal.won");
+            arrivals.add(arrival());
+        }
+        let kept = arrivals.kept();
+        assert_eq!((kept.latest.len(), kept.posted.len()), (ARRIVALS_MAX, POSTED_MAX));
+    }
+
+    #[test]
+    fn attempts_are_counted_by_endpoint() {
+        let arrivals = Arrivals::default();
+        arrivals.posted(7, "deal.won");
+        let attempt = |path: &str| arrivals.origin(7, path).map(|origin| origin.attempt);
+        assert_eq!([attempt("/in/a"), attempt("/in/a"), attempt("/in/b")], [Some(1), Some(2), Some(1)]);
+        assert_eq!(arrivals.origin(8, "/in/a"), None);
+    }
+}
+
+#[cfg(test)]
+pub(super) use tests::arrival as sample_arrival;

@@ -1,0 +1,60 @@
+//! The operator key: given by a setting, or made at the first start. The store keeps its hash alone.
+
+use anyhow::anyhow;
+use data_encoding::BASE32_NOPAD;
+use postrider_domain::Secret;
+use postrider_store::Store;
+use ring::digest::{SHA256, digest};
+use ring::rand::{SecureRandom, SystemRandom};
+use zeroize::Zeroizing;
+
+/// What keys that are made begin with, so that scanners of leaked secrets find them.
+const PREFIX: &str = "pro_";
+const RANDOM_BYTES: usize = 32;
+
+/// Makes a key of 256 random bits.
+pub(crate) fn make() -> anyhow::Result<Secret> {
+    let mut random = Zeroizing::new([0; RANDOM_BYTES]);
+    SystemRandom::new().fill(random.as_mut()).map_err(|_| anyhow!("the system gives no random bytes"))?;
+    Ok(Secret::new(format!("{PREFIX}{}", BASE32_NOPAD.encode(random.as_ref()).to_ascii_lowercase())))
+}
+
+/// What the store keeps of a key, and the server compares.
+pub(crate) fn hash(key: &Secret) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, key.reveal().as_bytes()).as_ref());
+    hash
+}
+
+/// The hash that requests are compared with, and the key itself when it was made just now.
+pub(crate) async fn settle(store: &dyn Store, given: Option<&Secret>) -> anyhow::Result<([u8; 32], Option<Secret>)> {
+    let kept = store.operator_key_hash().await?;
+    if let Some(key) = given {
+        let hash = hash(key);
+        if kept != Some(hash) {
+            store.set_operator_key_hash(hash).await?;
+        }
+        return Ok((hash, None));
+    }
+    if let Some(hash) = kept {
+        return Ok((hash, None));
+    }
+    let key = make()?;
+    let hash = hash(&key);
+    store.set_operator_key_hash(hash).await?;
+    Ok((hash, Some(key)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn made_keys_differ_and_hash_as_the_server_hashes() {
+        let (one, other) = (make().unwrap(), make().unwrap());
+        assert_ne!(one.reveal(), other.reveal());
+        assert_eq!(one.reveal().len(), PREFIX.len() + 52);
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(data_encoding::HEXLOWER.encode(&hash(&Secret::new("abc".into()))), abc);
+    }
+}

@@ -1,0 +1,249 @@
+//! The server: its parts put together, started, and stopped in good order.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use postrider_contract::Contracts;
+use postrider_domain::Secret;
+use postrider_egress::resolve::{Resolve, SystemResolver};
+use postrider_egress::{Client, ClientSettings, UrlRules};
+use postrider_engine::{Engine, EngineLimits, EngineParts};
+use postrider_server::{ServerLimits, ServerState};
+use postrider_store::{MasterKey, SqliteOptions, SqliteStore, Store};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::cli::ServeArgs;
+use crate::failure::all;
+use crate::settings::{EgressSettings, EncryptionKey, Settings, Sources, Variables};
+use crate::stop::StopSignals;
+use crate::{contracts_directory, logs, operator_key, output};
+
+/// How long a stop in good order may take in all.
+const STOP: Duration = Duration::from_secs(10);
+/// How long requests in work are waited for before the engine refuses new events too.
+const REQUESTS_FIRST: Duration = Duration::from_millis(500);
+/// The longest file of certificate authorities, in bytes.
+const CA_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// `serve`
+pub(crate) async fn run(args: &ServeArgs, variables: &Variables) -> anyhow::Result<ExitCode> {
+    let sources = Sources { config: args.config.as_deref(), variables, flags: &args.settings };
+    let settings = sources.settings().map_err(|mistakes| all(&mistakes))?;
+    let files = Files::load(&settings)?;
+    if args.check {
+        files.client(&settings.egress, None)?;
+        output::line("the settings are right")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    logs::begin(&settings.log);
+    say_facts(&settings);
+    let signals = StopSignals::catch().context("signals cannot be caught")?;
+    let (server, made_key) = Server::start(&settings, files).await?;
+    if let Some(key) = made_key {
+        eprintln!(
+            "\nThe operator key, shown this once and never again:\n\n  {}\n\nKeep it as POSTRIDER_OPERATOR_KEY where `postrider send` and `postrider keys` run.\n",
+            key.reveal()
+        );
+    }
+    output::line(&format!("listening on http://{}", server.address))?;
+    let signals = signals.first().await;
+    tracing::info!("stopping");
+    signals.end_at_next();
+    server.stop().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What an operator wants to find in the log later on.
+fn say_facts(settings: &Settings) {
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!(version, data = %settings.data.display(), public_url = settings.public_url, "starting");
+    if !settings.egress.addresses.is_empty() {
+        tracing::info!(
+            "deliveries come from {}: receivers with a firewall let these in",
+            settings.egress.addresses.join(", ")
+        );
+    }
+    for (name, value, consequence) in &settings.loosened {
+        tracing::warn!("{name} = {value}: {consequence}");
+    }
+}
+
+/// What the settings name and is read before anything starts.
+pub(crate) struct Files {
+    contracts: Arc<Contracts>,
+    ca_pems: Vec<Vec<u8>>,
+}
+
+impl Files {
+    /// Reads them all; every mistake is told.
+    pub(crate) fn load(settings: &Settings) -> anyhow::Result<Self> {
+        let mut mistakes = Vec::new();
+        let mut ca_pems = Vec::new();
+        for path in &settings.egress.extra_ca {
+            match read_ca(path) {
+                Ok(pem) => ca_pems.push(pem),
+                Err(error) => mistakes.push(format!("extra_ca: {} cannot be read: {error}", path.display())),
+            }
+        }
+        match contracts_directory::load(settings.contracts.as_deref()) {
+            Ok(contracts) if mistakes.is_empty() => Ok(Files { contracts: Arc::new(contracts), ca_pems }),
+            Ok(_) => Err(all(&mistakes)),
+            Err(found) => {
+                mistakes.extend(found);
+                Err(all(&mistakes))
+            }
+        }
+    }
+
+    /// The one way out, and the rules that it and the API judge by.
+    fn client(&self, egress: &EgressSettings, own: Option<SocketAddr>) -> anyhow::Result<(Client, UrlRules)> {
+        let rules = UrlRules {
+            allow_http: egress.allow_http,
+            allow_cidrs: egress.allow_cidrs.clone(),
+            own_addresses: own.into_iter().collect(),
+            allow_nat64: egress.allow_nat64,
+            ..UrlRules::default()
+        };
+        let resolver = match egress.name_servers.as_slice() {
+            [] => None,
+            servers => Some(Arc::new(SystemResolver::with_name_servers(servers)?) as Arc<dyn Resolve>),
+        };
+        let settings = ClientSettings {
+            rules: rules.clone(),
+            extra_ca_pems: self.ca_pems.clone(),
+            proxy: egress.proxy.clone(),
+            resolver,
+            ..ClientSettings::default()
+        };
+        Ok((Client::new(settings)?, rules))
+    }
+}
+
+fn read_ca(path: &Path) -> std::io::Result<Vec<u8>> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(CA_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > CA_BYTES_MAX {
+        return Err(std::io::Error::other(format!("it has more than {CA_BYTES_MAX} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// Opens the store with its master key, which is made when both are new.
+pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
+    let key = match &settings.encryption_key {
+        EncryptionKey::Given(text) => MasterKey::from_base64(text.reveal())?,
+        EncryptionKey::File(path) => MasterKey::load_or_create_file(path, &settings.data)?,
+    };
+    let data = settings.data.clone();
+    // Opening blocks on the disk.
+    let open = tokio::task::spawn_blocking(move || SqliteStore::open(&data, key, &SqliteOptions::default()));
+    Ok(Arc::new(open.await??))
+}
+
+/// A running server.
+pub(crate) struct Server {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    engine: Engine,
+    store: Arc<dyn Store>,
+    shutdown: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
+}
+
+impl Server {
+    /// Starts one; the operator key comes back when it was made just now.
+    pub(crate) async fn start(settings: &Settings, files: Files) -> anyhow::Result<(Self, Option<Secret>)> {
+        raise_open_files();
+        let store = open_store(settings).await?;
+        let listener = TcpListener::bind(settings.listen).await.with_context(|| {
+            format!("cannot listen on {}; choose another address with --listen or POSTRIDER_LISTEN", settings.listen)
+        })?;
+        let address = listener.local_addr()?;
+        let (client, rules) = files.client(&settings.egress, Some(address))?;
+        let metrics = postrider_server::install_metrics()?;
+        let clock = Arc::new(Clock::default());
+        let parts = EngineParts {
+            store: Arc::clone(&store),
+            contracts: files.contracts,
+            egress: client,
+            clock: Arc::clone(&clock) as Arc<dyn postrider_engine::Clock>,
+            limits: engine_limits(settings),
+        };
+        let engine = Engine::start(parts).await?;
+        let (operator_key_hash, made_key) =
+            operator_key::settle(store.as_ref(), settings.operator_key.as_ref()).await?;
+        let limits = ServerLimits { event_bytes_max: settings.limits.payload_bytes_max, ..ServerLimits::default() };
+        let router = postrider_server::router(ServerState {
+            engine: engine.clone(),
+            operator_key_hash,
+            url_rules: Arc::new(rules),
+            limits: limits.clone(),
+            metrics: Some(metrics),
+            #[cfg(feature = "test-clock")]
+            clock,
+        });
+        let (shutdown, asked) = oneshot::channel();
+        let serving = tokio::spawn(async move {
+            // A sender that is gone asks for the same.
+            let asked = async { drop(asked.await) };
+            postrider_server::serve(listener, router, &limits, asked).await;
+        });
+        Ok((Server { address, engine, store, shutdown, serving }, made_key))
+    }
+
+    /// Stops accepting, lets what is under way finish, gives the rest back, closes the store; within [`STOP`].
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        let Server { engine, store, shutdown, mut serving, .. } = self;
+        let stop = async {
+            // It ends only when asked to, so somebody listens.
+            let _ = shutdown.send(());
+            let requests = tokio::time::timeout(REQUESTS_FIRST, &mut serving).await;
+            let given_back = match requests {
+                Ok(_) => engine.stop().await,
+                Err(_) => tokio::join!(engine.stop(), serving).0,
+            };
+            if given_back > 0 {
+                tracing::info!(given_back, "attempts that were under way are made again after the next start");
+            }
+            store.close().await
+        };
+        let stopped = tokio::time::timeout(STOP, stop).await;
+        stopped.with_context(|| {
+            format!("the stop took more than {} s and was cut short; nothing accepted is lost", STOP.as_secs())
+        })??;
+        Ok(())
+    }
+}
+
+#[cfg(feature = "test-clock")]
+type Clock = postrider_engine::MovableClock;
+#[cfg(not(feature = "test-clock"))]
+type Clock = postrider_engine::SystemClock;
+
+fn engine_limits(settings: &Settings) -> EngineLimits {
+    let defaults = EngineLimits::default();
+    EngineLimits {
+        lane_slots_max: settings.limits.lane_slots_max,
+        lane_slots_initial: defaults.lane_slots_initial.min(settings.limits.lane_slots_max),
+        attempts_proven_max: settings.limits.attempts_proven_max,
+        attempts_unproven_max: settings.limits.attempts_unproven_max,
+        held_bytes_max: settings.limits.held_bytes_max,
+        retention: settings.retention,
+        ..defaults
+    }
+}
+
+/// Each connection is an open file; the default of many systems is 1,024 of a much higher limit.
+fn raise_open_files() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) => tracing::debug!(limit, "open files"),
+        Err(error) => tracing::warn!(%error, "the limit of open files could not be raised"),
+    }
+}

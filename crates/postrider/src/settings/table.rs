@@ -1,0 +1,315 @@
+//! The one table of settings: what feeds the parser, the flags, the sample file and docs/settings.md.
+
+/// One setting.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// Its name in the file; `POSTRIDER_` and the same in capitals is its variable, dashes make it a flag.
+    pub(crate) name: &'static str,
+    /// What kind of value it has.
+    pub(crate) shape: Shape,
+    /// How help calls its value.
+    pub(crate) value: &'static str,
+    /// What it is when nobody sets it, written as in a variable.
+    pub(crate) default: Option<&'static str>,
+    /// A value to show, written as in the file.
+    pub(crate) example: &'static str,
+    /// Whether it has a flag: secrets do not, since other users of the machine can read a process's arguments.
+    pub(crate) flag: bool,
+    /// What it loosens when it is set to anything but its default; logged as a warning at every start.
+    pub(crate) loosens: Option<&'static str>,
+    /// What it does.
+    pub(crate) about: &'static str,
+}
+
+/// The kinds of values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// A text; `"…"` in the file.
+    Text,
+    /// A text that no message may repeat.
+    Secret,
+    /// Texts; an array in the file, separated by commas elsewhere.
+    List,
+    /// A whole number.
+    Number,
+    /// `true` or `false`.
+    Truth,
+}
+
+/// Settings that belong together.
+pub(crate) struct Section {
+    /// Its heading.
+    pub(crate) title: &'static str,
+    /// Its settings.
+    pub(crate) settings: &'static [Setting],
+}
+
+/// What is not said otherwise.
+const PLAIN: Setting = Setting {
+    name: "",
+    shape: Shape::Text,
+    value: "TEXT",
+    default: None,
+    example: "",
+    flag: true,
+    loosens: None,
+    about: "",
+};
+
+/// Every setting there is.
+pub(crate) const SECTIONS: &[Section] = &[
+    Section { title: "Server", settings: SERVER },
+    Section { title: "Data", settings: DATA },
+    Section { title: "Where deliveries may go", settings: EGRESS },
+    Section { title: "Limits", settings: LIMITS },
+    Section { title: "Logs", settings: LOGS },
+];
+
+const SERVER: &[Setting] = &[
+    Setting {
+        name: "listen",
+        value: "ADDR:PORT",
+        default: Some("127.0.0.1:8400"),
+        example: r#""0.0.0.0:8400""#,
+        about: "Where the API listens. Port 0 picks a free one. It speaks plain HTTP: beyond this machine, put a proxy with TLS before it.",
+        ..PLAIN
+    },
+    Setting {
+        name: "public_url",
+        value: "URL",
+        example: r#""https://webhooks.example.com""#,
+        about: "The address under which clients reach this server, behind its proxy. So far it is said in the log alone.",
+        ..PLAIN
+    },
+    Setting {
+        name: "operator_key",
+        shape: Shape::Secret,
+        example: r#""a text of 16 characters or more""#,
+        flag: false,
+        about: "The key that may do everything. When none is given, one is made at the first start and printed once on standard error; \
+                the store keeps its hash alone.",
+        ..PLAIN
+    },
+    Setting {
+        name: "contracts",
+        value: "DIR",
+        example: r#""contracts""#,
+        about: "A directory of your own contract files; each `*.toml` in it is loaded beside the built-in ones.",
+        ..PLAIN
+    },
+];
+
+const DATA: &[Setting] = &[
+    Setting {
+        name: "data",
+        value: "DIR",
+        default: Some("data"),
+        example: r#""/var/lib/postrider""#,
+        about: "The directory of the embedded store. It is made when it is not there, for its owner alone.",
+        ..PLAIN
+    },
+    Setting {
+        name: "encryption_key_file",
+        value: "FILE",
+        example: r#""/etc/postrider/encryption.key""#,
+        about: "The file of the master key that everything secret is encrypted under: 32 bytes in base64, readable by its owner alone. \
+                When it is not there at the first start, it is made. Without this setting it is `encryption.key` in the data directory; \
+                keep a copy elsewhere, since without it the data cannot be read.",
+        ..PLAIN
+    },
+    Setting {
+        name: "encryption_key",
+        shape: Shape::Secret,
+        example: r#""32 bytes in base64""#,
+        flag: false,
+        about: "The master key itself, for hosts that hand secrets over as variables. Not beside `encryption_key_file`.",
+        ..PLAIN
+    },
+    Setting {
+        name: "retention",
+        value: "DURATION",
+        default: Some("30d"),
+        example: r#""90d""#,
+        about: "How long events, deliveries and attempts are kept: a number and `d`, `h` or `m`. A delivery that is still pending then fails as `expired`.",
+        ..PLAIN
+    },
+];
+
+const EGRESS: &[Setting] = &[
+    Setting {
+        name: "allow_http",
+        shape: Shape::Truth,
+        value: "",
+        default: Some("false"),
+        example: "true",
+        loosens: Some("endpoints may have http:// URLs, so payloads and signatures can cross networks unencrypted"),
+        about: "Allows endpoints with `http://` URLs beside `https://`.",
+        ..PLAIN
+    },
+    Setting {
+        name: "allow_cidrs",
+        shape: Shape::List,
+        value: "CIDR,…",
+        default: Some(""),
+        example: r#"["10.20.0.0/16"]"#,
+        loosens: Some("whoever may create endpoints can make this server call these addresses"),
+        about: "Private or reserved address ranges that deliveries may go to in spite of the guard.",
+        ..PLAIN
+    },
+    Setting {
+        name: "allow_nat64",
+        shape: Shape::Truth,
+        value: "",
+        default: Some("false"),
+        example: "true",
+        loosens: Some("answers of DNS in 64:ff9b::/96 are judged by the IPv4 address inside them"),
+        about: "For hosts that reach IPv4 through DNS64 alone: accepts answers in the NAT64 prefix when the IPv4 address inside is allowed.",
+        ..PLAIN
+    },
+    Setting {
+        name: "extra_ca",
+        shape: Shape::List,
+        value: "FILE,…",
+        default: Some(""),
+        example: r#"["/etc/postrider/internal-ca.pem"]"#,
+        loosens: Some("receivers are trusted with certificates of these authorities too"),
+        about: "PEM files of certificate authorities that are trusted besides Mozilla's.",
+        ..PLAIN
+    },
+    Setting {
+        name: "egress_proxy",
+        shape: Shape::Secret,
+        value: "URL",
+        example: r#""http://user:password@proxy.internal:3128""#,
+        flag: false,
+        about: "The proxy that deliveries leave through: `http://[user:password@]host:port` (CONNECT) or \
+                `socks5://[user:password@]host:port`. The guard judges first, and the proxy is asked for the judged address. \
+                No proxy is ever taken from `HTTP_PROXY` and the like.",
+        ..PLAIN
+    },
+    Setting {
+        name: "name_servers",
+        shape: Shape::List,
+        value: "ADDR:PORT,…",
+        default: Some(""),
+        example: r#"["10.0.0.2:53"]"#,
+        about: "Name servers to ask instead of the system's; the hosts file is not read then.",
+        ..PLAIN
+    },
+    Setting {
+        name: "egress_addresses",
+        shape: Shape::List,
+        value: "ADDR,…",
+        default: Some(""),
+        example: r#"["203.0.113.10", "203.0.113.11"]"#,
+        about: "The addresses that deliveries come from, said in the log at every start, for receivers who keep a firewall. It changes nothing about where they come from.",
+        ..PLAIN
+    },
+];
+
+const LIMITS: &[Setting] = &[
+    Setting {
+        name: "payload_bytes_max",
+        shape: Shape::Number,
+        value: "BYTES",
+        default: Some("262144"),
+        example: "1048576",
+        about: "The largest event that is accepted, from 1024 to 8388608 bytes; a larger one is answered with 413.",
+        ..PLAIN
+    },
+    Setting {
+        name: "lane_slots_max",
+        shape: Shape::Number,
+        value: "COUNT",
+        default: Some("64"),
+        example: "16",
+        about: "Attempts under way to one endpoint at once, at most; 1 to 1024.",
+        ..PLAIN
+    },
+    Setting {
+        name: "attempts_proven_max",
+        shape: Shape::Number,
+        value: "COUNT",
+        default: Some("4096"),
+        example: "1024",
+        about: "Attempts under way at once to all endpoints whose latest attempt was answered; 1 to 65536.",
+        ..PLAIN
+    },
+    Setting {
+        name: "attempts_unproven_max",
+        shape: Shape::Number,
+        value: "COUNT",
+        default: Some("4096"),
+        example: "1024",
+        about: "The same for all other endpoints: however many keep silent, those that answer have a share of their own; 1 to 65536.",
+        ..PLAIN
+    },
+    Setting {
+        name: "held_bytes_max",
+        shape: Shape::Number,
+        value: "BYTES",
+        default: Some("67108864"),
+        example: "16777216",
+        about: "Bytes of waiting events that are held in memory, from 1048576; what is beyond that is read from the store when it is due.",
+        ..PLAIN
+    },
+];
+
+const LOGS: &[Setting] = &[
+    Setting {
+        name: "log",
+        value: "FILTER",
+        default: Some("info"),
+        example: r#""warn,postrider_engine=debug""#,
+        about: "What is logged, to standard error: `error`, `warn`, `info`, `debug` or `trace`, also by module as `module=level`, separated by commas.",
+        ..PLAIN
+    },
+    Setting {
+        name: "log_format",
+        value: "FORMAT",
+        default: Some("text"),
+        example: r#""json""#,
+        about: "How it is logged: `text`, or `json` with one object a line.",
+        ..PLAIN
+    },
+];
+
+/// What begins every variable.
+pub(crate) const VARIABLE_PREFIX: &str = "POSTRIDER_";
+
+/// Variables that are no settings of the server: the commands read them.
+pub(crate) const OTHER_VARIABLES: &[(&str, &str)] = &[
+    ("POSTRIDER_CONFIG", "The settings file, as `--config`."),
+    ("POSTRIDER_URL", "The server that `send` and `keys` talk to; `http://127.0.0.1:8400` when it is not set."),
+    ("POSTRIDER_API_KEY", "The key that `send` and `keys` use, before `POSTRIDER_OPERATOR_KEY`."),
+];
+
+/// Settings that other programs of this kind have and a later version of this one will, with what they are for.
+pub(crate) const LATER: &[(&str, &str)] = &[
+    ("database_url", "a Postgres database as the store"),
+    ("smtp_url", "e-mail to the owners of endpoints"),
+    ("jwt_hs256_secret", "credentials signed as JWT"),
+    ("jwks_file", "credentials signed as JWT"),
+];
+
+impl Setting {
+    /// Its environment variable.
+    pub(crate) fn variable(&self) -> String {
+        format!("{VARIABLE_PREFIX}{}", self.name.to_ascii_uppercase())
+    }
+
+    /// Its flag, without the dashes before it.
+    pub(crate) fn flag_name(&self) -> String {
+        self.name.replace('_', "-")
+    }
+}
+
+/// Every setting, in the order of the table.
+pub(crate) fn all() -> impl Iterator<Item = &'static Setting> {
+    SECTIONS.iter().flat_map(|section| section.settings)
+}
+
+/// The setting of that name.
+pub(crate) fn find(name: &str) -> Option<&'static Setting> {
+    all().find(|setting| setting.name == name)
+}

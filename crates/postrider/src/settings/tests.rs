@@ -1,0 +1,184 @@
+use std::time::Duration;
+
+use super::raw::Raw;
+use super::table::{self, LATER, OTHER_VARIABLES};
+use super::{LogFormat, Mistake, SettingFlags, Settings, Variables, check, document};
+
+/// The settings of a file, variables and flags.
+fn settings(file: &str, variables: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Result<Settings, Vec<String>> {
+    let mut raw = Raw::defaults();
+    raw.merge_file("postrider.toml", file);
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    raw.merge_variables(&Variables(variables));
+    raw.merge_flags(SettingFlags::of(flags).given());
+    check::check(raw).map_err(|mistakes| mistakes.into_iter().map(|Mistake(text)| text).collect())
+}
+
+fn mistakes(file: &str, variables: &[(&str, &str)]) -> Vec<String> {
+    settings(file, variables, &[]).expect_err("there are mistakes")
+}
+
+#[test]
+fn nothing_given_is_a_strict_server_on_loopback() {
+    let settings = settings("", &[], &[]).unwrap();
+    assert_eq!(settings.listen.to_string(), "127.0.0.1:8400");
+    assert_eq!(settings.data.to_str(), Some("data"));
+    assert_eq!(settings.retention, Duration::from_secs(30 * 86_400));
+    assert_eq!(settings.limits.payload_bytes_max, 256 * 1024);
+    assert_eq!(settings.log.format, LogFormat::Text);
+    assert!(!settings.egress.allow_http && settings.egress.allow_cidrs.is_empty() && settings.loosened.is_empty());
+    assert!(settings.operator_key.is_none() && settings.contracts.is_none() && settings.public_url.is_none());
+}
+
+#[test]
+fn flags_go_before_variables_and_variables_before_the_file() {
+    let file = "listen = \"127.0.0.1:1\"\ndata = \"file\"\nretention = \"1d\"";
+    let variables = [("POSTRIDER_LISTEN", "127.0.0.1:2"), ("POSTRIDER_DATA", "variable")];
+    let settings = settings(file, &variables, &[("listen", "127.0.0.1:3")]).unwrap();
+    assert_eq!(settings.listen.port(), 3);
+    assert_eq!(settings.data.to_str(), Some("variable"));
+    assert_eq!(settings.retention, Duration::from_secs(86_400));
+}
+
+#[test]
+fn an_empty_variable_counts_as_not_set() {
+    let settings = settings("listen = \"127.0.0.1:1\"", &[("POSTRIDER_LISTEN", "")], &[]).unwrap();
+    assert_eq!(settings.listen.port(), 1);
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_each_with_setting_place_and_remedy() {
+    let file = "listen = \"8400\"\nretention = 30\nlitsen = \"x\"\ndatabase_url = \"postgres://x\"";
+    let variables = [("POSTRIDER_ALLOW_CIDRS", "10.0.0.0/33,10.1.2.3/8"), ("POSTRIDER_SMTP_URL", "smtp://x")];
+    let found = mistakes(file, &variables).join("\n");
+    let expected = [
+        "retention (postrider.toml:2:13): write a text in quotes, as \"90d\"",
+        "litsen (postrider.toml:3:1): there is no such setting; did you mean listen?",
+        "database_url (postrider.toml:4:1): this version does not support a Postgres database as the store yet; remove it",
+        "smtp_url (POSTRIDER_SMTP_URL): this version does not support e-mail to the owners of endpoints yet; remove it",
+        "listen (postrider.toml:1:10): \"8400\" is no address with a port; write one as 127.0.0.1:8400, 0.0.0.0:8400 or [::1]:8400",
+        "allow_cidrs (POSTRIDER_ALLOW_CIDRS): \"10.0.0.0/33\" is no address range; write one as 10.0.0.0/8 or fd00::/8, or a single address",
+        "allow_cidrs (POSTRIDER_ALLOW_CIDRS): \"10.1.2.3/8\" has bits set beyond its prefix; write 10.0.0.0/8",
+    ];
+    assert_eq!(found, expected.join("\n"));
+}
+
+#[test]
+fn broken_toml_is_told_with_its_line() {
+    let found = mistakes("listen = \"127.0.0.1:1\"\ndata = ", &[]);
+    assert!(found[0].starts_with("postrider.toml:2:"), "{found:?}");
+    assert_eq!(found.len(), 1);
+}
+
+#[test]
+fn no_message_repeats_a_secret() {
+    let secrets = [
+        ("POSTRIDER_OPERATOR_KEY", "hush"),
+        ("POSTRIDER_ENCRYPTION_KEY", "hush"),
+        ("POSTRIDER_EGRESS_PROXY", "ftp://hush:hush@hush"),
+    ];
+    let found = mistakes("", &secrets);
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert!(!found.concat().contains("hush"), "{found:?}");
+}
+
+#[test]
+fn an_operator_key_keeps_its_leading_zeros_and_looks() {
+    let key = "000123456789012345";
+    let settings = settings("", &[("POSTRIDER_OPERATOR_KEY", key)], &[]).unwrap();
+    assert_eq!(settings.operator_key.unwrap().reveal(), key);
+}
+
+#[test]
+fn a_master_key_is_given_once() {
+    let key = data_encoding::BASE64.encode(&[7; 32]);
+    let both = [("POSTRIDER_ENCRYPTION_KEY", key.as_str()), ("POSTRIDER_ENCRYPTION_KEY_FILE", "k")];
+    assert!(mistakes("", &both)[0].ends_with("encryption_key_file is set too; keep one of the two"));
+}
+
+#[test]
+fn proxies_are_read_with_their_credentials() {
+    use postrider_egress::EgressProxy;
+    let read = |text| settings("", &[("POSTRIDER_EGRESS_PROXY", text)], &[]).map(|settings| settings.egress.proxy);
+    let Ok(EgressProxy::Connect { address, auth: Some(auth) }) = read("http://me:p%40ss@proxy:3128/") else { panic!() };
+    assert_eq!((address.as_str(), auth.username.as_str(), auth.password.as_str()), ("proxy:3128", "me", "p@ss"));
+    assert!(matches!(read("socks5://[::1]:1080"), Ok(EgressProxy::Socks5 { auth: None, .. })));
+    for wrong in
+        ["proxy:3128", "http://proxy", "http://proxy:0", "http://me@proxy:1", "https://proxy:1", "http://proxy:1/x"]
+    {
+        assert!(read(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn whatever_loosens_a_protection_is_said() {
+    let settings = settings("allow_http = true\nallow_cidrs = [\"127.0.0.0/8\"]", &[], &[]).unwrap();
+    let names: Vec<_> = settings.loosened.iter().map(|(name, value, _)| (*name, value.as_str())).collect();
+    assert_eq!(names, [("allow_http", "true"), ("allow_cidrs", "127.0.0.0/8")]);
+}
+
+#[test]
+fn variables_of_a_service_named_postrider_are_not_for_us() {
+    let links = [
+        ("POSTRIDER_PORT", "tcp://10.0.0.1:8400"),
+        ("POSTRIDER_PORT_8400_TCP_ADDR", "10.0.0.1"),
+        ("POSTRIDER_SERVICE_HOST", "10.0.0.1"),
+        ("POSTRIDER_SERVICE_PORT", "8400"),
+    ];
+    assert!(settings("", &links, &[]).is_ok());
+    assert!(settings("", &[("POSTRIDER_PORTS", "1")], &[]).is_err());
+}
+
+#[test]
+fn every_setting_is_well_formed_and_checked() {
+    for setting in table::all() {
+        let wrong = [(setting.variable(), "\u{1}".to_owned())];
+        let wrong: Vec<_> = wrong.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        let is_path = ["contracts", "data", "extra_ca", "encryption_key_file"].contains(&setting.name);
+        assert_eq!(settings("", &wrong, &[]).is_ok(), is_path, "{}", setting.name);
+        let is_known = |name: &str| OTHER_VARIABLES.iter().any(|(other, _)| *other == name);
+        assert!(!is_known(&setting.variable()) && LATER.iter().all(|(later, _)| *later != setting.name));
+    }
+}
+
+#[test]
+fn the_sample_file_is_right_when_uncommented() {
+    let uncommented = |line: &str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).map(str::to_owned);
+    let file: Vec<_> = document::example_file().lines().filter_map(uncommented).collect();
+    let mut raw = Raw::defaults();
+    raw.merge_file("postrider.example.toml", &file.join("\n"));
+    let expected = [
+        "encryption_key (postrider.example.toml:7:18): a master key is 32 random bytes in base64 (44 characters); make one with: openssl rand -base64 32",
+    ];
+    let found: Vec<_> = check::check(raw).unwrap_err().into_iter().map(|Mistake(text)| text).collect();
+    assert_eq!(
+        found.iter().filter(|text| !text.starts_with("operator_key")).collect::<Vec<_>>(),
+        expected.iter().collect::<Vec<_>>()
+    );
+}
+
+/// Where the generated files are.
+fn generated() -> [(std::path::PathBuf, String); 2] {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    [
+        (root.join("postrider.example.toml"), document::example_file()),
+        (root.join("docs/settings.md"), document::reference()),
+    ]
+}
+
+#[test]
+fn the_sample_file_and_the_reference_are_fresh() {
+    for (path, text) in generated() {
+        let found = std::fs::read_to_string(&path).unwrap_or_default();
+        let how = "cargo test -p postrider -- --ignored write_the_sample_file_and_the_reference";
+        assert!(found == text, "{} is not what the table says; write it with: {how}", path.display());
+    }
+}
+
+#[test]
+#[ignore = "writes files; run it after a change of the table"]
+fn write_the_sample_file_and_the_reference() {
+    for (path, text) in generated() {
+        std::fs::write(path, text).unwrap();
+    }
+}
