@@ -1,0 +1,56 @@
+//! Whatever an operator writes into a contract file: each mistake names a place in it, and what is accepted works.
+//!
+//! `cargo +nightly fuzz run contract_files fuzz/corpus/contract_files fuzz/seeds/contract_files -- -max_total_time=60`
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use postrider_contract::{Contract, RenderInput, SecretRules, SignInput};
+use postrider_domain::{DeliveryId, EventId, Millis};
+use uuid::Uuid;
+
+fuzz_target!(|text: &str| match Contract::parse(text, "fuzzed.toml") {
+    Err(mistakes) => {
+        assert!(!mistakes.is_empty());
+        // The end of the file is a place too, one line behind the last.
+        let lines = text.lines().count() + 1;
+        assert!(mistakes.iter().all(|mistake| mistake.line <= lines && !mistake.problem.is_empty()), "{mistakes:?}");
+    }
+    Ok(contract) => exercise(&contract),
+});
+
+fn exercise(contract: &Contract) {
+    let again = Contract::parse(contract.text(), "again.toml").expect("its own text makes the same contract");
+    assert_eq!(again.revision(), contract.revision());
+    let event_id = EventId::made(Uuid::from_u128(1));
+    let delivery_id = DeliveryId(Uuid::from_u128(2));
+    let input = RenderInput {
+        event_type: "deal.won",
+        event_id: &event_id,
+        delivery_id,
+        organization_id: "acme",
+        occurred_at: Millis(1_700_000_000_000),
+        data: r#"{"id":1.50}"#,
+        changes: Some(r#"{"id":{"previous":1,"current":1.50}}"#),
+        resource: None,
+        test: true,
+    };
+    let body = contract.render(&input);
+    assert!(serde_json::from_str::<serde_json::Value>(&body).is_ok_and(|json| json.is_object()), "{body}");
+    let secret = contract.generate_secret(&[7; SecretRules::RANDOM_BYTES]);
+    let attempt_at = Millis(1_700_000_060_000);
+    let sign = SignInput {
+        primary: Some(&secret),
+        secondary: None,
+        attempt_at,
+        event_type: input.event_type,
+        event_id: &event_id,
+        delivery_id,
+        body: body.as_bytes(),
+    };
+    // Rules that no secret fits are the operator's own doing; what is signed must verify.
+    let Ok(headers) = contract.sign(&sign) else { return };
+    if contract.is_signed() {
+        let headers: Vec<_> = headers.iter().map(|header| (header.name, header.value.as_ref())).collect();
+        contract.verify(&secret, &headers, body.as_bytes(), attempt_at).expect("what was signed verifies");
+    }
+}
