@@ -3,10 +3,19 @@
 //! Words: *open* work is a delivery that is still pending; it lives in a small table of its own. *History* is what has ended; it is
 //! appended to, and dropped after retention. *Sealed* is encrypted with the organisation's data key, which the master key wraps.
 
+mod codec;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
+mod limits;
+mod master_key;
 mod model;
+mod seal;
+mod sqlite;
 mod store;
 
 pub use error::{Result, StoreError};
+pub use master_key::{MasterKey, MasterKeyError};
 pub use model::*;
+pub use sqlite::{SqliteOptions, SqliteStore};
 pub use store::Store;

@@ -1,0 +1,129 @@
+//! Endpoints.
+
+use postrider_domain::{EndpointId, EndpointStatus, FailReason, Secret, Transition};
+
+use super::samples::{World, all, at, endpoint, id_at, org_id, organization, outcome, page};
+use super::{Subject, T0};
+use crate::error::StoreError;
+use crate::model::{DeliveryFilter, EndpointLimits};
+
+/// In every status, with and without what may be missing.
+pub async fn everything_about_one_comes_back(subject: &mut impl Subject) {
+    let store = subject.store();
+    store.create_organization(&organization("acme")).await.unwrap();
+    let full = endpoint(&org_id("acme"), T0);
+    let mut bare = endpoint(&org_id("acme"), at(1));
+    (bare.description, bare.secret, bare.system) = (None, None, None);
+    bare.headers = vec![];
+    bare.events = vec![];
+    bare.status = EndpointStatus::Active;
+    let mut paused = endpoint(&org_id("acme"), at(2));
+    paused.status = EndpointStatus::Paused;
+    for endpoint in [&full, &bare, &paused] {
+        store.create_endpoint(endpoint, &EndpointLimits::default()).await.unwrap();
+        let found = store.endpoint(&endpoint.organization, endpoint.id).await.unwrap();
+        assert_eq!(found.as_ref(), Some(endpoint));
+    }
+    let again = store.create_endpoint(&full, &EndpointLimits::default()).await;
+    assert!(matches!(again, Err(StoreError::Exists { .. })), "{again:?}");
+    let nowhere = store.create_endpoint(&endpoint(&org_id("nobody"), T0), &EndpointLimits::default()).await;
+    assert!(matches!(nowhere, Err(StoreError::NotFound { .. })), "{nowhere:?}");
+}
+
+/// Concurrent creations do not pass it together; a deletion makes room.
+pub async fn the_limit_is_counted_in_the_transaction(subject: &mut impl Subject) {
+    let store = subject.store();
+    store.create_organization(&organization("acme")).await.unwrap();
+    let limits = EndpointLimits { endpoints_max: Some(3) };
+    let creations: Vec<_> = (0..8)
+        .map(|_| {
+            let (store, limits) = (store.clone(), limits.clone());
+            tokio::spawn(async move { store.create_endpoint(&endpoint(&org_id("acme"), T0), &limits).await })
+        })
+        .collect();
+    let mut refused = 0;
+    for creation in creations {
+        match creation.await.unwrap() {
+            Ok(()) => {}
+            Err(StoreError::LimitReached { max: 3, .. }) => refused += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!(refused, 5);
+    let rows = store.endpoints(&org_id("acme"), all()).await.unwrap().rows;
+    assert_eq!(rows.len(), 3);
+    assert!(store.delete_endpoint(&org_id("acme"), rows[0].id).await.unwrap());
+    store.create_endpoint(&endpoint(&org_id("acme"), T0), &limits).await.unwrap();
+}
+
+/// Each once, and a last page that says so.
+pub async fn pages_go_from_newest_to_oldest(subject: &mut impl Subject) {
+    let store = subject.store();
+    store.create_organization(&organization("acme")).await.unwrap();
+    let org = org_id("acme");
+    let mut made = vec![];
+    for i in 0..5 {
+        let endpoint = endpoint(&org, at(i));
+        made.push(endpoint.id);
+        store.create_endpoint(&endpoint, &EndpointLimits::default()).await.unwrap();
+    }
+    made.reverse();
+    let (mut seen, mut before) = (vec![], None);
+    for expected in [2, 2, 1] {
+        let found = store.endpoints(&org, page(2, before)).await.unwrap();
+        assert_eq!(found.rows.len(), expected);
+        seen.extend(found.rows.iter().map(|endpoint| endpoint.id));
+        before = found.next;
+    }
+    assert_eq!((seen, before), (made, None));
+}
+
+/// An update of one that does not exist is refused.
+pub async fn an_update_replaces_everything_but_id_and_creation(subject: &mut impl Subject) {
+    let world = World::new(subject).await;
+    let mut changed = endpoint(&world.org, at(9));
+    changed.id = world.endpoint;
+    changed.name = "other".to_owned();
+    changed.url = "https://other.example.com/".to_owned();
+    changed.secret = Some(Secret::new("another".to_owned()));
+    changed.headers.pop();
+    changed.events.pop();
+    changed.contract = "suresend".to_owned();
+    changed.status = EndpointStatus::Active;
+    changed.updated_at = at(10);
+    world.store.update_endpoint(&changed).await.unwrap();
+    changed.created_at = T0;
+    assert_eq!(world.store.endpoint(&world.org, world.endpoint).await.unwrap(), Some(changed.clone()));
+    changed.id = EndpointId(id_at(T0));
+    let missing = world.store.update_endpoint(&changed).await;
+    assert!(matches!(missing, Err(StoreError::NotFound { .. })), "{missing:?}");
+}
+
+/// At once. What has ended stays in the list.
+pub async fn deleting_one_drops_its_open_work_and_the_text_of_its_attempts(subject: &mut impl Subject) {
+    let world = World::new(subject).await;
+    let store = &world.store;
+    let open = world.one_open(T0).await;
+    let ended = world.one_open(at(1)).await;
+    let fail = Transition::Fail(FailReason::Gone);
+    store.record_outcomes(&[outcome(&ended, at(2), fail)]).await.unwrap();
+    assert!(store.delete_endpoint(&world.org, world.endpoint).await.unwrap());
+    assert!(!store.delete_endpoint(&world.org, world.endpoint).await.unwrap());
+    assert_eq!(store.endpoint(&world.org, world.endpoint).await.unwrap(), None);
+    assert_eq!(store.endpoints(&world.org, all()).await.unwrap().rows, []);
+    assert_eq!(store.lanes_due(None, 10).await.unwrap(), []);
+    assert_eq!(store.lane_due(&world.org, world.endpoint, at(-9)).await.unwrap(), None);
+    assert_eq!(world.claim(at(100)).await, []);
+    assert_eq!(store.delivery(&world.org, open.id).await.unwrap(), None);
+    assert_eq!(store.retry_delivery(&world.org, open.id, at(3)).await.unwrap(), None);
+    assert_eq!(store.retry_delivery(&world.org, ended.id, at(3)).await.unwrap(), None);
+    let detail = store.delivery(&world.org, ended.id).await.unwrap().unwrap();
+    assert_eq!((detail.delivery.fail_reason, detail.attempts), (Some(FailReason::Gone), vec![]));
+    let of_endpoint = DeliveryFilter { endpoint: Some(world.endpoint), ..DeliveryFilter::default() };
+    for filter in [DeliveryFilter::default(), of_endpoint] {
+        let rows = store.deliveries(&world.org, &filter, all()).await.unwrap().rows;
+        assert_eq!(rows.iter().map(|d| d.id).collect::<Vec<_>>(), [ended.id]);
+    }
+    let event = store.event(&world.org, &open.event.id).await.unwrap();
+    assert_eq!(event.map(|detail| detail.event), Some(open.event.clone()));
+}

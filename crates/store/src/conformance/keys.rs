@@ -1,0 +1,55 @@
+//! Keys.
+
+use postrider_domain::KeyId;
+
+use super::samples::{all, at, id_at, key, org_id, organization, page};
+use super::{Subject, T0};
+use crate::error::StoreError;
+
+/// Expired or not.
+pub async fn a_key_is_found_by_its_hash_until_it_is_deleted(subject: &mut impl Subject) {
+    let store = subject.store();
+    let org = org_id("acme");
+    store.create_organization(&organization("acme")).await.unwrap();
+    let mut forever = key(&org, at(1));
+    (forever.expires_at, forever.scopes) = (None, vec![]);
+    let limited = key(&org, T0);
+    store.create_key(&limited, [1; 32]).await.unwrap();
+    store.create_key(&forever, [2; 32]).await.unwrap();
+    assert_eq!(store.key_by_hash([1; 32]).await.unwrap(), Some(limited.clone()));
+    assert_eq!(store.key_by_hash([2; 32]).await.unwrap(), Some(forever.clone()));
+    assert_eq!(store.key_by_hash([3; 32]).await.unwrap(), None);
+    assert_eq!(store.keys(&org, all()).await.unwrap().rows, [forever, limited.clone()]);
+    let same_hash = store.create_key(&key(&org, T0), [1; 32]).await;
+    assert!(matches!(same_hash, Err(StoreError::Exists { .. })), "{same_hash:?}");
+    assert!(!store.delete_key(&org, KeyId(id_at(T0))).await.unwrap());
+    assert!(store.delete_key(&org, limited.id).await.unwrap());
+    assert!(!store.delete_key(&org, limited.id).await.unwrap());
+    assert_eq!(store.key_by_hash([1; 32]).await.unwrap(), None);
+    store.delete_organization(&org).await.unwrap();
+    assert_eq!(store.key_by_hash([2; 32]).await.unwrap(), None);
+}
+
+/// It belongs to no organisation.
+pub async fn the_operator_key_is_replaced(subject: &mut impl Subject) {
+    let store = subject.store();
+    assert_eq!(store.operator_key_hash().await.unwrap(), None);
+    store.set_operator_key_hash([7; 32]).await.unwrap();
+    store.set_operator_key_hash([8; 32]).await.unwrap();
+    assert_eq!(store.operator_key_hash().await.unwrap(), Some([8; 32]));
+}
+
+/// Each once, and a last page that says so.
+pub async fn pages_go_from_newest_to_oldest(subject: &mut impl Subject) {
+    let store = subject.store();
+    let org = org_id("acme");
+    store.create_organization(&organization("acme")).await.unwrap();
+    for i in 0..4u8 {
+        store.create_key(&key(&org, at(i64::from(i))), [i; 32]).await.unwrap();
+    }
+    let first = store.keys(&org, page(3, None)).await.unwrap();
+    let second = store.keys(&org, page(3, first.next)).await.unwrap();
+    let times: Vec<_> = first.rows.iter().chain(&second.rows).map(|key| key.created_at).collect();
+    assert_eq!(times, [at(3), at(2), at(1), T0]);
+    assert_eq!((first.rows.len(), second.next), (3, None));
+}

@@ -1,0 +1,155 @@
+//! The suite that every store must pass, unchanged: `postrider_store::conformance_suite!(crate::make);` makes one test of each case.
+//!
+//! `make` is an async function without arguments that returns a [`Subject`]: an empty store of its own, and the way to open it again.
+//! The clock is an argument everywhere; the suite's time begins at [`T0`].
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a case fails by panicking")]
+#![expect(clippy::cognitive_complexity, reason = "a case is a list of assertions")]
+
+pub mod contracts;
+pub mod durability;
+pub mod endpoints;
+pub mod events;
+pub mod idempotency;
+pub mod keys;
+pub mod lists;
+pub mod organizations;
+pub mod outcomes;
+pub mod random;
+mod random_model;
+pub mod retention;
+pub mod retries;
+mod samples;
+pub mod tenancy;
+pub mod work;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use samples::T0;
+
+use crate::store::Store;
+
+/// A store under test.
+#[async_trait]
+pub trait Subject: Send + Sync {
+    /// The store as it is open now.
+    fn store(&self) -> Arc<dyn Store>;
+    /// Closes it and opens it again on the same data.
+    async fn reopen(&mut self);
+}
+
+/// Makes a test of every case for the stores that a constructor makes; give its absolute path.
+#[macro_export]
+macro_rules! conformance_suite {
+    ($make:path) => {
+        $crate::conformance_suite! { @cases $make;
+            organizations: [
+                created_ones_are_found_and_listed_in_order,
+                an_id_is_taken_once,
+                an_update_replaces_everything_but_id_and_creation,
+                deleting_one_hides_all_it_owned,
+                an_id_is_free_again_after_deletion_and_finds_nothing_old,
+            ];
+            endpoints: [
+                everything_about_one_comes_back,
+                the_limit_is_counted_in_the_transaction,
+                pages_go_from_newest_to_oldest,
+                an_update_replaces_everything_but_id_and_creation,
+                deleting_one_drops_its_open_work_and_the_text_of_its_attempts,
+            ];
+            keys: [
+                a_key_is_found_by_its_hash_until_it_is_deleted,
+                the_operator_key_is_replaced,
+                pages_go_from_newest_to_oldest,
+            ];
+            contracts: [
+                a_revision_is_kept_under_its_hash,
+                every_contract_named_is_in_use,
+            ];
+            events: [
+                everything_about_one_comes_back_byte_for_byte,
+                a_batch_is_stored_whole_or_not_at_all,
+                the_same_id_again_within_72_hours_stores_nothing_new,
+                other_content_under_the_same_id_is_refused,
+                an_id_is_free_after_72_hours,
+                ids_repeated_inside_a_batch_count_too,
+                a_delivery_to_a_deleted_endpoint_is_left_out,
+                an_unknown_revision_or_organization_is_refused,
+                one_callers_mistake_fails_no_neighbour,
+                concurrent_commits_are_all_stored,
+            ];
+            work: [
+                due_work_is_claimed_earliest_first,
+                held_deliveries_are_left_alone,
+                lanes_are_listed_by_endpoint_with_their_first_due_time,
+                a_lane_is_asked_for_what_is_due_later,
+                a_claim_holds_all_that_an_attempt_needs,
+            ];
+            outcomes: [
+                success_moves_a_delivery_into_history,
+                a_retry_keeps_it_open_and_due_later,
+                a_failure_ends_it_with_its_reason,
+                an_outcome_of_what_is_no_longer_open_is_stale,
+                an_outcome_recorded_twice_is_stale,
+                one_batch_may_hold_several_organizations,
+                attempts_come_back_byte_for_byte,
+                only_the_newest_hundred_attempts_are_shown,
+                the_last_status_code_is_the_last_answers,
+            ];
+            retries: [
+                a_pending_delivery_becomes_due_now_and_keeps_its_schedule,
+                an_ended_delivery_opens_again,
+                asking_twice_keeps_the_first_schedule,
+                there_is_nothing_to_retry_without_delivery_endpoint_or_event,
+            ];
+            lists: [
+                deliveries_go_from_newest_to_oldest_open_and_ended_together,
+                every_filter_of_deliveries_finds_exactly_its_own,
+                filters_of_deliveries_hold_together,
+                events_go_from_newest_to_oldest_without_tests,
+                every_filter_of_events_finds_exactly_its_own,
+                a_record_is_found_among_several_of_an_event,
+            ];
+            idempotency: [
+                the_first_answer_is_given_again,
+                another_request_under_the_same_key_differs,
+                an_abandoned_key_is_free,
+                a_key_is_free_after_24_hours,
+                keys_belong_to_their_organization,
+                what_was_under_way_when_the_process_died_is_free,
+            ];
+            retention: [
+                what_is_open_too_long_fails_as_expired,
+                events_attempts_and_history_go_when_their_time_has_come,
+                a_step_is_small_and_says_whether_there_is_more,
+                what_deleted_organizations_left_goes,
+                what_deleted_endpoints_left_goes,
+                an_id_is_remembered_though_its_event_is_gone,
+            ];
+            tenancy: [
+                another_organizations_objects_are_like_those_that_do_not_exist,
+                another_organizations_endpoint_gets_no_delivery,
+            ];
+            durability: [
+                everything_is_there_after_opening_again,
+                numbers_are_not_given_twice_after_everything_was_dropped,
+                a_closed_store_refuses_at_once,
+                a_check_writes,
+                the_count_of_open_deliveries_is_right,
+            ];
+            random: [
+                random_operations_agree_with_a_simple_model,
+            ];
+        }
+    };
+    (@cases $make:path; $($module:ident: [$($case:ident,)*];)*) => {
+        $(mod $module {
+            $(#[tokio::test]
+            async fn $case() {
+                let mut subject = $make().await;
+                $crate::conformance::$module::$case(&mut subject).await;
+            })*
+        })*
+    };
+}

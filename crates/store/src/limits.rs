@@ -1,0 +1,54 @@
+//! Every limit of the store, in one place.
+
+/// Commands waiting for the writer; one more is refused at once.
+pub(crate) const WRITES_WAITING_MAX: usize = 8_192;
+/// Bytes of commands waiting for the writer; one more is refused at once.
+pub(crate) const WRITES_WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Commands that share one transaction.
+pub(crate) const GROUP_WRITES_MAX: usize = 512;
+/// Bytes of commands that share one transaction, unless a single one is larger.
+pub(crate) const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Threads that read.
+pub(crate) const READERS: usize = 3;
+/// Reads waiting for a thread; one more is refused at once.
+pub(crate) const READS_WAITING_MAX: usize = 4_096;
+/// The writer's page cache.
+pub(crate) const WRITER_CACHE_KIB: i64 = 16 * 1024;
+/// Each reader's page cache.
+pub(crate) const READER_CACHE_KIB: i64 = 2 * 1024;
+/// Frames of 4 KiB in the write-ahead log from which on it is copied into the database.
+pub(crate) const CHECKPOINT_FRAMES: usize = 4_000;
+/// Frames that the writer copies itself to empty the log, so short that no commit waits long.
+pub(crate) const CHECKPOINT_FRAMES_INLINE: usize = 256;
+/// The write-ahead log's file is cut to this when it is begun anew.
+pub(crate) const WAL_BYTES_KEPT: i64 = 64 * 1024 * 1024;
+/// Prepared statements kept by a connection.
+pub(crate) const STATEMENTS_CACHED: usize = 128;
+/// Names, endpoints, revisions or organisations of which the writer remembers the numbers, each.
+pub(crate) const NUMBERS_CACHED: usize = 50_000;
+/// Data keys kept open in memory.
+pub(crate) const DATA_KEYS_CACHED: usize = 10_000;
+/// Rows that one page of a list examines at most; it may then be short and still have a next one.
+pub(crate) const LIST_ROWS_EXAMINED_MAX: usize = 10_000;
+/// Rows that one page of a list holds at most, whatever is asked for.
+pub(crate) const PAGE_ROWS_MAX: usize = 1_000;
+/// Events about one record that one page of a delivery list examines at most.
+pub(crate) const RESOURCE_EVENTS_EXAMINED_MAX: usize = 2_000;
+/// Bytes of event data that one page of events unseals; it may then be short and still have a next one.
+pub(crate) const EVENTS_PAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// An id's time may differ by this from the time that is stored beside it.
+pub(crate) const ID_TIME_SLACK_MS: i64 = 60_000;
+/// How long an event id that the caller chose is remembered.
+pub(crate) const CHOSEN_ID_MS: i64 = 72 * 3_600_000;
+/// How long an answer to an idempotent request is kept.
+pub(crate) const IDEMPOTENCY_MS: i64 = 24 * 3_600_000;
+/// Idempotent requests under way at once.
+pub(crate) const IDEMPOTENT_RUNNING_MAX: usize = 100_000;
+/// Rows that retention drops in one transaction at most.
+pub(crate) const RETENTION_UNIT_ROWS: usize = 100;
+/// Rows at the left end of a table that retention looks at: a few whose clock was wrong do not hide the old ones behind them.
+pub(crate) const RETENTION_WINDOW_ROWS: usize = 1_000;
+/// Tombstones of deleted endpoints and organisations that one step looks at.
+pub(crate) const SWEEPS_A_STEP: usize = 50;
+/// Open deliveries counted before the store opens; more are counted in the background.
+pub(crate) const COUNTED_AT_OPEN: u64 = 200_000;

@@ -1,0 +1,181 @@
+//! Commits events with their deliveries.
+
+use std::collections::HashMap;
+
+use postrider_domain::OrganizationId;
+use rusqlite::{OptionalExtension, params};
+
+use super::SqliteStore;
+use super::rows::{chosen_id, put_resource, seal_event};
+use super::tenants::Tenant;
+use super::writer::{Fault, WriteTx};
+use crate::error::{Result, StoreError};
+use crate::limits::CHOSEN_ID_MS;
+use crate::model::{Committed, NewEvent};
+
+/// About what a delivery takes in a group.
+const DELIVERY_BYTES: usize = 160;
+
+/// An event whose data is sealed already, so that the writer need not do it.
+struct SealedEvent {
+    new: NewEvent,
+    sealed: Vec<u8>,
+    resource: Option<Vec<u8>>,
+}
+
+pub(super) async fn commit_events(
+    store: &SqliteStore,
+    organization: &OrganizationId,
+    events: Vec<NewEvent>,
+) -> Result<Vec<Committed>> {
+    if events.is_empty() {
+        return Ok(Vec::new());
+    }
+    let tenant = store.tenants.require(&store.readers, organization).await?;
+    let events = events.into_iter().map(|new| seal(&tenant, new)).collect::<Result<Vec<_>>>()?;
+    let bytes = events.iter().map(|event| event.sealed.len() + event.new.deliveries.len() * DELIVERY_BYTES).sum();
+    let org_no = tenant.no;
+    store.writer.write(bytes, move |tx| apply(tx, org_no, &events)).await
+}
+
+fn seal(tenant: &Tenant, new: NewEvent) -> Result<SealedEvent> {
+    let sealed = seal_event(tenant, &new.event)?;
+    let resource = new.event.resource.as_ref().map(put_resource);
+    Ok(SealedEvent { new, sealed, resource })
+}
+
+fn apply(tx: &mut WriteTx<'_>, org_no: i64, events: &[SealedEvent]) -> Result<Vec<Committed>, Fault> {
+    tx.numbers.require_organization(tx.conn, org_no)?;
+    let answers = judge(tx, org_no, events)?;
+    for (event, answer) in events.iter().zip(&answers) {
+        if *answer == Committed::Stored {
+            insert(tx, org_no, event)?;
+        }
+    }
+    Ok(answers)
+}
+
+/// Which events are new. Everything that can refuse the batch is found here, before the first write.
+fn judge(tx: &mut WriteTx<'_>, org_no: i64, events: &[SealedEvent]) -> Result<Vec<Committed>, Fault> {
+    let mut in_batch: HashMap<&str, Used> = HashMap::new();
+    let mut answers = Vec::with_capacity(events.len());
+    for (index, SealedEvent { new, .. }) in events.iter().enumerate() {
+        for delivery in &new.deliveries {
+            tx.numbers.revision(tx.conn, delivery.revision)?;
+        }
+        let Some(fingerprint) = new.fingerprint else {
+            answers.push(Committed::Stored);
+            continue;
+        };
+        let id = new.event.id.as_str();
+        let used = match in_batch.get(id) {
+            Some(used) => Some(*used),
+            None => used_before(tx, org_no, new)?,
+        };
+        answers.push(match used {
+            None => {
+                in_batch.insert(id, Used { fingerprint, deliveries_count: count(new) });
+                Committed::Stored
+            }
+            Some(used) if used.fingerprint == fingerprint => {
+                Committed::Repeated { deliveries_count: used.deliveries_count }
+            }
+            Some(_) => return Err(StoreError::EventDiffers { id: id.to_owned(), index }.into()),
+        });
+    }
+    Ok(answers)
+}
+
+/// What an event's id was used for.
+#[derive(Clone, Copy)]
+struct Used {
+    fingerprint: [u8; 32],
+    deliveries_count: u32,
+}
+
+fn used_before(tx: &WriteTx<'_>, org_no: i64, new: &NewEvent) -> Result<Option<Used>, Fault> {
+    let sql = "SELECT fingerprint, deliveries_count FROM event_ids WHERE org_no = ? AND id = ? AND accepted_at > ?";
+    let forgotten_at = new.event.accepted_at.0.saturating_sub(CHOSEN_ID_MS);
+    let used = tx.conn.prepare_cached(sql)?.query_row(params![org_no, new.event.id.as_str(), forgotten_at], |row| {
+        Ok(Used { fingerprint: row.get(0)?, deliveries_count: row.get(1)? })
+    });
+    Ok(used.optional()?)
+}
+
+fn count(new: &NewEvent) -> u32 {
+    u32::try_from(new.deliveries.len()).unwrap_or(u32::MAX)
+}
+
+fn insert(tx: &mut WriteTx<'_>, org_no: i64, SealedEvent { new, sealed, resource }: &SealedEvent) -> Result<(), Fault> {
+    let event = &new.event;
+    let event_no = tx.numbers.next.event();
+    let type_no = tx.numbers.word(tx.conn, &event.event_type)?;
+    let chosen = chosen_id(&event.id, event.key);
+    let deliveries = insert_deliveries(tx, org_no, event_no, new)?;
+    let sql =
+        "INSERT INTO events (no, org_no, key, id, type_no, occurred_at, accepted_at, test, deliveries_count, resource,
+               deliveries, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    tx.conn.prepare_cached(sql)?.execute(params![
+        event_no,
+        org_no,
+        event.key.as_bytes(),
+        chosen,
+        type_no,
+        event.occurred_at.0,
+        event.accepted_at.0,
+        new.test,
+        count(new),
+        resource,
+        deliveries,
+        sealed,
+    ])?;
+    if let Some(id) = chosen {
+        insert_id(tx, org_no, id, new)?;
+    }
+    if let Some(about) = &event.resource {
+        let sql = "INSERT OR IGNORE INTO event_resources (org_no, kind, id, key, event_no) VALUES (?, ?, ?, ?, ?)";
+        let mut statement = tx.conn.prepare_cached(sql)?;
+        for id in &about.ids {
+            statement.execute(params![org_no, about.kind, id, event.key.as_bytes(), event_no])?;
+        }
+    }
+    Ok(())
+}
+
+fn insert_id(tx: &WriteTx<'_>, org_no: i64, id: &str, new: &NewEvent) -> Result<(), Fault> {
+    // An id whose 72 hours are over names the newer event from now on.
+    let sql = "REPLACE INTO event_ids (org_no, id, key, accepted_at, fingerprint, deliveries_count) VALUES (?, ?, ?, ?, ?, ?)";
+    let fingerprint = new.fingerprint.unwrap_or_default();
+    let key = new.event.key.as_bytes();
+    let values = params![org_no, id, key, new.event.accepted_at.0, fingerprint, count(new)];
+    tx.conn.prepare_cached(sql)?.execute(values)?;
+    Ok(())
+}
+
+/// Inserts the open deliveries and returns their ids, one after the other. An endpoint that was deleted since it was matched gets none.
+fn insert_deliveries(tx: &mut WriteTx<'_>, org_no: i64, event_no: i64, new: &NewEvent) -> Result<Vec<u8>, Fault> {
+    let sql = "INSERT INTO open_deliveries (endpoint_no, due_at, id, org_no, event_no, type_no, revision_no, test, created_at)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let mut ids = Vec::with_capacity(16 * new.deliveries.len());
+    let mut statement = tx.conn.prepare_cached(sql)?;
+    for delivery in &new.deliveries {
+        let Some(endpoint_no) = tx.numbers.endpoint(tx.conn, org_no, delivery.endpoint)? else { continue };
+        let type_no = tx.numbers.word(tx.conn, &delivery.event_type)?;
+        let revision_no = tx.numbers.revision(tx.conn, delivery.revision)?;
+        let id = delivery.id.0.as_bytes();
+        ids.extend_from_slice(id);
+        tx.open_added += 1;
+        statement.execute(params![
+            endpoint_no,
+            delivery.due_at.0,
+            id,
+            org_no,
+            event_no,
+            type_no,
+            revision_no,
+            new.test,
+            new.event.accepted_at.0,
+        ])?;
+    }
+    Ok(ids)
+}

@@ -1,0 +1,167 @@
+//! Lists of events, and one of them.
+
+use std::sync::Arc;
+
+use postrider_domain::{EventId, Millis, OrganizationId, decode_id};
+use rusqlite::{Connection, OptionalExtension, params};
+use uuid::Uuid;
+
+use super::SqliteStore;
+use super::reader::{Reader, uuid_at};
+use super::rows::{EventRow, millis_at};
+use super::tenants::Tenant;
+use super::writer::Fault;
+use crate::error::Result;
+use crate::limits::{EVENTS_PAGE_BYTES_MAX, ID_TIME_SLACK_MS, LIST_ROWS_EXAMINED_MAX, PAGE_ROWS_MAX};
+use crate::model::{EventDetail, EventFilter, PageOf, PageRequest};
+
+pub(super) async fn list(
+    store: &SqliteStore,
+    organization: &OrganizationId,
+    filter: &EventFilter,
+    page: PageRequest,
+) -> Result<PageOf<Arc<EventDetail>>> {
+    let Some(tenant) = store.tenants.find(&store.readers, organization).await? else {
+        return Ok(PageOf { rows: Vec::new(), next: None });
+    };
+    let (org_no, filter) = (tenant.no, filter.clone());
+    let found = store.readers.read(move |reader| read_page(reader, org_no, &filter, page)).await?;
+    let rows = found.rows.into_iter().map(|row| detail(row, &tenant).map(Arc::new)).collect::<Result<_>>()?;
+    Ok(PageOf { rows, next: found.next })
+}
+
+fn detail(row: EventRow, tenant: &Tenant) -> Result<EventDetail> {
+    let deliveries_count = row.deliveries_count;
+    Ok(EventDetail { event: Arc::new(row.open(tenant)?), deliveries_count })
+}
+
+/// The keys between which a page of rows made from `since` up to `until` lies, both ends excluded. An id holds the time at which it was made;
+/// the times beside it are compared exactly afterwards.
+pub(super) fn key_range(since: Option<Millis>, until: Option<Millis>, before: Option<Uuid>) -> (Uuid, Uuid) {
+    let lowest = since.map_or(Uuid::nil(), |at| first_key_of(at.0.saturating_sub(ID_TIME_SLACK_MS)));
+    let highest = until.map_or(Uuid::max(), |at| first_key_of(at.0.saturating_add(ID_TIME_SLACK_MS)));
+    (lowest, before.map_or(highest, |before| before.min(highest)))
+}
+
+/// The smallest UUIDv7 of a millisecond (RFC 9562, section 5.7: the first 48 bits).
+fn first_key_of(ms: i64) -> Uuid {
+    let ms = u128::from(ms.clamp(0, (1 << 48) - 1).unsigned_abs());
+    Uuid::from_u128(ms << 80)
+}
+
+/// Whether a time lies in a filter's range.
+pub(super) fn is_within(at: Millis, since: Option<Millis>, until: Option<Millis>) -> bool {
+    since.is_none_or(|since| at >= since) && until.is_none_or(|until| at < until)
+}
+
+/// The number of a type that some row has; none when no row can have it.
+pub(super) fn word_no(conn: &Connection, text: &str) -> Result<Option<i64>, Fault> {
+    let sql = "SELECT no FROM words WHERE text = ?";
+    Ok(conn.prepare_cached(sql)?.query_row([text], |row| row.get(0)).optional()?)
+}
+
+fn read_page(
+    reader: &mut Reader,
+    org_no: i64,
+    filter: &EventFilter,
+    page: PageRequest,
+) -> Result<PageOf<EventRow>, Fault> {
+    let type_no = match &filter.event_type {
+        None => None,
+        Some(text) => match word_no(&reader.conn, text)? {
+            Some(no) => Some(no),
+            None => return Ok(PageOf { rows: Vec::new(), next: None }),
+        },
+    };
+    let found = find_page(&reader.conn, org_no, filter, type_no, page)?;
+    let mut rows = Vec::with_capacity(found.rows.len());
+    let mut bytes = 0;
+    for (event_no, key) in &found.rows {
+        let sql = format!("SELECT {} FROM events WHERE no = ?", EventRow::COLUMNS);
+        let (type_no, mut row) = reader.conn.prepare_cached(&sql)?.query_row([event_no], EventRow::read)?;
+        row.event_type = reader.word(type_no)?;
+        bytes += row.sealed.len();
+        rows.push(row);
+        if bytes >= EVENTS_PAGE_BYTES_MAX {
+            let is_last = found.next.is_none() && rows.len() == found.rows.len();
+            return Ok(PageOf { rows, next: if is_last { None } else { Some(*key) } });
+        }
+    }
+    Ok(PageOf { rows, next: found.next })
+}
+
+/// Which events are on the page, by number and key.
+fn find_page(
+    conn: &Connection,
+    org_no: i64,
+    filter: &EventFilter,
+    type_no: Option<i64>,
+    page: PageRequest,
+) -> Result<PageOf<(i64, Uuid)>, Fault> {
+    let (lowest, before) = key_range(filter.since, filter.until, page.before);
+    let by_resource = "SELECT e.no, e.key, e.type_no, e.accepted_at, e.test FROM event_resources r
+                       JOIN events e ON e.no = r.event_no
+                       WHERE r.org_no = ?1 AND r.kind = ?4 AND r.id = ?5 AND r.key < ?2 AND r.key > ?3 ORDER BY r.key DESC";
+    let by_org = "SELECT no, key, type_no, accepted_at, test FROM events
+                  WHERE org_no = ?1 AND key < ?2 AND key > ?3 ORDER BY key DESC";
+    let mut statement = conn.prepare_cached(if filter.resource.is_some() { by_resource } else { by_org })?;
+    let (before, lowest) = (before.as_bytes(), lowest.as_bytes());
+    let mut rows = match &filter.resource {
+        Some((kind, id)) => statement.query(params![org_no, before, lowest, kind, id])?,
+        None => statement.query(params![org_no, before, lowest])?,
+    };
+    let limit = page.limit.min(PAGE_ROWS_MAX);
+    let mut found = Vec::new();
+    let mut examined = 0;
+    while let Some(row) = rows.next()? {
+        let key = uuid_at(row, 1)?;
+        let is_wanted = type_no.is_none_or(|no| row.get(2) == Ok(no))
+            && is_within(millis_at(row, 3)?, filter.since, filter.until)
+            && !row.get::<_, bool>(4)?;
+        if is_wanted && found.len() == limit {
+            let next = found.last().map(|(_, key)| *key);
+            return Ok(PageOf { rows: found, next });
+        }
+        if is_wanted {
+            found.push((row.get(0)?, key));
+        }
+        examined += 1;
+        if examined == LIST_ROWS_EXAMINED_MAX {
+            return Ok(PageOf { rows: found, next: Some(key) });
+        }
+    }
+    Ok(PageOf { rows: found, next: None })
+}
+
+pub(super) async fn get(
+    store: &SqliteStore,
+    organization: &OrganizationId,
+    id: &EventId,
+) -> Result<Option<EventDetail>> {
+    let Some(tenant) = store.tenants.find(&store.readers, organization).await? else { return Ok(None) };
+    let (org_no, id) = (tenant.no, id.clone());
+    let read = move |reader: &mut Reader| match key_of(&reader.conn, org_no, &id)? {
+        Some(key) => by_key(reader, org_no, key),
+        None => Ok(None),
+    };
+    store.readers.read(read).await?.map(|row| detail(row, &tenant)).transpose()
+}
+
+/// The key that an id stands for: what a caller's choice names, else the key inside. There may be no such event.
+pub(super) fn key_of(conn: &Connection, org_no: i64, id: &EventId) -> Result<Option<Uuid>, Fault> {
+    let sql = "SELECT key FROM event_ids WHERE org_no = ? AND id = ?";
+    let mut statement = conn.prepare_cached(sql)?;
+    let chosen = statement.query_row(params![org_no, id.as_str()], |row| uuid_at(row, 0)).optional()?;
+    Ok(chosen.or_else(|| decode_id("evt", id.as_str()).ok()))
+}
+
+/// The event with this key.
+pub(super) fn by_key(reader: &mut Reader, org_no: i64, key: Uuid) -> Result<Option<EventRow>, Fault> {
+    let sql = format!("SELECT {} FROM events WHERE org_no = ? AND key = ?", EventRow::COLUMNS);
+    let mut statement = reader.conn.prepare_cached(&sql)?;
+    let found = statement.query_row(params![org_no, key.as_bytes()], EventRow::read).optional()?;
+    drop(statement);
+    let Some((type_no, mut row)) = found else { return Ok(None) };
+    row.event_type = reader.word(type_no)?;
+    Ok(Some(row))
+}

@@ -1,0 +1,238 @@
+//! The embedded store: SQLite in write-ahead mode, synced at every commit.
+//!
+//! One thread writes, in groups ([`writer`]); a few threads read, each on short snapshots ([`reader`]); one copies the write-ahead log into
+//! the database ([`checkpoint`]). Values are sealed and opened in the callers' own tasks.
+
+mod checkpoint;
+mod claim;
+mod commit;
+mod config;
+mod deliveries;
+mod delivery_rows;
+mod endpoints;
+mod events;
+mod idempotency;
+mod numbers;
+mod open;
+mod organizations;
+mod queue;
+mod reader;
+mod record;
+mod related;
+mod retention;
+mod retry;
+mod rows;
+mod scan;
+mod schema;
+mod sweep;
+mod tenants;
+mod trait_impl;
+mod writer;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::thread::JoinHandle;
+
+use parking_lot::Mutex;
+use postrider_domain::Millis;
+use uuid::Uuid;
+
+use crate::error::{Result, StoreError};
+use crate::limits::{COUNTED_AT_OPEN, READERS};
+use crate::master_key::MasterKey;
+use crate::model::{PageOf, StoreStats};
+use checkpoint::Checkpointer;
+use idempotency::RunningRequests;
+use numbers::{NextNumbers, Numbers};
+use reader::{Reader, Readers};
+use tenants::Tenants;
+use writer::{Writer, WriterShared};
+
+pub(crate) use open::DATABASE_FILE;
+
+/// What may be set about a [`SqliteStore`].
+#[derive(Clone, Debug, Default)]
+pub struct SqliteOptions {
+    /// The most pages of 4 KiB that the database may have; none for as many as fit the disk. What does not fit is refused as on a full disk.
+    pub pages_max: Option<u32>,
+}
+
+/// A store in a directory of this machine. One process at a time.
+pub struct SqliteStore {
+    dir: PathBuf,
+    writer: Arc<WriterShared>,
+    readers: Readers,
+    tenants: Tenants,
+    running: RunningRequests,
+    sweeps_seen: AtomicI64,
+    threads: Mutex<Threads>,
+}
+
+/// Dropped in this order: the lock goes last.
+#[derive(Default)]
+struct Threads {
+    joins: Vec<JoinHandle<()>>,
+    lock: Option<File>,
+}
+
+impl SqliteStore {
+    /// Opens a data directory, or makes one. Blocks on the disk; call it outside the runtime's own threads or before the server starts.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`], in a sentence that says what to do: another process has the directory, the file is damaged or another
+    /// program's, the master key is not the one it was made with, a newer version wrote it, or the disk refuses.
+    pub fn open(dir: &Path, master: MasterKey, options: &SqliteOptions) -> Result<SqliteStore> {
+        open::prepare_dir(dir)?;
+        let lock = open::lock(dir)?;
+        let mut conn = open::open_writer(dir, options)?;
+        let operator = open::check_master(&mut conn, dir, &master)?;
+        let next = NextNumbers::read(&conn).map_err(|error| writer::unavailable(&error))?;
+        let shared = WriterShared::new();
+        let readers = Readers::new();
+        let mut joins = Vec::new();
+        let starts = start_threads(dir, conn, Numbers::new(next), &shared, &readers, &mut joins);
+        let store = SqliteStore {
+            dir: dir.to_owned(),
+            writer: shared,
+            readers,
+            tenants: Tenants::new(master, operator),
+            running: RunningRequests::default(),
+            sweeps_seen: AtomicI64::new(0),
+            threads: Mutex::new(Threads { joins, lock: Some(lock) }),
+        };
+        // From here on dropping the store ends the threads that did start.
+        starts?;
+        Ok(store)
+    }
+
+    /// Whether a directory holds a database.
+    #[must_use]
+    pub fn exists(dir: &Path) -> bool {
+        dir.join(DATABASE_FILE).exists()
+    }
+
+    /// Wraps every data key with another master key, in one transaction. What the data keys sealed stays as it is. Organisations created
+    /// while it runs may fail once with [`StoreError::Sealed`]: rotate while nobody creates any.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it cannot commit; the old master key is then still the right one.
+    pub async fn rewrap(&self, new: MasterKey) -> Result<()> {
+        let old = self.tenants.master.read().clone();
+        let wrap_with = new.clone();
+        let write = move |tx: &mut writer::WriteTx<'_>| {
+            tenants::rewrap_all(tx, &old, &wrap_with)?;
+            open::note_master(tx.conn, &wrap_with).map_err(tenants::as_sql)
+        };
+        self.writer.write(0, write).await?;
+        *self.tenants.master.write() = new;
+        Ok(())
+    }
+
+    async fn check(&self, now: Millis) -> Result<()> {
+        self.writer.write(64, move |tx| Ok(numbers::set_meta(tx.conn, "checked at", &now.0.to_le_bytes())?)).await
+    }
+
+    fn stats(&self) -> StoreStats {
+        let size = |suffix: &str| {
+            let path = self.dir.join(format!("{DATABASE_FILE}{suffix}"));
+            std::fs::metadata(path).map_or(0, |metadata| metadata.len())
+        };
+        let open = self.writer.open_deliveries.load(Ordering::Relaxed);
+        StoreStats { open_deliveries: u64::try_from(open).unwrap_or(0), bytes: size("") + size("-wal") + size("-shm") }
+    }
+
+    async fn close(&self) -> Result<()> {
+        let threads = self.stop();
+        let joined = tokio::task::spawn_blocking(move || join(threads)).await;
+        joined.map_err(|_| StoreError::Unavailable { reason: "the store's threads did not end".to_owned() })
+    }
+
+    fn stop(&self) -> Threads {
+        self.writer.close();
+        self.readers.close();
+        std::mem::take(&mut *self.threads.lock())
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        join(self.stop());
+    }
+}
+
+/// Waits for the threads, then lets the directory go.
+fn join(threads: Threads) {
+    for thread in threads.joins {
+        if thread.join().is_err() {
+            tracing::error!("a thread of the store panicked");
+        }
+    }
+    drop(threads.lock);
+}
+
+fn start_threads(
+    dir: &Path,
+    conn: rusqlite::Connection,
+    numbers: Numbers,
+    shared: &Arc<WriterShared>,
+    readers: &Readers,
+    joins: &mut Vec<JoinHandle<()>>,
+) -> Result<()> {
+    let failed = |error: std::io::Error| StoreError::Unusable {
+        path: dir.to_owned(),
+        reason: format!("a thread cannot be started: {error}"),
+    };
+    for _ in 0..READERS {
+        let reader = Reader::new(open::open_reader(dir)?);
+        let questions = Arc::clone(&readers.questions);
+        let thread = std::thread::Builder::new().name("store-read".to_owned());
+        joins.push(thread.spawn(move || reader.run(&questions)).map_err(failed)?);
+    }
+    count_open(&conn, open::open_reader(dir)?, shared, joins).map_err(|error| writer::unavailable(&error))?;
+    let (checkpointer, thread) = Checkpointer::start(open::open_checkpointer(dir)?).map_err(failed)?;
+    joins.push(thread);
+    let writer = Writer::new(conn, numbers, Arc::clone(shared));
+    let thread = std::thread::Builder::new().name("store-write".to_owned());
+    let run = move || drop(writer.run(move |conn| checkpointer.after_group(conn)));
+    joins.push(thread.spawn(run).map_err(failed)?);
+    Ok(())
+}
+
+/// Counts the open deliveries; many are counted while the store works already, on a snapshot taken before its first write.
+fn count_open(
+    conn: &rusqlite::Connection,
+    counter: rusqlite::Connection,
+    shared: &Arc<WriterShared>,
+    joins: &mut Vec<JoinHandle<()>>,
+) -> rusqlite::Result<()> {
+    let some = format!("SELECT count(*) FROM (SELECT 1 FROM open_deliveries LIMIT {COUNTED_AT_OPEN})");
+    let count: i64 = conn.query_row(&some, [], |row| row.get(0))?;
+    shared.open_deliveries.fetch_add(count, Ordering::Relaxed);
+    if count.unsigned_abs() < COUNTED_AT_OPEN {
+        return Ok(());
+    }
+    counter.execute_batch("BEGIN; SELECT 1 FROM meta LIMIT 1;")?;
+    let shared = Arc::clone(shared);
+    let run = move || {
+        let all = counter.query_row("SELECT count(*) FROM open_deliveries", [], |row| row.get::<_, i64>(0));
+        match all {
+            Ok(all) => drop(shared.open_deliveries.fetch_add(all - count, Ordering::Relaxed)),
+            Err(error) => tracing::warn!(%error, "open deliveries could not be counted; the metric is too low"),
+        }
+    };
+    match std::thread::Builder::new().name("store-count".to_owned()).spawn(run) {
+        Ok(thread) => joins.push(thread),
+        Err(error) => tracing::warn!(%error, "open deliveries are not counted; the metric is too low"),
+    }
+    Ok(())
+}
+
+/// Cuts rows of which one more than `limit` was asked for to a page.
+fn page_of<T>(mut rows: Vec<T>, limit: usize, id: impl Fn(&T) -> Uuid) -> PageOf<T> {
+    let has_more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = if has_more { rows.last().map(id) } else { None };
+    PageOf { rows, next }
+}

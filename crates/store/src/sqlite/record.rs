@@ -1,0 +1,218 @@
+//! Records attempts and moves their deliveries on.
+
+use std::sync::Arc;
+
+use postrider_domain::{AttemptId, FailReason, FailureKind, Millis, Progress, Transition};
+use rusqlite::{OptionalExtension, params};
+
+use super::SqliteStore;
+use super::rows::{chosen_id, fail_code, seal_attempt};
+use super::writer::{Fault, WriteTx};
+use crate::error::Result;
+use crate::model::{OpenDelivery, Outcome, Recorded};
+
+/// About what an outcome takes in a group beside its sealed text.
+const OUTCOME_BYTES: usize = 256;
+
+/// An outcome whose attempt is sealed already.
+struct SealedOutcome {
+    org_no: i64,
+    delivery: Arc<OpenDelivery>,
+    attempt_id: AttemptId,
+    started_at: Millis,
+    response_time_ms: u32,
+    by_hand: bool,
+    status_code: Option<u16>,
+    failure: Option<FailureKind>,
+    progress: Progress,
+    transition: Transition,
+    ended_at: Millis,
+    sealed: Vec<u8>,
+}
+
+pub(super) async fn record_outcomes(store: &SqliteStore, outcomes: &[Outcome]) -> Result<Vec<Recorded>> {
+    if outcomes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sealed = Vec::with_capacity(outcomes.len());
+    for outcome in outcomes {
+        sealed.push(seal(store, outcome).await?);
+    }
+    let bytes = sealed.iter().flatten().map(|outcome| outcome.sealed.len() + OUTCOME_BYTES).sum();
+    store.writer.write(bytes, move |tx| sealed.iter().map(|outcome| apply(tx, outcome.as_ref())).collect()).await
+}
+
+/// None when the organisation is gone: there is no key to seal with, and nobody may read it.
+async fn seal(store: &SqliteStore, outcome: &Outcome) -> Result<Option<SealedOutcome>> {
+    let Some(tenant) = store.tenants.find(&store.readers, &outcome.delivery.organization).await? else {
+        return Ok(None);
+    };
+    let attempt = &outcome.attempt;
+    Ok(Some(SealedOutcome {
+        org_no: tenant.no,
+        delivery: Arc::clone(&outcome.delivery),
+        attempt_id: attempt.id,
+        started_at: attempt.started_at,
+        response_time_ms: attempt.response_time_ms,
+        by_hand: attempt.by_hand,
+        status_code: attempt.response.as_ref().map(|response| response.status_code),
+        failure: attempt.failure.as_ref().map(|failure| failure.kind),
+        progress: outcome.progress,
+        transition: outcome.transition,
+        ended_at: outcome.ended_at,
+        sealed: seal_attempt(&tenant, attempt)?,
+    }))
+}
+
+fn apply(tx: &mut WriteTx<'_>, outcome: Option<&SealedOutcome>) -> Result<Recorded, Fault> {
+    let Some(outcome) = outcome else { return Ok(Recorded::Stale) };
+    let endpoint = tx.numbers.endpoint(tx.conn, outcome.org_no, outcome.delivery.endpoint)?;
+    let Some(endpoint_no) = endpoint else { return Ok(Recorded::Stale) };
+    match outcome.transition {
+        Transition::Succeed => end(tx, endpoint_no, outcome, None),
+        Transition::Fail(reason) => end(tx, endpoint_no, outcome, Some(reason)),
+        Transition::RetryAt(due_at) => retry_at(tx, outcome, due_at),
+    }
+}
+
+/// From open work into history.
+fn end(
+    tx: &mut WriteTx<'_>,
+    endpoint_no: i64,
+    outcome: &SealedOutcome,
+    reason: Option<FailReason>,
+) -> Result<Recorded, Fault> {
+    let before = if delete_untried(tx, endpoint_no, outcome)? {
+        Before::default()
+    } else {
+        let Some(open) = find(tx, outcome)? else { return Ok(Recorded::Stale) };
+        delete(tx, &open, outcome)?;
+        open.before
+    };
+    tx.open_added -= 1;
+    let attempt_no = insert_attempt(tx, outcome, before.attempt_no)?;
+    insert_history(tx, endpoint_no, outcome, reason, attempt_no, before.status_code)?;
+    Ok(Recorded::Recorded)
+}
+
+/// The usual case in one statement: the first attempt, due when it was claimed.
+fn delete_untried(tx: &WriteTx<'_>, endpoint_no: i64, outcome: &SealedOutcome) -> Result<bool, Fault> {
+    if outcome.delivery.progress.attempts_count != 0 {
+        return Ok(false);
+    }
+    let sql = "DELETE FROM open_deliveries WHERE endpoint_no = ? AND due_at = ? AND id = ? AND attempts_count = 0";
+    let delivery = &outcome.delivery;
+    let deleted =
+        tx.conn.prepare_cached(sql)?.execute(params![endpoint_no, delivery.due_at.0, delivery.id.0.as_bytes()])?;
+    Ok(deleted == 1)
+}
+
+/// The attempt before, and the last answer's status code.
+#[derive(Clone, Copy, Default)]
+struct Before {
+    attempt_no: Option<i64>,
+    status_code: Option<u16>,
+}
+
+/// Where an open delivery lies, and what was before.
+struct Found {
+    endpoint_no: i64,
+    due_at: i64,
+    before: Before,
+}
+
+/// The open delivery, unless another attempt of it was recorded since it was claimed.
+fn find(tx: &WriteTx<'_>, outcome: &SealedOutcome) -> Result<Option<Found>, Fault> {
+    let sql = "SELECT endpoint_no, due_at, last_attempt_no, last_status_code FROM open_deliveries
+               WHERE org_no = ? AND id = ? AND attempts_count = ?";
+    let delivery = &outcome.delivery;
+    let claimed = params![outcome.org_no, delivery.id.0.as_bytes(), delivery.progress.attempts_count];
+    let read = |row: &rusqlite::Row<'_>| {
+        let before = Before { attempt_no: row.get(2)?, status_code: row.get(3)? };
+        Ok(Found { endpoint_no: row.get(0)?, due_at: row.get(1)?, before })
+    };
+    Ok(tx.conn.prepare_cached(sql)?.query_row(claimed, read).optional()?)
+}
+
+fn delete(tx: &WriteTx<'_>, open: &Found, outcome: &SealedOutcome) -> Result<(), Fault> {
+    let sql = "DELETE FROM open_deliveries WHERE endpoint_no = ? AND due_at = ? AND id = ?";
+    let id = outcome.delivery.id.0.as_bytes();
+    tx.conn.prepare_cached(sql)?.execute(params![open.endpoint_no, open.due_at, id])?;
+    Ok(())
+}
+
+fn insert_attempt(tx: &mut WriteTx<'_>, outcome: &SealedOutcome, prev_no: Option<i64>) -> Result<i64, Fault> {
+    let sql = "INSERT INTO attempts (no, prev_no, org_no, id, started_at, response_time_ms, by_hand, status_code, failure, sealed)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let no = tx.numbers.next.attempt();
+    tx.conn.prepare_cached(sql)?.execute(params![
+        no,
+        prev_no,
+        outcome.org_no,
+        outcome.attempt_id.0.as_bytes(),
+        outcome.started_at.0,
+        outcome.response_time_ms,
+        outcome.by_hand,
+        outcome.status_code,
+        outcome.failure.map(FailureKind::as_str),
+        outcome.sealed,
+    ])?;
+    Ok(no)
+}
+
+fn insert_history(
+    tx: &mut WriteTx<'_>,
+    endpoint_no: i64,
+    outcome: &SealedOutcome,
+    reason: Option<FailReason>,
+    attempt_no: i64,
+    status_code_before: Option<u16>,
+) -> Result<(), Fault> {
+    let sql = "INSERT INTO deliveries (no, org_no, endpoint_no, id, event_key, event_id, type_no, revision_no, test, created_at,
+               ended_at, fail_reason, attempts_count, slots_used, initial_failure_at, last_status_code, last_attempt_no)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let delivery = &outcome.delivery;
+    let no = tx.numbers.next.delivery();
+    let type_no = tx.numbers.word(tx.conn, &delivery.event_type)?;
+    let revision_no = tx.numbers.revision(tx.conn, delivery.revision)?;
+    tx.conn.prepare_cached(sql)?.execute(params![
+        no,
+        outcome.org_no,
+        endpoint_no,
+        delivery.id.0.as_bytes(),
+        delivery.event.key.as_bytes(),
+        chosen_id(&delivery.event.id, delivery.event.key),
+        type_no,
+        revision_no,
+        delivery.test,
+        delivery.created_at.0,
+        outcome.ended_at.0,
+        fail_code(reason),
+        outcome.progress.attempts_count,
+        outcome.progress.slots_used,
+        outcome.progress.initial_failure_at.map(|at| at.0),
+        outcome.status_code.or(status_code_before),
+        attempt_no,
+    ])?;
+    Ok(())
+}
+
+/// It stays open, due later.
+fn retry_at(tx: &mut WriteTx<'_>, outcome: &SealedOutcome, due_at: Millis) -> Result<Recorded, Fault> {
+    let Some(open) = find(tx, outcome)? else { return Ok(Recorded::Stale) };
+    let attempt_no = insert_attempt(tx, outcome, open.before.attempt_no)?;
+    let sql = "UPDATE open_deliveries SET due_at = ?, attempts_count = ?, slots_used = ?, initial_failure_at = ?, resume = NULL,
+               resume_at = NULL, last_status_code = ?, last_attempt_no = ? WHERE endpoint_no = ? AND due_at = ? AND id = ?";
+    tx.conn.prepare_cached(sql)?.execute(params![
+        due_at.0,
+        outcome.progress.attempts_count,
+        outcome.progress.slots_used,
+        outcome.progress.initial_failure_at.map(|at| at.0),
+        outcome.status_code.or(open.before.status_code),
+        attempt_no,
+        open.endpoint_no,
+        open.due_at,
+        outcome.delivery.id.0.as_bytes(),
+    ])?;
+    Ok(Recorded::Recorded)
+}

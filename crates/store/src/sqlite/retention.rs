@@ -1,0 +1,249 @@
+//! Retention, in steps so small that commits hardly wait: what is old lies at the left end of each table.
+
+use postrider_domain::Millis;
+use rusqlite::{OptionalExtension, params};
+use uuid::Uuid;
+
+use super::SqliteStore;
+use super::delivery_rows::is_deleted;
+use super::numbers::NextNumbers;
+use super::reader::uuid_at;
+use super::related::split;
+use super::rows::resource;
+use super::sweep;
+use super::writer::{Fault, WriteTx};
+use crate::error::Result;
+use crate::limits::{CHOSEN_ID_MS, IDEMPOTENCY_MS, RETENTION_UNIT_ROWS, RETENTION_WINDOW_ROWS};
+use crate::model::RetentionStep;
+
+/// About what one row's removal writes.
+const ROW_BYTES: usize = 512;
+
+pub(super) async fn retain(store: &SqliteStore, now: Millis, before: Millis, rows_max: usize) -> Result<RetentionStep> {
+    store.running.expire(now);
+    let mut done = RetentionStep::default();
+    let mut rows_left = rows_max;
+    // Several units instead of one, so that other callers' writes go between them.
+    while rows_left > 0 {
+        let rows = rows_left.min(RETENTION_UNIT_ROWS);
+        let after = store.sweeps_seen.load(std::sync::atomic::Ordering::Relaxed);
+        let write = move |tx: &mut WriteTx<'_>| {
+            let mut unit = Unit { now, before, rows_left: rows, done: RetentionStep::default(), sweeps_seen: after };
+            unit.run(tx)?;
+            Ok((unit.done, unit.sweeps_seen))
+        };
+        let (step, seen) = store.writer.write(rows * ROW_BYTES, write).await?;
+        store.sweeps_seen.store(seen, std::sync::atomic::Ordering::Relaxed);
+        done.deliveries_expired += step.deliveries_expired;
+        done.rows_dropped += step.rows_dropped;
+        done.more = step.more;
+        if !step.more {
+            break;
+        }
+        rows_left -= rows;
+    }
+    Ok(done)
+}
+
+/// One unit's work and what it may still do.
+pub(super) struct Unit {
+    pub(super) now: Millis,
+    before: Millis,
+    pub(super) rows_left: usize,
+    pub(super) done: RetentionStep,
+    /// The last tombstone that was looked at, so that the next step looks at others.
+    pub(super) sweeps_seen: i64,
+}
+
+impl Unit {
+    /// Counts a dropped row.
+    pub(super) fn dropped(&mut self) {
+        self.done.rows_dropped += 1;
+        self.rows_left = self.rows_left.saturating_sub(1);
+    }
+
+    fn run(&mut self, tx: &mut WriteTx<'_>) -> Result<(), Fault> {
+        self.drop_events(tx)?;
+        self.drop_aged(tx, "deliveries", "ended_at", self.before)?;
+        self.drop_aged(tx, "attempts", "started_at", self.before)?;
+        self.drop_aged(tx, "answers", "created_at", Millis(self.now.0.saturating_sub(IDEMPOTENCY_MS)))?;
+        self.drop_late_ids(tx)?;
+        sweep::run(self, tx)?;
+        self.done.more = self.rows_left == 0;
+        Ok(())
+    }
+
+    /// Rows of a table in which age is order. A few with a wrong time among them do not hide what lies behind them.
+    fn drop_aged(&mut self, tx: &WriteTx<'_>, table: &str, column: &str, before: Millis) -> Result<(), Fault> {
+        if self.rows_left == 0 {
+            return Ok(());
+        }
+        let find = format!("SELECT no, {column} FROM {table} ORDER BY no LIMIT {RETENTION_WINDOW_ROWS}");
+        let mut statement = tx.conn.prepare_cached(&find)?;
+        let mut rows = statement.query([])?;
+        let mut old = Vec::new();
+        while old.len() < self.rows_left
+            && let Some(row) = rows.next()?
+        {
+            if row.get::<_, i64>(1)? < before.0 {
+                old.push(row.get::<_, i64>(0)?);
+            }
+        }
+        let mut delete = tx.conn.prepare_cached(&format!("DELETE FROM {table} WHERE no = ?"))?;
+        for no in &old {
+            delete.execute([no])?;
+            self.dropped();
+        }
+        if let Some(newest) = old.last() {
+            NextNumbers::note_dropped(tx.conn, table, *newest)?;
+        }
+        Ok(())
+    }
+
+    /// An event goes once none of its deliveries is open; those that are too old fail first.
+    fn drop_events(&mut self, tx: &mut WriteTx<'_>) -> Result<(), Fault> {
+        let find = format!("SELECT {} FROM events ORDER BY no LIMIT {RETENTION_WINDOW_ROWS}", OldEvent::COLUMNS);
+        let mut old = Vec::new();
+        {
+            let mut statement = tx.conn.prepare_cached(&find)?;
+            let mut rows = statement.query([])?;
+            while old.len() < self.rows_left
+                && let Some(row) = rows.next()?
+            {
+                if row.get::<_, i64>(4)? < self.before.0 {
+                    old.push(OldEvent::read(row)?);
+                }
+            }
+        }
+        for event in &old {
+            self.expire(tx, event)?;
+            if self.rows_left == 0 {
+                break;
+            }
+            event.drop(tx, self.now)?;
+            self.dropped();
+            NextNumbers::note_dropped(tx.conn, "events", event.no)?;
+        }
+        Ok(())
+    }
+
+    /// Moves an event's open deliveries into history as failed.
+    fn expire(&mut self, tx: &mut WriteTx<'_>, event: &OldEvent) -> Result<(), Fault> {
+        for id in split(&event.deliveries) {
+            let find = "SELECT endpoint_no, due_at FROM open_deliveries WHERE org_no = ? AND id = ?";
+            let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            let key = params![event.org_no, id.as_bytes()];
+            let found: Option<(i64, i64)> = tx.conn.prepare_cached(find)?.query_row(key, read).optional()?;
+            let Some((endpoint_no, due_at)) = found else { continue };
+            if self.rows_left == 0 {
+                return Ok(());
+            }
+            let open = params![endpoint_no, due_at, id.as_bytes()];
+            if !is_deleted(tx.conn, endpoint_no)? {
+                self.move_to_history(tx, event, endpoint_no, due_at, id)?;
+                self.done.deliveries_expired += 1;
+            }
+            let delete = "DELETE FROM open_deliveries WHERE endpoint_no = ? AND due_at = ? AND id = ?";
+            tx.conn.prepare_cached(delete)?.execute(open)?;
+            tx.open_added -= 1;
+            self.rows_left -= 1;
+        }
+        Ok(())
+    }
+
+    fn move_to_history(
+        &self,
+        tx: &mut WriteTx<'_>,
+        event: &OldEvent,
+        endpoint_no: i64,
+        due_at: i64,
+        id: Uuid,
+    ) -> Result<(), Fault> {
+        let sql = "INSERT INTO deliveries (no, org_no, endpoint_no, id, event_key, event_id, type_no, revision_no, test, created_at,
+                   ended_at, fail_reason, attempts_count, slots_used, initial_failure_at, last_status_code, last_attempt_no)
+                   SELECT ?, org_no, endpoint_no, id, ?, ?, type_no, revision_no, test, created_at, ?, 3, attempts_count,
+                   slots_used, initial_failure_at, last_status_code, last_attempt_no FROM open_deliveries
+                   WHERE endpoint_no = ? AND due_at = ? AND id = ?";
+        let no = tx.numbers.next.delivery();
+        let values = params![no, event.key.as_bytes(), event.id, self.now.0, endpoint_no, due_at, id.as_bytes()];
+        tx.conn.prepare_cached(sql)?.execute(values)?;
+        Ok(())
+    }
+
+    fn drop_late_ids(&mut self, tx: &WriteTx<'_>) -> Result<(), Fault> {
+        let forgotten_at = self.now.0.saturating_sub(CHOSEN_ID_MS);
+        while self.rows_left > 0 {
+            let find = "SELECT no, org_no, id, key, accepted_at FROM event_ids_late ORDER BY no LIMIT 1";
+            let read = |row: &rusqlite::Row<'_>| {
+                let id: String = row.get(2)?;
+                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, id, uuid_at(row, 3)?, row.get::<_, i64>(4)?))
+            };
+            let found = tx.conn.prepare_cached(find)?.query_row([], read).optional()?;
+            let Some((no, org_no, id, key, accepted_at)) = found else { return Ok(()) };
+            if accepted_at > forgotten_at {
+                return Ok(());
+            }
+            forget_id(tx, org_no, &id, key)?;
+            tx.conn.prepare_cached("DELETE FROM event_ids_late WHERE no = ?")?.execute([no])?;
+            self.dropped();
+        }
+        Ok(())
+    }
+}
+
+/// Forgets a chosen id, unless it names a newer event by now.
+fn forget_id(tx: &WriteTx<'_>, org_no: i64, id: &str, key: Uuid) -> Result<(), Fault> {
+    let sql = "DELETE FROM event_ids WHERE org_no = ? AND id = ? AND key = ?";
+    tx.conn.prepare_cached(sql)?.execute(params![org_no, id, key.as_bytes()])?;
+    Ok(())
+}
+
+/// An event that is to be dropped.
+pub(super) struct OldEvent {
+    pub(super) no: i64,
+    org_no: i64,
+    key: Uuid,
+    id: Option<String>,
+    accepted_at: i64,
+    deliveries: Vec<u8>,
+    resource: Option<Vec<u8>>,
+}
+
+impl OldEvent {
+    pub(super) const COLUMNS: &'static str = "no, org_no, key, id, accepted_at, deliveries, resource";
+
+    pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(OldEvent {
+            no: row.get(0)?,
+            org_no: row.get(1)?,
+            key: uuid_at(row, 2)?,
+            id: row.get(3)?,
+            accepted_at: row.get(4)?,
+            deliveries: row.get(5)?,
+            resource: row.get(6)?,
+        })
+    }
+
+    /// Removes it with what points at it. An id chosen less than 72 hours ago is still remembered.
+    pub(super) fn drop(&self, tx: &WriteTx<'_>, now: Millis) -> Result<(), Fault> {
+        if let Some(id) = &self.id {
+            if self.accepted_at > now.0.saturating_sub(CHOSEN_ID_MS) {
+                let sql = "INSERT INTO event_ids_late (org_no, id, key, accepted_at) VALUES (?, ?, ?, ?)";
+                let values = params![self.org_no, id, self.key.as_bytes(), self.accepted_at];
+                tx.conn.prepare_cached(sql)?.execute(values)?;
+            } else {
+                forget_id(tx, self.org_no, id, self.key)?;
+            }
+        }
+        if let Some(about) = self.resource.as_deref() {
+            let about = resource(about)?;
+            let sql = "DELETE FROM event_resources WHERE org_no = ? AND kind = ? AND id = ? AND key = ?";
+            let mut delete = tx.conn.prepare_cached(sql)?;
+            for id in &about.ids {
+                delete.execute(params![self.org_no, about.kind, id, self.key.as_bytes()])?;
+            }
+        }
+        tx.conn.prepare_cached("DELETE FROM events WHERE no = ?")?.execute([self.no])?;
+        Ok(())
+    }
+}

@@ -1,0 +1,252 @@
+//! The one thread that writes: it takes whatever waits, from all callers, into one transaction and one sync to disk.
+//!
+//! Words: a *unit* is what one caller wants written, all or none; a *group* is the units of one transaction.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::oneshot;
+
+use super::numbers::Numbers;
+use super::queue::{Queue, QueueLimits, Refused};
+use crate::error::{Result, StoreError};
+use crate::limits::{GROUP_BYTES_MAX, GROUP_WRITES_MAX, WRITES_WAITING_BYTES_MAX, WRITES_WAITING_MAX};
+
+/// Why a unit was not applied.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The unit's own refusal, found before it wrote anything.
+    Refused(StoreError),
+    /// The database's.
+    Sql(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Fault::Sql(error)
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Fault::Refused(error)
+    }
+}
+
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Refused(error) => error,
+            Fault::Sql(error) => unavailable(&error),
+        }
+    }
+}
+
+/// The store's word for a fault of the database.
+pub(super) fn unavailable(error: &rusqlite::Error) -> StoreError {
+    let reason = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => "the disk is full; make room and it goes on by itself".to_owned(),
+        Some(ErrorCode::SystemIoFailure) => format!("the disk does not work: {error}"),
+        Some(ErrorCode::ConstraintViolation) => {
+            return StoreError::Exists { what: "an object with this id".to_owned() };
+        }
+        _ => error.to_string(),
+    };
+    StoreError::Unavailable { reason }
+}
+
+/// What units write through.
+pub(super) struct WriteTx<'a> {
+    pub(super) conn: &'a Connection,
+    pub(super) numbers: &'a mut Numbers,
+    /// By how many the open deliveries have become more in this group.
+    pub(super) open_added: i64,
+}
+
+/// A unit may be applied twice, when another of its group had to be undone.
+trait Unit: Send {
+    fn apply(&mut self, tx: &mut WriteTx<'_>) -> std::result::Result<(), Fault>;
+    fn refuse(&mut self, error: StoreError);
+    fn answer(self: Box<Self>);
+}
+
+struct UnitOf<T, F> {
+    write: F,
+    result: Option<Result<T>>,
+    reply: oneshot::Sender<Result<T>>,
+}
+
+impl<T, F> Unit for UnitOf<T, F>
+where
+    T: Send,
+    F: FnMut(&mut WriteTx<'_>) -> std::result::Result<T, Fault> + Send,
+{
+    fn apply(&mut self, tx: &mut WriteTx<'_>) -> std::result::Result<(), Fault> {
+        match (self.write)(tx) {
+            Ok(value) => self.result = Some(Ok(value)),
+            Err(Fault::Refused(error)) => self.result = Some(Err(error)),
+            Err(fault) => return Err(fault),
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, error: StoreError) {
+        self.result = Some(Err(error));
+    }
+
+    fn answer(self: Box<Self>) {
+        let missing = || Err(StoreError::Unavailable { reason: "the write was not made".to_owned() });
+        // Whoever asked may have gone; what was written stays written.
+        let _ = self.reply.send(self.result.unwrap_or_else(missing));
+    }
+}
+
+/// What the rest of the store knows of the writer.
+pub(super) struct WriterShared {
+    queue: Queue<Box<dyn Unit>>,
+    pub(super) open_deliveries: AtomicI64,
+}
+
+impl WriterShared {
+    pub(super) fn new() -> Arc<Self> {
+        let limits = QueueLimits { items_max: WRITES_WAITING_MAX, bytes_max: WRITES_WAITING_BYTES_MAX };
+        Arc::new(WriterShared { queue: Queue::new(limits), open_deliveries: AtomicI64::new(0) })
+    }
+
+    /// Has the writer apply `write` and waits until it is on disk. `bytes`: about how much it writes.
+    pub(super) async fn write<T, F>(&self, bytes: usize, write: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut WriteTx<'_>) -> std::result::Result<T, Fault> + Send + 'static,
+    {
+        let (reply, answered) = oneshot::channel();
+        let unit = Box::new(UnitOf { write, result: None, reply });
+        self.queue.push(unit, bytes).map_err(|refused| StoreError::Unavailable {
+            reason: match refused {
+                Refused::Full => "too many writes are waiting; ask again later".to_owned(),
+                Refused::Closed => "the store is closed".to_owned(),
+            },
+        })?;
+        let gone =
+            |_| Err(StoreError::Unavailable { reason: "the writer has stopped; restart the process".to_owned() });
+        answered.await.unwrap_or_else(gone)
+    }
+
+    pub(super) fn close(&self) {
+        self.queue.close();
+    }
+}
+
+/// The writer's own state.
+pub(super) struct Writer {
+    conn: Connection,
+    numbers: Numbers,
+    shared: Arc<WriterShared>,
+}
+
+impl Writer {
+    pub(super) fn new(conn: Connection, numbers: Numbers, shared: Arc<WriterShared>) -> Self {
+        Writer { conn, numbers, shared }
+    }
+
+    /// Works until the queue is closed and empty; `after_group` runs between groups.
+    pub(super) fn run(mut self, mut after_group: impl FnMut(&Connection)) -> Connection {
+        let limits = QueueLimits { items_max: GROUP_WRITES_MAX, bytes_max: GROUP_BYTES_MAX };
+        let mut group = Vec::new();
+        let shared = Arc::clone(&self.shared);
+        while shared.queue.take(&mut group, limits) {
+            self.write_group(&mut group);
+            for unit in group.drain(..) {
+                unit.answer();
+            }
+            after_group(&self.conn);
+        }
+        self.conn
+    }
+
+    fn write_group(&mut self, group: &mut [Box<dyn Unit>]) {
+        let error = match self.try_group(group, false) {
+            Ok(()) => return,
+            Err(error) => error,
+        };
+        self.undo();
+        if is_whole_stores(&error) || group.len() == 1 {
+            return refuse_all(group, &error);
+        }
+        // One unit's own fault must not fail its neighbours: once more, each unit undone by itself.
+        if let Err(error) = self.try_group(group, true) {
+            self.undo();
+            refuse_all(group, &error);
+        }
+    }
+
+    fn try_group(&mut self, group: &mut [Box<dyn Unit>], each_by_itself: bool) -> rusqlite::Result<()> {
+        self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let mut tx = WriteTx { conn: &self.conn, numbers: &mut self.numbers, open_added: 0 };
+        for unit in group.iter_mut() {
+            if each_by_itself {
+                apply_by_itself(unit.as_mut(), &mut tx)?;
+            } else if let Err(Fault::Sql(error)) = unit.apply(&mut tx) {
+                return Err(error);
+            }
+        }
+        let open_added = tx.open_added;
+        self.conn.prepare_cached("COMMIT")?.execute([])?;
+        self.shared.open_deliveries.fetch_add(open_added, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn undo(&mut self) {
+        self.numbers.forget();
+        if !self.conn.is_autocommit()
+            && let Err(error) = self.conn.execute_batch("ROLLBACK")
+        {
+            tracing::error!(%error, "a transaction could not be rolled back");
+        }
+    }
+}
+
+fn apply_by_itself(unit: &mut dyn Unit, tx: &mut WriteTx<'_>) -> rusqlite::Result<()> {
+    tx.conn.prepare_cached("SAVEPOINT unit")?.execute([])?;
+    let open_added = tx.open_added;
+    if let Err(Fault::Sql(error)) = unit.apply(tx) {
+        if is_whole_stores(&error) {
+            return Err(error);
+        }
+        tx.conn.prepare_cached("ROLLBACK TO unit")?.execute([])?;
+        tx.numbers.forget();
+        tx.open_added = open_added;
+        unit.refuse(unavailable(&error));
+    }
+    tx.conn.prepare_cached("RELEASE unit")?.execute([])?;
+    Ok(())
+}
+
+/// Whether a fault is not one unit's own: it would meet every other unit as well.
+fn is_whole_stores(error: &rusqlite::Error) -> bool {
+    use ErrorCode::{
+        CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase, OutOfMemory, ReadOnly,
+        SystemIoFailure,
+    };
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            DiskFull
+                | SystemIoFailure
+                | OutOfMemory
+                | DatabaseCorrupt
+                | DatabaseBusy
+                | DatabaseLocked
+                | CannotOpen
+                | ReadOnly
+                | NotADatabase
+        )
+    )
+}
+
+fn refuse_all(group: &mut [Box<dyn Unit>], error: &rusqlite::Error) {
+    for unit in group {
+        unit.refuse(unavailable(error));
+    }
+}
