@@ -109,8 +109,11 @@ mod tests {
 
     const BODY: &[u8] = br#"{"type":"deal.won","data":{"id":1}}"#;
 
+    /// The contracts, one's name, headers, secret.
+    type Signed = (Contracts, String, Vec<(String, String)>, Secret);
+
     /// Every contract with headers that verify at second 1,700,000,000, and the secret.
-    fn signed() -> Vec<(Contracts, String, Vec<(String, String)>, Secret)> {
+    fn signed() -> Vec<Signed> {
         let contracts = Contracts::built_in().unwrap();
         let sign = |contract: &Contract| {
             let secret = contract.generate_secret(&[7; postrider_contract::SecretRules::RANDOM_BYTES]);

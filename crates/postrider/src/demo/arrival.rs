@@ -48,6 +48,8 @@ pub(super) struct Arrival {
     pub(super) signature: Signature,
     /// What it was answered; nothing when it was left without an answer on purpose.
     pub(super) status: Option<u16>,
+    /// How long the answer is held back on purpose.
+    pub(super) answered_after_ms: Option<u64>,
     /// From posting the event to its arrival, for the demo's own events on their first attempt.
     pub(super) latency_us: Option<u64>,
     pub(super) headers: Vec<(String, String)>,
@@ -131,8 +133,9 @@ impl Arrivals {
         kept.totals.received += 1;
         arrival.number = kept.totals.received;
         kept.totals.verified += u64::from(arrival.signature == Signature::Verified);
-        kept.totals.refused += u64::from(matches!(arrival.signature, Signature::Refused(_)));
-        kept.totals.failed += u64::from(!arrival.is_success());
+        let is_refused = matches!(arrival.signature, Signature::Refused(_));
+        kept.totals.refused += u64::from(is_refused);
+        kept.totals.failed += u64::from(!arrival.is_success() && !is_refused);
         let arrival = Arc::new(arrival);
         kept.latest.push_back(Arc::clone(&arrival));
         if kept.latest.len() > ARRIVALS_MAX {
@@ -163,6 +166,9 @@ impl Arrival {
 }
 
 #[cfg(test)]
+pub(super) use tests::arrival as sample_arrival;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -178,6 +184,7 @@ mod tests {
             attempt: 1,
             signature: Signature::Verified,
             status: Some(204),
+            answered_after_ms: None,
             latency_us: Some(2_100),
             headers: vec![],
             body: "{}".into(),
@@ -216,6 +223,3 @@ mod tests {
         assert_eq!(arrivals.origin(8, "/in/a"), None);
     }
 }
-
-#[cfg(test)]
-pub(super) use tests::arrival as sample_arrival;

@@ -14,9 +14,9 @@ use crate::settings::Variables;
 #[derive(Clone, Debug)]
 pub(super) enum Happening {
     /// The sample CRM posted an event.
-    Posted { organization: String, contract: String, event_type: String, deliveries: u64 },
+    Posted { organization: String, contract: String, event_type: String },
     /// The server did not take it.
-    NotPosted { event_type: String, why: String },
+    NotAccepted { event_type: String, why: String },
     /// A webhook arrived.
     Arrived(Arc<Arrival>),
     /// An attempt failed and another will follow.
@@ -94,12 +94,11 @@ fn line(happening: &Happening, now_ms: i64, zone: &jiff::tz::TimeZone, terminal:
     let arrow = terminal.sign("→", "->");
     let at = |ms: i64| clock_time(ms, zone);
     match happening {
-        Happening::Posted { organization, contract, event_type, deliveries } => {
-            let many = if *deliveries == 1 { "delivery" } else { "deliveries" };
-            let rest = format!("{:<25} {organization} ({contract}): {deliveries} {many}", output::plain(event_type));
+        Happening::Posted { organization, contract, event_type } => {
+            let rest = format!("{:<25} {organization} ({contract})", output::plain(event_type));
             terminal.paint(Colour::Dim, &format!("{}  {} event  {rest}", at(now_ms), terminal.sign("•", "*")))
         }
-        Happening::NotPosted { event_type, why } => {
+        Happening::NotAccepted { event_type, why } => {
             let why = output::plain(&why.replace('\n', "; "));
             format!(
                 "{}  {}",
@@ -144,9 +143,12 @@ fn arrived(arrival: &Arrival, at: &str, arrow: &str, terminal: Terminal) -> Stri
     };
     let time = arrival.latency_us.map_or_else(String::new, |us| format!("  {}.{} ms", us / 1_000, us % 1_000 / 100));
     let attempt = if arrival.attempt > 1 { format!("  attempt {}", arrival.attempt) } else { String::new() };
-    let silence = if arrival.status.is_none() { "  left without an answer on purpose" } else { "" };
+    let late =
+        arrival.answered_after_ms.map(|ms| format!("  answered {}.{} s late on purpose", ms / 1_000, ms % 1_000 / 100));
+    let silence = arrival.status.is_none().then(|| "  left without an answer on purpose".to_owned());
+    let oddity = late.or(silence).unwrap_or_default();
     format!(
-        "{}  {}  {:<25} {arrow} {}  {signature}{}{attempt}{silence}",
+        "{}  {}  {:<25} {arrow} {}  {signature}{}{attempt}{oddity}",
         dim(terminal, at),
         terminal.paint(colour, &format!("{sign} {status}  ")),
         output::plain(&arrival.event_type),
@@ -196,12 +198,8 @@ mod tests {
             last_status: Some(503),
             next_ms: Some(1_700_000_005_000),
         };
-        let posted = Happening::Posted {
-            organization: "Acme".into(),
-            contract: "ours".into(),
-            event_type: "deal.won".into(),
-            deliveries: 1,
-        };
+        let posted =
+            Happening::Posted { organization: "Acme".into(), contract: "ours".into(), event_type: "deal.won".into() };
         let lines = [
             shown(&posted, PLAIN),
             shown(&Happening::Arrived(Arc::new(sample_arrival())), PLAIN),
@@ -209,7 +207,7 @@ mod tests {
             shown(&waiting, PLAIN),
         ];
         let expected = [
-            "22:13:20  * event  deal.won                  Acme (ours): 1 delivery",
+            "22:13:20  * event  deal.won                  Acme (ours)",
             "00:00:00  + 204    deal.won                  -> Acme / CRM  signed ok  2.1 ms",
             "00:00:00  ! 503    deal.won                  -> Acme / CRM  signed ok  attempt 2",
             "22:13:20  ~ retry  deal.won                  -> Acme / ERP: attempt 1 failed (503); next attempt at 22:13:25, in 5 s",

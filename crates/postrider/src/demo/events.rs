@@ -29,20 +29,14 @@ pub(super) async fn publish(
         ticks.tick().await;
         let Some((sample, event_type)) = turn(&stage.organizations, sequence) else { return };
         let body = event(event_type, sequence).to_string();
-        arrivals.posted(sequence, &event_type.name);
-        let answer = api.call(Method::POST, &format!("/v1/organizations/{}/events", sample.id), Some(body)).await;
         let event_type = event_type.name.clone();
-        let told = match answer {
-            Ok(answer) => Happening::Posted {
-                organization: sample.name.clone(),
-                contract: sample.contract.name().to_owned(),
-                event_type,
-                deliveries: answer["deliveries_count"].as_u64().unwrap_or_default(),
-            },
-            Err(error) => Happening::NotPosted { event_type, why: format!("{error:#}") },
-        };
-        if happened.send(told).await.is_err() {
-            return;
+        arrivals.posted(sequence, &event_type);
+        let (organization, contract) = (sample.name.clone(), sample.contract.name().to_owned());
+        // Told before it is posted: its webhooks may arrive before the answer does.
+        let _ = happened.send(Happening::Posted { organization, contract, event_type: event_type.clone() }).await;
+        let answer = api.call(Method::POST, &format!("/v1/organizations/{}/events", sample.id), Some(body)).await;
+        if let Err(error) = answer {
+            let _ = happened.send(Happening::NotAccepted { event_type, why: format!("{error:#}") }).await;
         }
     }
 }

@@ -82,8 +82,9 @@ function isJson(body) {
 function fillDetail(element, arrival) {
   const why = arrival.signature.why ? "Signature: " + arrival.signature.why + ". " : "";
   const silent = arrival.status === null ? "Left without an answer on purpose, so that a time-out and its retry can be seen. " : "";
+  const late = arrival.answered_after_ms ? "Answered after " + arrival.answered_after_ms / 1000 + " s on purpose. " : "";
   const failed = arrival.status >= 500 ? "Answered " + arrival.status + " on purpose, so that a retry can be seen. " : "";
-  text(element, ".why", why + silent + failed + "POST " + arrival.path);
+  text(element, ".why", why + silent + late + failed + "POST " + arrival.path);
   const table = element.querySelector(".headers");
   for (const [name, value] of arrival.headers) {
     const row = table.insertRow();
@@ -106,7 +107,7 @@ function fillDetail(element, arrival) {
 function build(arrival) {
   const element = $("arrival").content.firstElementChild.cloneNode(true);
   const at = new Date(arrival.at_ms);
-  const time = text(element, "time", at.toLocaleTimeString());
+  const time = text(element, "time", at.toLocaleTimeString(undefined, { hour12: false }));
   time.dateTime = at.toISOString();
   text(element, ".type", arrival.event_type);
   text(element, ".name", arrival.endpoint);
@@ -138,13 +139,13 @@ function isWanted(row) {
   return (!organization || row.arrival.organization === organization) && (!search || row.text.includes(search));
 }
 
-function show(arrival) {
+function show(arrival, isNew) {
   const element = build(arrival);
   const headers = arrival.headers.map(([name, value]) => name + ": " + value).join("\n");
   const row = { arrival, element, text: [arrival.event_type, arrival.endpoint, headers, arrival.body].join("\n").toLowerCase() };
   rows.set(arrival.number, row);
   element.hidden = !isWanted(row);
-  element.classList.add("new");
+  if (isNew) element.classList.add("new");
   list.prepend(element);
   offer(arrival.organization);
   if (arrival.latency_us !== null) latencies.push(arrival.latency_us);
@@ -171,7 +172,8 @@ function take(arrivals) {
     held = held.concat(arrivals).slice(-ROWS_MAX);
     $("pause").textContent = "Go on (" + held.length + " waiting)";
   } else {
-    arrivals.forEach(show);
+    const isFirst = rows.size === 0;
+    for (const arrival of arrivals) show(arrival, !isFirst);
   }
 }
 
@@ -218,7 +220,7 @@ $("pause").addEventListener("click", () => {
   $("pause").setAttribute("aria-pressed", String(paused));
   $("pause").textContent = "Pause";
   if (!paused) {
-    held.forEach(show);
+    for (const arrival of held) show(arrival, true);
     held = [];
   }
 });

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -29,9 +30,9 @@ const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How long the page's question for something new is left open.
 const PAGE_PATIENCE: Duration = Duration::from_secs(20);
 /// Every so many first attempts the flaky one fails.
-const FLAKY_EVERY: u64 = 4;
+const FLAKY_EVERY: u64 = 3;
 /// Every so many first attempts the slow one keeps silent until its sender gives up.
-const SILENT_EVERY: u64 = 6;
+const SILENT_EVERY: u64 = 4;
 /// How long the slow one takes otherwise.
 const SLOW: Duration = Duration::from_millis(1_500);
 /// What an event of the demo carries in its data, to be known again by.
@@ -69,7 +70,8 @@ struct Shared {
     known: RwLock<HashMap<String, Known>>,
     arrivals: Arc<Arrivals>,
     happened: mpsc::Sender<Happening>,
-    firsts: std::sync::atomic::AtomicU64,
+    flaky_firsts: AtomicU64,
+    slow_firsts: AtomicU64,
 }
 
 impl Receiver {
@@ -81,7 +83,8 @@ impl Receiver {
             known: RwLock::default(),
             arrivals: Arc::default(),
             happened,
-            firsts: 0.into(),
+            flaky_firsts: 0.into(),
+            slow_firsts: 0.into(),
         });
         let page = Router::new()
             .route("/", get(page::html))
@@ -169,6 +172,7 @@ async fn receive(State(shared): State<Arc<Shared>>, uri: axum::http::Uri, header
         attempt,
         signature,
         status: answer.status(),
+        answered_after_ms: answer.after_ms(),
         latency_us: latency.and_then(|latency| u64::try_from(latency.as_micros()).ok()),
         headers,
         body: String::from_utf8_lossy(&body[..body.len().min(BODY_BYTES_MAX)]).into_owned(),
@@ -191,10 +195,10 @@ enum Answer {
 
 impl Shared {
     fn answer(&self, role: Role, attempt: u32) -> Answer {
-        let count = || self.firsts.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let next = |firsts: &AtomicU64| firsts.fetch_add(1, Ordering::Relaxed);
         match role {
-            Role::Flaky if attempt == 1 && count() % FLAKY_EVERY == 1 => Answer::Status(503),
-            Role::Slow if attempt == 1 && count() % SILENT_EVERY == 2 => Answer::Never,
+            Role::Flaky if attempt == 1 && next(&self.flaky_firsts).is_multiple_of(FLAKY_EVERY) => Answer::Status(503),
+            Role::Slow if attempt == 1 && next(&self.slow_firsts) % SILENT_EVERY == 1 => Answer::Never,
             Role::Slow => Answer::Late(200),
             Role::Flaky | Role::Reliable => Answer::Status(204),
         }
@@ -207,6 +211,10 @@ impl Answer {
             Answer::Status(status) | Answer::Late(status) => Some(status),
             Answer::Never => None,
         }
+    }
+
+    fn after_ms(self) -> Option<u64> {
+        (matches!(self, Answer::Late(_))).then(|| SLOW.as_secs() * 1_000 + u64::from(SLOW.subsec_millis()))
     }
 
     async fn give(self, known: Option<&Known>) -> Response {
