@@ -51,9 +51,15 @@ impl Call {
 
     /// With a body that says it is JSON, whatever it is.
     #[must_use]
-    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+    pub fn body(self, body: impl Into<Bytes>) -> Self {
+        self.body_of("application/json", body)
+    }
+
+    /// With a body of this media type.
+    #[must_use]
+    pub fn body_of(mut self, media_type: &str, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
-        self.header("content-type", "application/json")
+        self.header("content-type", media_type)
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::wait::within;
@@ -17,7 +17,16 @@ use crate::wait::within;
 /// The operator key that every program under test is given.
 pub const OPERATOR_KEY: &str = "operator-key-of-the-black-box-tests-7f3a9c";
 
-const LISTENING: &str = "listening on http://";
+/// Finds where a program listens in a line of its stdout.
+type Find = fn(&str) -> Option<SocketAddr>;
+
+fn in_serves_line(line: &str) -> Option<SocketAddr> {
+    line.strip_prefix("listening on http://")?.trim().parse().ok()
+}
+
+fn in_demos_line(line: &str) -> Option<SocketAddr> {
+    line.trim().strip_prefix("API")?.trim().strip_prefix("http://")?.parse().ok()
+}
 
 #[expect(clippy::disallowed_methods, reason = "the one place where `./dev test` says where things are")]
 pub(crate) fn from_environment(name: &str) -> Option<String> {
@@ -28,16 +37,16 @@ fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
-/// The built program: `POSTRIDER_BIN`, or the dev build in the checkout.
+/// The built program: `PROGRAM_UNDER_TEST`, or the dev build in the checkout.
 #[must_use]
 pub fn program_path() -> PathBuf {
-    from_environment("POSTRIDER_BIN").map_or_else(|| checkout().join("target/debug/postrider"), PathBuf::from)
+    from_environment("PROGRAM_UNDER_TEST").map_or_else(|| checkout().join("target/debug/postrider"), PathBuf::from)
 }
 
-/// The folder that `./dev test` fills with npm and PyPI packages: `POSTRIDER_TEST_NEEDS`, or `.dev` in the checkout.
+/// The folder that `./dev test` fills with npm and PyPI packages: `TEST_NEEDS_DIR`, or `.dev` in the checkout.
 #[must_use]
 pub fn test_needs() -> PathBuf {
-    from_environment("POSTRIDER_TEST_NEEDS").map_or_else(|| checkout().join(".dev"), PathBuf::from)
+    from_environment("TEST_NEEDS_DIR").map_or_else(|| checkout().join(".dev"), PathBuf::from)
 }
 
 /// The repository's README.
@@ -94,12 +103,12 @@ impl Setup {
         command
     }
 
-    fn spawn(&self, arguments: &[&str]) -> (Child, Readers) {
+    fn spawn(&self, arguments: &[&str], find: Find) -> (Child, Readers) {
         let mut command = self.command(arguments);
         let mut child = command.spawn().unwrap_or_else(|e| {
             panic!("{}: {e}; build it with `cargo build --all-features --bin postrider`", program_path().display())
         });
-        let readers = Readers::of(&mut child);
+        let readers = Readers::of(&mut child, find);
         (child, readers)
     }
 
@@ -108,9 +117,22 @@ impl Setup {
     /// # Panics
     /// When it ends, or says nothing within the bound.
     pub async fn start(&self) -> Program {
-        let (mut child, mut readers) = self.spawn(&["serve"]);
+        self.start_command(&["serve"], in_serves_line).await
+    }
+
+    /// Runs `demo` on free ports until it says where its API is.
+    ///
+    /// # Panics
+    /// When it ends, or says nothing within the bound.
+    pub async fn start_demo(&self, more: &[&str]) -> Program {
+        let arguments = [&["demo", "--listen", "127.0.0.1:0", "--receiver", "127.0.0.1:0"], more].concat();
+        self.start_command(&arguments, in_demos_line).await
+    }
+
+    async fn start_command(&self, arguments: &[&str], find: Find) -> Program {
+        let (mut child, mut readers) = self.spawn(arguments, find);
         let listening = readers.listening.take().expect("taken once");
-        let Ok(address) = within("the line `listening on`", listening).await else {
+        let Ok(address) = within("the line that says where it listens", listening).await else {
             let status = within("the program's end", child.wait()).await;
             let ended = readers.finish(status.ok().and_then(|s| s.code())).await;
             panic!("the program ended before it listened: {ended:?}");
@@ -120,7 +142,7 @@ impl Setup {
 
     /// Runs `serve` where it must not start, or any other command, to its end.
     pub async fn run(&self, arguments: &[&str]) -> Ended {
-        let (mut child, readers) = self.spawn(arguments);
+        let (mut child, readers) = self.spawn(arguments, |_| None);
         let status = within("the program's end", child.wait()).await.expect("it can be waited for");
         readers.finish(status.code()).await
     }
@@ -177,6 +199,24 @@ impl Program {
     pub fn output(&self) -> String {
         format!("{}{}", text(&self.readers.stdout), text(&self.readers.stderr))
     }
+
+    /// Waits until what it has written on stdout is as wanted, and returns it.
+    pub async fn wait_for_stdout(&self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
+        let stdout = &self.readers.stdout;
+        within(what, async {
+            loop {
+                let written = self.readers.written.notified();
+                tokio::pin!(written);
+                written.as_mut().enable();
+                let text = text(stdout);
+                if is_so(&text) {
+                    return text;
+                }
+                written.await;
+            }
+        })
+        .await
+    }
 }
 
 impl Drop for Program {
@@ -199,22 +239,26 @@ struct Readers {
     stdout: Text,
     stderr: Text,
     listening: Option<oneshot::Receiver<SocketAddr>>,
+    written: Arc<Notify>,
     reading: Vec<JoinHandle<()>>,
 }
 
 impl Readers {
-    fn of(child: &mut Child) -> Self {
+    fn of(child: &mut Child, find: Find) -> Self {
         let mut readers = Readers::none();
         let (tell, listening) = oneshot::channel();
         readers.listening = Some(listening);
         let (stdout, stderr) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
-        readers.reading.push(tokio::spawn(read(stdout, readers.stdout.clone(), Some(tell))));
-        readers.reading.push(tokio::spawn(read(stderr, readers.stderr.clone(), None)));
+        let into_stdout = Reader { into: readers.stdout.clone(), written: readers.written.clone(), find };
+        let into_stderr = Reader { into: readers.stderr.clone(), written: readers.written.clone(), find: |_| None };
+        readers.reading.push(tokio::spawn(into_stdout.read(stdout, Some(tell))));
+        readers.reading.push(tokio::spawn(into_stderr.read(stderr, None)));
         readers
     }
 
     fn none() -> Self {
-        Readers { stdout: Text::default(), stderr: Text::default(), listening: None, reading: vec![] }
+        let (stdout, stderr, written) = (Text::default(), Text::default(), Arc::default());
+        Readers { stdout, stderr, listening: None, written, reading: vec![] }
     }
 
     async fn finish(self, status: Option<i32>) -> Ended {
@@ -225,18 +269,28 @@ impl Readers {
     }
 }
 
-async fn read(pipe: impl AsyncRead + Unpin, into: Text, mut tell: Option<oneshot::Sender<SocketAddr>>) {
-    let mut pipe = BufReader::new(pipe);
-    let mut line = vec![];
-    while pipe.read_until(b'\n', &mut line).await.is_ok_and(|bytes| bytes > 0) {
-        let read = String::from_utf8_lossy(&line).into_owned();
-        if let Some(address) = read.strip_prefix(LISTENING).and_then(|rest| rest.trim().parse().ok())
-            && let Some(tell) = tell.take()
-        {
-            // The test may have given up already.
-            let _ = tell.send(address);
+/// Reads one pipe to its end.
+struct Reader {
+    into: Text,
+    written: Arc<Notify>,
+    find: Find,
+}
+
+impl Reader {
+    async fn read(self, pipe: impl AsyncRead + Unpin, mut tell: Option<oneshot::Sender<SocketAddr>>) {
+        let mut pipe = BufReader::new(pipe);
+        let mut line = vec![];
+        while pipe.read_until(b'\n', &mut line).await.is_ok_and(|bytes| bytes > 0) {
+            let read = String::from_utf8_lossy(&line).into_owned();
+            self.into.lock().unwrap_or_else(PoisonError::into_inner).push_str(&read);
+            if let Some(address) = (self.find)(&read)
+                && let Some(tell) = tell.take()
+            {
+                // The test may have given up already.
+                let _ = tell.send(address);
+            }
+            self.written.notify_waiters();
+            line.clear();
         }
-        into.lock().unwrap_or_else(PoisonError::into_inner).push_str(&read);
-        line.clear();
     }
 }

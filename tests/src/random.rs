@@ -13,15 +13,15 @@ impl Random {
         Random(seed)
     }
 
-    /// From the seed in `POSTRIDER_TEST_SEED`, or a fresh one; printed under this name.
+    /// From the seed in `TEST_SEED`, or a fresh one; printed under this name.
     ///
     /// # Panics
     /// When the variable holds something else than a number.
     #[must_use]
     pub fn from_environment(name: &str) -> Self {
-        let given = from_environment("POSTRIDER_TEST_SEED").map(|text| text.parse().expect("a number"));
+        let given = from_environment("TEST_SEED").map(|text| text.parse().expect("a number"));
         let seed = given.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0);
-        println!("{name}: POSTRIDER_TEST_SEED={seed}");
+        println!("{name}: TEST_SEED={seed}");
         Random::seeded(seed)
     }
 

@@ -16,4 +16,5 @@ mod schedules;
 mod secrecy;
 mod stop;
 mod tour;
+mod upkeep;
 mod wire;

@@ -10,7 +10,7 @@ use postrider_tests::program::{OPERATOR_KEY, Setup};
 use postrider_tests::random::Random;
 use postrider_tests::receiver::{Receiver, Request};
 use postrider_tests::wait::{until, within};
-use postrider_tests::world::{Organization, text};
+use postrider_tests::world::{Organization, items, text};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -39,6 +39,21 @@ impl Ledger {
     }
 }
 
+/// What the API has shown as recorded: event number and path. None of it may ever be sent again.
+type Recorded = BTreeSet<(u64, String)>;
+
+/// Reads what is recorded, again and again, until the program is gone.
+async fn read_until_killed(api: Api, path: String, paths: Arc<BTreeMap<String, String>>) -> Recorded {
+    let mut recorded = Recorded::new();
+    while let Ok(answer) = api.try_call(Call::new("GET", &path)).await {
+        for delivery in items(&answer.expect(200)["data"]) {
+            let number = text(&delivery["event"])["event-".len()..].parse().unwrap();
+            recorded.insert((number, paths[&text(&delivery["endpoint"])].clone()));
+        }
+    }
+    recorded
+}
+
 /// Publishes one event after the other until the program is gone.
 async fn post_until_killed(api: Api, path: String, ledger: Arc<Ledger>) {
     loop {
@@ -58,11 +73,11 @@ async fn random_instant(random: &mut Random, receiver: &Receiver, ledger: &Ledge
     match random.below(4) {
         0 => {}
         1 => {
-            let enough = ledger.accepted_count() + random.below(30);
+            let enough = ledger.accepted_count() + random.below(60);
             until("acceptances", async || (ledger.accepted_count() >= enough).then_some(())).await;
         }
         _ => {
-            let enough = receiver.count() + random.below(40);
+            let enough = receiver.count() + random.below(120);
             receiver.wait_until("arrivals", || receiver.count() >= enough).await;
         }
     }
@@ -80,16 +95,18 @@ fn arrivals(requests: &[Request], path: &str) -> BTreeMap<u64, usize> {
     counts
 }
 
-async fn set_up(setup: &Setup, receiver: &Receiver) -> String {
+/// The organisation's id, and each endpoint's path.
+async fn set_up(setup: &Setup, receiver: &Receiver) -> (String, BTreeMap<String, String>) {
     let program = setup.start().await;
     let api = Api::new(program.address, Some(OPERATOR_KEY));
     let made = api.post("/v1/organizations", &json!({"name": "Killed"})).await.expect(201);
     let organization = Organization { api, id: text(&made["id"]) };
+    let mut paths = BTreeMap::new();
     for path in PATHS {
-        organization.endpoint(&receiver.url(path), json!({})).await;
+        paths.insert(organization.endpoint(&receiver.url(path), json!({})).await.id, path.to_owned());
     }
     program.stop().await;
-    organization.id
+    (organization.id, paths)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -98,8 +115,10 @@ async fn no_accepted_event_is_lost_and_nothing_recorded_is_sent_again() {
     let folder = tempfile::tempdir().unwrap();
     let setup = Setup::new(&folder.path().join("data"));
     let receiver = Receiver::start().await;
-    let id = set_up(&setup, &receiver).await;
-    let path = format!("/v1/organizations/{id}/events");
+    let (id, paths) = set_up(&setup, &receiver).await;
+    let (path, paths) = (format!("/v1/organizations/{id}/events"), Arc::new(paths));
+    let recorded_path = format!("/v1/organizations/{id}/deliveries?status=succeeded&limit=250");
+    let mut recorded = Recorded::new();
     let ledger = Arc::new(Ledger::default());
     let mut duplicates = 0;
 
@@ -112,13 +131,17 @@ async fn no_accepted_event_is_lost_and_nothing_recorded_is_sent_again() {
             for _ in 0..POSTERS {
                 posters.spawn(post_until_killed(api.clone(), path.clone(), ledger.clone()));
             }
+            let reading = tokio::spawn(read_until_killed(api, recorded_path.clone(), paths.clone()));
             random_instant(&mut random, &receiver, &ledger).await;
             program.kill().await;
             within("the posters' end", posters.join_all()).await;
             receiver.wait_quiet().await;
+            nothing_recorded_is_sent_again(&recorded, &receiver.all()[before..]);
+            recorded.extend(reading.await.unwrap());
         } else {
             let organization = Organization { api, id: id.clone() };
             everything_is_delivered(&organization, &receiver, &ledger).await;
+            nothing_recorded_is_sent_again(&recorded, &receiver.all()[before..]);
             let ended = program.stop().await;
             assert_eq!(ended.status, Some(0), "{ended:?}");
         }
@@ -136,6 +159,17 @@ async fn no_accepted_event_is_lost_and_nothing_recorded_is_sent_again() {
         "{} events accepted over {KILLS} kills; {duplicates} deliveries sent more than once",
         ledger.accepted_count()
     );
+}
+
+fn nothing_recorded_is_sent_again(recorded: &Recorded, requests: &[Request]) {
+    for path in PATHS {
+        for number in arrivals(requests, path).into_keys() {
+            assert!(
+                !recorded.contains(&(number, path.to_owned())),
+                "event {number} to {path} was recorded and sent again"
+            );
+        }
+    }
 }
 
 async fn everything_is_delivered(organization: &Organization, receiver: &Receiver, ledger: &Ledger) {
