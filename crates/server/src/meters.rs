@@ -4,11 +4,15 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use metrics::{Counter, Histogram, counter, describe_counter, describe_histogram, histogram};
+use metrics::{Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 const REQUESTS: &str = "postrider_http_requests_total";
 const SECONDS: &str = "postrider_http_request_seconds";
+/// Set when somebody asks for the metrics.
+pub(crate) const OPEN_DELIVERIES: &str = "postrider_open_deliveries";
+/// Set when somebody asks for the metrics.
+pub(crate) const STORE_BYTES: &str = "postrider_store_bytes";
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// From a quarter of a millisecond to half a minute, in seconds.
 const SECONDS_BUCKETS: [f64; 14] =
@@ -52,6 +56,8 @@ impl Meters {
     pub(crate) fn new(routes: impl IntoIterator<Item = (Method, String)>) -> Self {
         describe_counter!(REQUESTS, "Requests answered, by route and class of status");
         describe_histogram!(SECONDS, "Time from a request's head to its answer, by route");
+        describe_gauge!(OPEN_DELIVERIES, "Deliveries that are pending");
+        describe_gauge!(STORE_BYTES, "Bytes that the store takes on disk");
         let mut by_route: HashMap<String, Vec<Meter>> = HashMap::new();
         for (method, route) in routes {
             let meter = Meter::new(method, &route);

@@ -25,6 +25,7 @@ pub(crate) struct Page<T> {
     /// The rows of this page.
     pub(crate) data: Vec<T>,
     /// What to give as `cursor` for the next page; `null` at the end.
+    #[schema(required = true)]
     pub(crate) next_cursor: Option<String>,
 }
 

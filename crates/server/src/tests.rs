@@ -1,1 +1,12 @@
+//! The API as its callers see it: real store, real engine, real client; only the sockets of the API itself are left out.
 
+mod access;
+mod bad_input;
+mod contract_rules;
+mod document;
+mod idempotent;
+mod lists;
+mod overload;
+mod receiver;
+mod way;
+mod world;

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use crate::call::json;
 use crate::docs;
+use crate::meters::{OPEN_DELIVERIES, STORE_BYTES};
 use crate::problem::Problem;
 use crate::state::App;
 
@@ -56,8 +57,8 @@ pub(crate) async fn metrics(State(app): State<App>) -> Response {
     let patience = Duration::from_millis(app.limits().probe_ms_max);
     // Without the store's numbers the others are still worth having.
     if let Ok(Ok(stats)) = tokio::time::timeout(patience, app.store().stats()).await {
-        gauge!("postrider_open_deliveries").set(stats.open_deliveries as f64);
-        gauge!("postrider_store_bytes").set(stats.bytes as f64);
+        gauge!(OPEN_DELIVERIES).set(stats.open_deliveries as f64);
+        gauge!(STORE_BYTES).set(stats.bytes as f64);
     }
     text(handle.render().into(), "text/plain; version=0.0.4; charset=utf-8")
 }

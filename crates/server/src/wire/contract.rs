@@ -49,6 +49,7 @@ pub(crate) struct ContractDetailBody<'a> {
     timeout_ms: u64,
     retries: RetriesBody,
     /// When endpoints that keep failing are disabled; never when `null`.
+    #[schema(required = true)]
     disable: Option<DisableBody>,
     /// The plans that an organisation may be on.
     plans: Vec<PlanBody<'a>>,
@@ -161,6 +162,7 @@ pub(crate) struct PlanBody<'a> {
     name: &'a str,
     title: &'a str,
     /// How many endpoints it allows; `null` for no limit.
+    #[schema(required = true)]
     endpoints_max: Option<u32>,
 }
 
@@ -175,8 +177,10 @@ impl<'a> PlanBody<'a> {
 #[schema(as = ContractLimits)]
 pub(crate) struct LimitsBody {
     /// How many endpoints an organisation without a plan may have; `null` for no limit.
+    #[schema(required = true)]
     endpoints_max: Option<u32>,
     /// How many enabled and paused endpoints of one system may subscribe to the same event type.
+    #[schema(required = true)]
     endpoints_per_event_and_system_max: Option<u32>,
 }
 
@@ -206,10 +210,10 @@ pub(crate) struct EventTypeBody<'a> {
     /// Under which heading it is listed.
     category: &'a str,
     /// The JSON Schema (2020-12) of its data.
-    #[schema(value_type = Object)]
+    #[schema(required = true, value_type = Object)]
     schema: Option<&'a RawValue>,
     /// Realistic data.
-    #[schema(value_type = Object)]
+    #[schema(required = true, value_type = Object)]
     sample: Option<&'a RawValue>,
 }
 

@@ -42,22 +42,26 @@ pub(crate) struct DeliveryBody {
     #[serde(rename = "type")]
     event_type: String,
     /// What the event is about.
-    #[schema(value_type = Option<ResourceBody>)]
+    #[schema(required = true, value_type = Option<ResourceBody>)]
     resource: Option<Box<RawValue>>,
     /// Whether it carries a test event.
     test: bool,
     #[schema(value_type = StatusWord)]
     status: &'static str,
     /// Why it failed for good: `exhausted` (the last attempt failed), `gone` (410) or `expired` (its event's retention ended).
+    #[schema(required = true)]
     fail_reason: Option<&'static str>,
     created_at: Moment,
     /// When the next attempt is due; `null` once it has ended.
+    #[schema(required = true)]
     next_attempt_at: Option<Moment>,
     /// When it ended.
+    #[schema(required = true)]
     ended_at: Option<Moment>,
     /// Attempts made so far.
     attempts_count: u32,
     /// The status code of the last answer.
+    #[schema(required = true)]
     last_status_code: Option<u16>,
 }
 
@@ -95,6 +99,7 @@ pub(crate) struct RequestShown<'a> {
     url: &'a str,
     headers: HeaderMap<'a>,
     /// The body; `null` once its event's retention has ended.
+    #[schema(required = true)]
     body: Option<String>,
     /// The same as base64, where the text altered something.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,6 +114,7 @@ pub(crate) struct DeliveryDetailBody<'a> {
     #[serde(flatten)]
     delivery: DeliveryBody,
     /// What was sent; `null` before the first attempt.
+    #[schema(required = true)]
     request: Option<RequestShown<'a>>,
     /// The attempts, oldest first; the newest 100.
     attempts: Vec<AttemptBody<'a>>,
@@ -142,9 +148,12 @@ pub(crate) struct AttemptBody<'a> {
     /// The URL requested.
     url: &'a str,
     /// What the receiver answered; `null` when no answer came.
+    #[schema(required = true)]
     status_code: Option<u16>,
+    #[schema(required = true)]
     response_headers: Option<HeaderMap<'a>>,
     /// The first 64 KiB, as text in which what is not UTF-8 is replaced.
+    #[schema(required = true)]
     response_body: Option<String>,
     /// The same as base64, where the text altered something.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -155,6 +164,7 @@ pub(crate) struct AttemptBody<'a> {
     #[schema(required = false, nullable = false)]
     response_note: Option<&'a str>,
     /// Why it failed; `null` when it succeeded.
+    #[schema(required = true)]
     error: Option<ErrorBody<'a>>,
 }
 

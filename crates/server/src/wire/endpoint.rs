@@ -38,6 +38,7 @@ pub(crate) struct EndpointBody<'a> {
     id: String,
     name: &'a str,
     /// What it is for.
+    #[schema(required = true)]
     description: Option<&'a str>,
     #[schema(example = "https://example.com/webhooks")]
     url: &'a str,
@@ -46,16 +47,19 @@ pub(crate) struct EndpointBody<'a> {
     /// The contract that it follows.
     contract: &'a str,
     /// Which system registered it; never filters events.
+    #[schema(required = true)]
     system: Option<&'a str>,
     #[schema(value_type = StatusWord)]
     status: &'static str,
     /// Why the system stopped it.
+    #[schema(required = true)]
     disabled_reason: Option<&'a str>,
     /// Its custom headers; the values are masked.
     headers: HeaderMap<'a>,
     /// Whether its deliveries are signed.
     signed: bool,
     /// What receivers verify with, where the secret is an asymmetric key.
+    #[schema(required = true)]
     public_key: Option<String>,
     created_at: Moment,
     updated_at: Moment,

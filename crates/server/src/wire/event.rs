@@ -114,7 +114,7 @@ pub(crate) struct EventBody {
     /// When it was accepted.
     accepted_at: Moment,
     /// What it is about.
-    #[schema(value_type = Option<ResourceBody>)]
+    #[schema(required = true, value_type = Option<ResourceBody>)]
     resource: Option<Box<RawValue>>,
     /// How many deliveries it made at once.
     deliveries_count: u32,
@@ -146,10 +146,10 @@ pub(crate) struct EventDetailBody<'a> {
     #[serde(flatten)]
     event: EventBody,
     /// What happened, exactly as it was sent.
-    #[schema(value_type = Object)]
+    #[schema(required = true, value_type = Object)]
     data: Option<&'a RawValue>,
     /// What an update modified.
-    #[schema(value_type = Option<Object>)]
+    #[schema(required = true, value_type = Option<Object>)]
     changes: Option<&'a RawValue>,
 }
 

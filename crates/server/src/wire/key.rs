@@ -75,6 +75,7 @@ pub(crate) struct KeyBody<'a> {
     hint: &'a str,
     created_at: Moment,
     /// From when it is refused.
+    #[schema(required = true)]
     expires_at: Option<Moment>,
     /// The key itself: in the answer to its making, and never again.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -24,11 +24,13 @@ pub(crate) struct OrganizationBody {
     #[schema(example = "standard")]
     contract: String,
     /// One of the contract's plans, or none.
+    #[schema(required = true)]
     plan: Option<String>,
     /// Who is told when an endpoint is in trouble.
+    #[schema(required = true)]
     owner_email: Option<String>,
     /// The language of what the owner is told.
-    #[schema(example = "pt-BR")]
+    #[schema(required = true, example = "pt-BR")]
     locale: Option<String>,
     /// Whether the `data` of events is checked against the catalogue's JSON Schema: `off`, `warn` or `enforce`.
     #[schema(value_type = Validation)]

@@ -22,6 +22,7 @@ pub(crate) struct ResourceBody<'a> {
     /// The ids of all of them.
     ids: &'a [String],
     /// Where it can be read.
+    #[schema(required = true)]
     uri: Option<&'a str>,
 }
 

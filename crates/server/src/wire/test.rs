@@ -29,11 +29,14 @@ pub(crate) struct TestResult<'a> {
     /// Whether the receiver has it.
     succeeded: bool,
     /// What it answered; `null` when no answer came.
+    #[schema(required = true)]
     status_code: Option<u16>,
     /// How long until it was over.
     response_time_ms: u32,
+    #[schema(required = true)]
     response_headers: Option<HeaderMap<'a>>,
     /// The first 64 KiB, as text in which what is not UTF-8 is replaced.
+    #[schema(required = true)]
     response_body: Option<String>,
     /// The same as base64, where the text altered something.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,6 +47,7 @@ pub(crate) struct TestResult<'a> {
     #[schema(required = false, nullable = false)]
     response_note: Option<&'a str>,
     /// Why it failed.
+    #[schema(required = true)]
     error: Option<ErrorBody<'a>>,
     /// The delivery under which it is listed.
     delivery: String,
