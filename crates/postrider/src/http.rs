@@ -131,6 +131,12 @@ impl Answer {
             let text = |name: &str| error[name].as_str().unwrap_or_default();
             lines.push(plain(&format!("{}: {}", text("pointer"), text("detail"))));
         }
+        if self.status == http::StatusCode::UNAUTHORIZED {
+            lines.push(
+                "check --key, POSTRIDER_API_KEY and POSTRIDER_OPERATOR_KEY, and that this is the key's server"
+                    .to_owned(),
+            );
+        }
         if let Some(seconds) = &self.retry_after {
             lines.push(plain(&format!("try again in {seconds} s")));
         }
@@ -209,6 +215,19 @@ mod tests {
         for wrong in ["", "..", "a/b", "a?b", "a%2fb", "a b"] {
             assert!(segment("an organisation", wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_flag_goes_before_the_api_key_and_that_before_the_operator_key() {
+        let variables = Variables::of(&[("POSTRIDER_OPERATOR_KEY", "operator"), ("POSTRIDER_API_KEY", "api")]);
+        let used = |key: Option<&str>, variables: &Variables| {
+            let args = ServerArgs { url: None, key: key.map(str::to_owned) };
+            Api::from_args(&args, variables).map(|api| api.key.reveal().to_owned()).ok()
+        };
+        assert_eq!(used(Some("flag"), &variables).as_deref(), Some("flag"));
+        assert_eq!(used(None, &variables).as_deref(), Some("api"));
+        assert_eq!(used(None, &Variables::of(&[("POSTRIDER_OPERATOR_KEY", "operator")])).as_deref(), Some("operator"));
+        assert_eq!(used(None, &Variables::default()), None);
     }
 
     #[test]

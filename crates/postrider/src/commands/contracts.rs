@@ -1,5 +1,6 @@
 //! `contracts`: list, show, check.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -66,28 +67,78 @@ fn list(contracts: &Contracts, json: bool) -> anyhow::Result<()> {
 }
 
 fn check(files: &[PathBuf]) -> anyhow::Result<ExitCode> {
-    let mut mistakes = Vec::new();
-    for file in files {
-        match check_one(file) {
-            Ok(summary) => output::line(&summary)?,
-            Err(found) => mistakes.extend(found),
-        }
-    }
-    for mistake in &mistakes {
-        output::line(mistake)?;
+    let (good, mistakes) = judge(files)?;
+    for line in good.iter().chain(&mistakes) {
+        output::line(line)?;
     }
     Ok(if mistakes.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
-fn check_one(file: &Path) -> Result<String, Vec<String>> {
-    let name = file.display().to_string();
-    let text = contracts_directory::read(file).map_err(|wrong| vec![wrong])?;
-    let contract = Contract::parse(&text, &name)
-        .map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>())?;
-    Ok(format!(
-        "{name}: {} ({}), {} event types, no mistakes",
-        contract.name(),
-        contract.title(),
-        contract.event_types().len()
-    ))
+/// A line for each file without mistakes, and a line for each mistake.
+fn judge(files: &[PathBuf]) -> anyhow::Result<(Vec<String>, Vec<String>)> {
+    let built_in = Contracts::built_in().map_err(|mistakes| all(&mistakes))?;
+    let (mut good, mut mistakes) = (Vec::new(), Vec::new());
+    let mut places: BTreeMap<String, String> = BTreeMap::new();
+    for path in files {
+        let file = path.display().to_string();
+        match parse(path, &file) {
+            Err(found) => mistakes.extend(found),
+            Ok(contract) => {
+                // A built-in file itself may be checked, too.
+                let is_taken = built_in.get(contract.name()).is_some_and(|own| own.revision() != contract.revision());
+                let place = places.insert(contract.name().to_owned(), file.clone());
+                match place.or_else(|| is_taken.then(|| "a built-in contract".to_owned())) {
+                    Some(place) => mistakes
+                        .push(format!("{file}: name: {:?} is the name of {place}; choose another", contract.name())),
+                    None => good.push(format!(
+                        "{file}: {} ({}), {} event types, no mistakes",
+                        contract.name(),
+                        contract.title(),
+                        contract.event_types().len()
+                    )),
+                }
+            }
+        }
+    }
+    Ok((good, mistakes))
+}
+
+fn parse(path: &Path, file: &str) -> Result<Contract, Vec<String>> {
+    let text = contracts_directory::read(path).map_err(|wrong| vec![wrong])?;
+    Contract::parse(&text, file).map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_needs_a_name_of_its_own_and_mistakes_are_told_with_line_and_key() {
+        let built_in = Contracts::built_in().unwrap();
+        let text = built_in.get(built_in.default_name()).unwrap().text().to_string();
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: String| {
+            std::fs::write(folder.path().join(name), text).unwrap();
+            folder.path().join(name)
+        };
+        let name = format!("name = {:?}", built_in.default_name());
+        let unchanged = write("unchanged.toml", text.clone());
+        let copy = write("copy.toml", format!("{text}\n# ours\n"));
+        let own = write("own.toml", text.replacen(&name, "name = \"ours\"", 1));
+        let twice = write("twice.toml", text.replacen(&name, "name = \"ours\"", 1));
+        let broken = write("broken.toml", text.replacen(&name, "name = 5", 1));
+        let (good, mistakes) = judge(&[unchanged, copy, own, twice, broken]).unwrap();
+        assert_eq!(good.len(), 2, "{good:?}");
+        let mistakes = mistakes.join("\n");
+        assert!(
+            mistakes.contains("copy.toml: name: ") && mistakes.contains("is the name of a built-in contract"),
+            "{mistakes}"
+        );
+        assert!(
+            mistakes.contains("twice.toml: name: \"ours\" is the name of ") && mistakes.contains("own.toml; choose"),
+            "{mistakes}"
+        );
+        let line = text.lines().position(|line| line == name).unwrap() + 1;
+        assert!(mistakes.contains(&format!("broken.toml:{line}:8: name: ")), "{mistakes}");
+    }
 }

@@ -79,8 +79,8 @@ pub(crate) async fn run(args: &DemoArgs, variables: &Variables) -> anyhow::Resul
     ];
     let signals = signals.first().await;
     signals.end_at_next();
-    for task in telling {
-        task.abort();
+    for one in telling {
+        one.abort();
     }
     output::line("\nstopping")?;
     server.stop().await?;

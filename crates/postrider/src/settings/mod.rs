@@ -38,6 +38,12 @@ impl Variables {
         Variables(std::env::vars_os().filter_map(text).filter(|(name, _)| is_read(name)).collect())
     }
 
+    /// Those that a test gives.
+    #[cfg(test)]
+    pub(crate) fn of(given: &[(&str, &str)]) -> Self {
+        Variables(given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
+
     /// The value of a variable that is set and not empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|text| !text.is_empty())

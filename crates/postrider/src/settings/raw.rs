@@ -136,7 +136,8 @@ impl Raw {
             return self.mistake(name, origin, format!("this version does not support {purpose} yet; remove it"));
         }
         let close = table::all().map(|setting| setting.name).min_by_key(|known| distance(known, name));
-        let hint = close.filter(|known| distance(known, name) <= 3).map_or_else(
+        // A third of the letters may be wrong; more would be guessing.
+        let hint = close.filter(|known| distance(known, name) * 3 <= name.len()).map_or_else(
             || "remove it; docs/settings.md lists all settings".to_owned(),
             |known| format!("did you mean {known}?"),
         );

@@ -8,8 +8,7 @@ use super::{LogFormat, Mistake, SettingFlags, Settings, Variables, check, docume
 fn settings(file: &str, variables: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Result<Settings, Vec<String>> {
     let mut raw = Raw::defaults();
     raw.merge_file("postrider.toml", file);
-    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    raw.merge_variables(&Variables(variables));
+    raw.merge_variables(&Variables::of(variables));
     raw.merge_flags(SettingFlags::of(flags).given());
     check::check(raw).map_err(|mistakes| mistakes.into_iter().map(|Mistake(text)| text).collect())
 }
