@@ -87,7 +87,7 @@ fn judge(files: &[PathBuf]) -> anyhow::Result<(Vec<String>, Vec<String>)> {
                 // A built-in file itself may be checked, too.
                 let is_taken = built_in.get(contract.name()).is_some_and(|own| own.revision() != contract.revision());
                 let place = places.insert(contract.name().to_owned(), file.clone());
-                match place.or_else(|| is_taken.then(|| "a built-in contract".to_owned())) {
+                match is_taken.then(|| "a built-in contract".to_owned()).or(place) {
                     Some(place) => mistakes
                         .push(format!("{file}: name: {:?} is the name of {place}; choose another", contract.name())),
                     None => good.push(format!(

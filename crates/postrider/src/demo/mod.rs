@@ -82,6 +82,7 @@ pub(crate) async fn run(args: &DemoArgs, variables: &Variables) -> anyhow::Resul
     for one in telling {
         one.abort();
     }
+    receiver.end();
     output::line("\nstopping")?;
     server.stop().await?;
     Ok(ExitCode::SUCCESS)

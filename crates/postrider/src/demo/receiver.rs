@@ -19,7 +19,7 @@ use postrider_engine::{Clock, SystemClock};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::arrival::{Arrival, Arrivals, BODY_BYTES_MAX, Signature, Totals};
 use super::console::Happening;
@@ -72,6 +72,8 @@ struct Shared {
     happened: mpsc::Sender<Happening>,
     flaky_firsts: AtomicU64,
     slow_firsts: AtomicU64,
+    /// Whether whoever is kept waiting is let go.
+    ending: watch::Sender<bool>,
 }
 
 impl Receiver {
@@ -85,6 +87,7 @@ impl Receiver {
             happened,
             flaky_firsts: 0.into(),
             slow_firsts: 0.into(),
+            ending: watch::Sender::new(false),
         });
         let page = Router::new()
             .route("/", get(page::html))
@@ -107,6 +110,11 @@ impl Receiver {
     /// Tells it about an endpoint.
     pub(super) fn know(&self, path: &str, known: Known) {
         self.shared.known.write().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), known);
+    }
+
+    /// Keeps nobody waiting any more, so that the server's stop need not wait either.
+    pub(super) fn end(&self) {
+        self.shared.ending.send_replace(true);
     }
 
     pub(super) fn arrivals(&self) -> Arc<Arrivals> {
@@ -182,7 +190,11 @@ async fn receive(State(shared): State<Arc<Shared>>, uri: axum::http::Uri, header
     let arrival = shared.arrivals.add(arrival);
     // A stream that is behind leaves lines out; the page has them all.
     let _ = shared.happened.try_send(Happening::Arrived(arrival));
-    answer.give(known.as_ref()).await
+    let mut ending = shared.ending.subscribe();
+    tokio::select! {
+        response = answer.give(known.as_ref()) => response,
+        _ = ending.wait_for(|ending| *ending) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
 }
 
 /// What an arrival is answered, and when.
