@@ -31,7 +31,11 @@ pub(crate) async fn read(
             let detail = format!("the body has more than {bytes_max} bytes, the most that this route accepts");
             Err(Problem::new(Kind::TooLarge, detail))
         }
-        Ok(Err(Refusal::NoRoom)) => Err(Problem::new(Kind::Overloaded, "too many large requests at once")),
+        Ok(Err(Refusal::NoRoom)) => {
+            drop(share);
+            discard(app, headers, body).await;
+            Err(Problem::new(Kind::Overloaded, "too many large requests at once"))
+        }
         Ok(Err(Refusal::Broken)) => Err(Problem::new(Kind::Malformed, "the body ended before it was complete")),
         Err(_) => Err(Problem::new(Kind::BodyTimeout, format!("the body did not arrive within {patience:?}"))),
     }

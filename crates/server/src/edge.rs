@@ -11,10 +11,12 @@ use axum::response::{IntoResponse, Response};
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use http::{HeaderValue, Method, Uri};
+use http::{HeaderValue, Method};
 
+use crate::body::discard;
 use crate::meters::Meters;
-use crate::problem::{Cause, Kind, Problem};
+use crate::problem::{Cause, Kind, Problem, quoted};
+use crate::state::App;
 
 const SAME_ORIGIN: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 /// How far apart log lines about a store that cannot commit are, in milliseconds: each request meets the same cause.
@@ -78,13 +80,17 @@ fn put_headers(response: &mut Response) {
 }
 
 /// No such path.
-pub(crate) async fn unknown_path(uri: Uri) -> Problem {
-    Problem::new(Kind::NotFound, format!("there is no path {}", crate::problem::quoted(uri.path())))
+pub(crate) async fn unknown_path(State(app): State<App>, request: Request) -> Problem {
+    let (head, body) = request.into_parts();
+    discard(&app, &head.headers, body).await;
+    Problem::new(Kind::NotFound, format!("there is no path {}", quoted(head.uri.path())))
 }
 
 /// The path has no such method; the router adds `Allow`.
-pub(crate) async fn unknown_method(method: Method) -> Problem {
-    let name = crate::problem::quoted(method.as_str());
+pub(crate) async fn unknown_method(State(app): State<App>, request: Request) -> Problem {
+    let (head, body) = request.into_parts();
+    discard(&app, &head.headers, body).await;
+    let name = quoted(head.method.as_str());
     Problem::new(Kind::MethodNotAllowed, format!("the path has no method {name}; the Allow header lists those it has"))
 }
 

@@ -13,7 +13,8 @@ const SECONDS: &str = "postrider_http_request_seconds";
 pub(crate) const OPEN_DELIVERIES: &str = "postrider_open_deliveries";
 /// Set when somebody asks for the metrics.
 pub(crate) const STORE_BYTES: &str = "postrider_store_bytes";
-const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+/// Answers are done, refused, or failed; there are no redirects.
+const CLASSES: [&str; 3] = ["2xx", "4xx", "5xx"];
 /// From a quarter of a millisecond to half a minute, in seconds.
 const SECONDS_BUCKETS: [f64; 14] =
     [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
@@ -41,7 +42,7 @@ pub fn install_metrics() -> Result<PrometheusHandle, BuildError> {
 /// What is measured of one method of one route.
 struct Meter {
     method: Method,
-    by_class: [Counter; 5],
+    by_class: [Counter; 3],
     seconds: Histogram,
 }
 
@@ -70,7 +71,11 @@ impl Meters {
     pub(crate) fn note(&self, method: &Method, route: Option<&str>, status: StatusCode, took: Duration) {
         let meters = route.and_then(|route| self.by_route.get(route));
         let meter = meters.and_then(|meters| meters.iter().find(|m| m.method == *method)).unwrap_or(&self.other);
-        let class = usize::from(status.as_u16() / 100).clamp(1, CLASSES.len()) - 1;
+        let class = match status.as_u16() {
+            500.. => 2,
+            400..=499 => 1,
+            _ => 0,
+        };
         meter.by_class[class].increment(1);
         meter.seconds.record(took.as_secs_f64());
     }

@@ -8,7 +8,7 @@ use http::{Method, Request};
 use serde_json::json;
 
 use super::receiver::Receiver;
-use super::world::{Answer, OPERATOR, World, request};
+use super::world::{Answer, OPERATOR, World, request, until};
 
 fn keyed(credential: &str, path: &str, key: &str, body: &serde_json::Value) -> Request<Body> {
     let mut request = request(credential, Method::POST, path, body.to_string());
@@ -100,13 +100,8 @@ async fn while_the_first_is_in_work_the_second_is_told_to_wait_and_a_gone_client
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
     receiver.answers.add_permits(1);
-    let replayed = loop {
-        let answer = ask(&world, &path, "k", &json!({})).await;
-        if answer.status != 409 {
-            break answer;
-        }
-        tokio::task::yield_now().await;
-    };
+    let again = async || Some(ask(&world, &path, "k", &json!({})).await).filter(|answer| answer.status != 409);
+    let replayed = until("answer kept", again).await;
     assert_eq!(replayed.expect(200)["succeeded"], true);
     assert_eq!(replayed.header("idempotent-replayed"), Some("true"));
     assert!(receiver.came.try_recv().is_err(), "it was sent once");

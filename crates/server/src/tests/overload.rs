@@ -13,13 +13,15 @@ use http::{Method, Request};
 use http_body_util::BodyExt;
 use postrider_store::SqliteOptions;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::receiver::Receiver;
-use super::world::{Answer, OPERATOR, World};
-use crate::ServerLimits;
+use super::world::{Answer, OPERATOR, World, until};
 use crate::edge::panicked;
+use crate::{ServerLimits, serve};
 
 async fn world(limits: ServerLimits) -> World {
     World::with(limits, SqliteOptions::default()).await
@@ -101,8 +103,34 @@ async fn a_request_that_takes_too_long_is_answered_and_still_done() {
     receiver.answers.add_permits(1);
     world.limit(ServerLimits::default());
     let tests = "/v1/organizations/acme/deliveries?test=true&status=succeeded";
-    while world.get(tests).await.expect(200)["data"] == json!([]) {
-        tokio::task::yield_now().await;
+    let listed = async || (world.get(tests).await.expect(200)["data"] != json!([])).then_some(());
+    until("test delivery", listed).await;
+}
+
+#[tokio::test]
+async fn who_sends_a_large_body_in_vain_reads_the_answer_all_the_same() {
+    let world = World::new().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = world.router.clone();
+    tokio::spawn(async move { serve(listener, router, &ServerLimits::default(), std::future::pending()).await });
+    let body = vec![b'x'; 10 * 1024 * 1024];
+    let operator = format!("authorization: Bearer {OPERATOR}\r\n");
+    for (line, credential, status) in [
+        ("POST /v1/organizations", operator.as_str(), "413"),
+        ("POST /v1/organizations", "", "401"),
+        ("PUT /v1/organizations", "", "405"),
+        ("POST /no/such/path", "", "404"),
+    ] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let length = body.len();
+        let head =
+            format!("{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{credential}content-length: {length}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&body).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{line}: {answer}");
     }
 }
 

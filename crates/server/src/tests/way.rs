@@ -5,16 +5,12 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::receiver::Receiver;
-use super::world::{World, closed_url};
+use super::world::{World, closed_url, until};
 
 async fn ended(world: &World, id: &str) -> Value {
-    loop {
-        let delivery = world.get(&format!("/v1/organizations/acme/deliveries/{id}")).await.expect(200);
-        if delivery["status"] != "pending" {
-            return delivery;
-        }
-        tokio::task::yield_now().await;
-    }
+    let path = format!("/v1/organizations/acme/deliveries/{id}");
+    let read = async || Some(world.get(&path).await.expect(200)).filter(|delivery| delivery["status"] != "pending");
+    until("end of the delivery", read).await
 }
 
 fn answer(status: u16, body: &'static [u8]) -> Response {

@@ -1,6 +1,7 @@
 //! A server in a temporary directory, and short ways to ask it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -132,6 +133,20 @@ impl World {
         let path = format!("/v1/organizations/{organization}/endpoints");
         self.post(&path, json!({"name": "endpoint", "url": url, "events": ["*"]})).await.expect(201)
     }
+}
+
+/// Asks again and again until there is an answer; the bound is there so that a fault is a failure and no standstill.
+pub(super) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    const PATIENCE: Duration = Duration::from_secs(60);
+    let asked = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| panic!("no {what} within {PATIENCE:?}"))
 }
 
 /// A URL on which nobody listens.
