@@ -18,6 +18,8 @@ pub(crate) const WRITER_CACHE_KIB: i64 = 16 * 1024;
 pub(crate) const READER_CACHE_KIB: i64 = 2 * 1024;
 /// Frames of 4 KiB in the write-ahead log from which on it is copied into the database.
 pub(crate) const CHECKPOINT_FRAMES: usize = 4_000;
+/// Frames in the write-ahead log from which on commits wait until it was copied.
+pub(crate) const CHECKPOINT_FRAMES_MAX: usize = 12_000;
 /// Frames that the writer copies itself to empty the log, so short that no commit waits long.
 pub(crate) const CHECKPOINT_FRAMES_INLINE: usize = 256;
 /// The write-ahead log's file is cut to this when it is begun anew.

@@ -2,54 +2,81 @@
 //! on appending, and the writer copies the small rest between two groups; then the log begins anew.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 use rusqlite::wal::CheckpointMode;
 
-use crate::limits::{CHECKPOINT_FRAMES, CHECKPOINT_FRAMES_INLINE};
+use crate::limits::{CHECKPOINT_FRAMES, CHECKPOINT_FRAMES_INLINE, CHECKPOINT_FRAMES_MAX};
 
 /// The writer's side.
 pub(super) struct Checkpointer {
     requests: SyncSender<()>,
-    is_busy: Arc<AtomicBool>,
+    busy: Arc<Busy>,
+}
+
+/// Whether the thread is at it.
+#[derive(Default)]
+struct Busy {
+    is_busy: Mutex<bool>,
+    ended: Condvar,
+}
+
+impl Busy {
+    fn set(&self, is_busy: bool) {
+        *self.is_busy.lock() = is_busy;
+        self.ended.notify_all();
+    }
+
+    fn wait(&self) {
+        let mut is_busy = self.is_busy.lock();
+        while *is_busy {
+            self.ended.wait(&mut is_busy);
+        }
+    }
 }
 
 impl Checkpointer {
     /// Starts the thread; it ends when the writer drops this.
     pub(super) fn start(conn: Connection) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (requests, incoming) = sync_channel(1);
-        let is_busy = Arc::new(AtomicBool::new(false));
-        let busy = Arc::clone(&is_busy);
+        let busy = Arc::new(Busy::default());
+        let shared = Arc::clone(&busy);
         let thread = std::thread::Builder::new().name("store-checkpoint".to_owned());
-        let thread = thread.spawn(move || run(&conn, &incoming, &busy))?;
-        Ok((Checkpointer { requests, is_busy }, thread))
+        let thread = thread.spawn(move || run(&conn, &incoming, &shared))?;
+        Ok((Checkpointer { requests, busy }, thread))
     }
 
     /// Looks, between two groups, whether there is something to copy.
     pub(super) fn after_group(&self, conn: &Connection) {
         let Some((frames, copied)) = state(conn, CheckpointMode::NOOP) else { return };
-        if frames < CHECKPOINT_FRAMES || self.is_busy.load(Ordering::Acquire) {
+        if frames < CHECKPOINT_FRAMES {
             return;
         }
-        if frames - copied <= CHECKPOINT_FRAMES_INLINE {
+        if frames >= CHECKPOINT_FRAMES_MAX {
+            // Commits come faster than the thread copies: they wait for it, so that the log stays bounded.
+            self.busy.wait();
+        } else if *self.busy.is_busy.lock() {
+            return;
+        }
+        if frames >= CHECKPOINT_FRAMES_MAX || frames - copied <= CHECKPOINT_FRAMES_INLINE {
             // Nothing is left to copy afterwards, so that the next commit begins the log anew, unless a reader still reads in it.
             state(conn, CheckpointMode::PASSIVE);
         } else {
-            self.is_busy.store(true, Ordering::Release);
+            self.busy.set(true);
             if self.requests.try_send(()).is_err() {
-                self.is_busy.store(false, Ordering::Release);
+                self.busy.set(false);
             }
         }
     }
 }
 
-fn run(conn: &Connection, incoming: &Receiver<()>, is_busy: &AtomicBool) {
+fn run(conn: &Connection, incoming: &Receiver<()>, busy: &Busy) {
     while incoming.recv().is_ok() {
         state(conn, CheckpointMode::PASSIVE);
-        is_busy.store(false, Ordering::Release);
+        busy.set(false);
     }
 }
 

@@ -37,6 +37,7 @@ use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 use postrider_domain::Millis;
+use rusqlite::Connection;
 use uuid::Uuid;
 
 use crate::error::{Result, StoreError};
@@ -70,10 +71,12 @@ pub struct SqliteStore {
     threads: Mutex<Threads>,
 }
 
-/// Dropped in this order: the lock goes last.
+/// What runs for a store, and the lock that keeps other processes out.
 #[derive(Default)]
 struct Threads {
-    joins: Vec<JoinHandle<()>>,
+    /// Gives its connection back: the last one to be closed empties the write-ahead log, and a reader's could not.
+    writer: Option<JoinHandle<Connection>>,
+    others: Vec<JoinHandle<()>>,
     lock: Option<File>,
 }
 
@@ -91,8 +94,8 @@ impl SqliteStore {
         let next = NextNumbers::read(&conn).map_err(|error| writer::unavailable(&error))?;
         let shared = WriterShared::new();
         let readers = Readers::new();
-        let mut joins = Vec::new();
-        let starts = start_threads(dir, conn, Numbers::new(next), &shared, &readers, &mut joins);
+        let mut threads = Threads { lock: Some(lock), ..Threads::default() };
+        let started = start_threads(dir, conn, Numbers::new(next), &shared, &readers, &mut threads);
         let store = SqliteStore {
             dir: dir.to_owned(),
             writer: shared,
@@ -100,10 +103,10 @@ impl SqliteStore {
             tenants: Tenants::new(master, operator),
             running: RunningRequests::default(),
             sweeps_seen: AtomicI64::new(0),
-            threads: Mutex::new(Threads { joins, lock: Some(lock) }),
+            threads: Mutex::new(threads),
         };
         // From here on dropping the store ends the threads that did start.
-        starts?;
+        started?;
         Ok(store)
     }
 
@@ -164,21 +167,25 @@ impl Drop for SqliteStore {
 
 /// Waits for the threads, then lets the directory go.
 fn join(threads: Threads) {
-    for thread in threads.joins {
-        if thread.join().is_err() {
-            tracing::error!("a thread of the store panicked");
-        }
+    let conn = threads.writer.map(JoinHandle::join);
+    let mut panicked = matches!(conn, Some(Err(_)));
+    for thread in threads.others {
+        panicked |= thread.join().is_err();
     }
+    if panicked {
+        tracing::error!("a thread of the store panicked");
+    }
+    drop(conn);
     drop(threads.lock);
 }
 
 fn start_threads(
     dir: &Path,
-    conn: rusqlite::Connection,
+    conn: Connection,
     numbers: Numbers,
     shared: &Arc<WriterShared>,
     readers: &Readers,
-    joins: &mut Vec<JoinHandle<()>>,
+    threads: &mut Threads,
 ) -> Result<()> {
     let failed = |error: std::io::Error| StoreError::Unusable {
         path: dir.to_owned(),
@@ -188,22 +195,23 @@ fn start_threads(
         let reader = Reader::new(open::open_reader(dir)?);
         let questions = Arc::clone(&readers.questions);
         let thread = std::thread::Builder::new().name("store-read".to_owned());
-        joins.push(thread.spawn(move || reader.run(&questions)).map_err(failed)?);
+        threads.others.push(thread.spawn(move || reader.run(&questions)).map_err(failed)?);
     }
-    count_open(&conn, open::open_reader(dir)?, shared, joins).map_err(|error| writer::unavailable(&error))?;
+    count_open(&conn, open::open_reader(dir)?, shared, &mut threads.others)
+        .map_err(|error| writer::unavailable(&error))?;
     let (checkpointer, thread) = Checkpointer::start(open::open_checkpointer(dir)?).map_err(failed)?;
-    joins.push(thread);
+    threads.others.push(thread);
     let writer = Writer::new(conn, numbers, Arc::clone(shared));
     let thread = std::thread::Builder::new().name("store-write".to_owned());
-    let run = move || drop(writer.run(move |conn| checkpointer.after_group(conn)));
-    joins.push(thread.spawn(run).map_err(failed)?);
+    let run = move || writer.run(move |conn| checkpointer.after_group(conn));
+    threads.writer = Some(thread.spawn(run).map_err(failed)?);
     Ok(())
 }
 
 /// Counts the open deliveries; many are counted while the store works already, on a snapshot taken before its first write.
 fn count_open(
-    conn: &rusqlite::Connection,
-    counter: rusqlite::Connection,
+    conn: &Connection,
+    counter: Connection,
     shared: &Arc<WriterShared>,
     joins: &mut Vec<JoinHandle<()>>,
 ) -> rusqlite::Result<()> {

@@ -1,0 +1,296 @@
+//! What a delivery costs: `cargo run --release -p postrider-store --example cpu -- [deliveries] [fan-out] [callers] [organizations] [records]`.
+//!
+//! Commits events from many callers at once and records each delivery's success in batches, as the engine does, and prints the CPU time of
+//! the whole process per delivery: steadily both, then commits alone and the records of that backlog alone. Data is 1 KB; attempts hold eight headers each way.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement prints, and fails by panicking")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use postrider_domain::{
+    AttemptId, DeliveryId, Endpoint, EndpointId, EndpointStatus, EventId, EventValidation, Millis, Organization,
+    OrganizationId, Progress, Resource, Secret, Transition, Trigger,
+};
+use postrider_store::{
+    Attempt, ContractRevision, EndpointLimits, Event, MasterKey, NewDelivery, NewEvent, OpenDelivery, Outcome,
+    Response, RevisionId, SqliteOptions, SqliteStore, Store,
+};
+use uuid::Uuid;
+
+/// Outcomes in one call, as the engine's recorder takes them together.
+const RECORD_BATCH: usize = 256;
+const REVISION: RevisionId = RevisionId([7; 32]);
+const DATA_BYTES: usize = 1_000;
+const T0: i64 = 1_800_000_000_000;
+
+struct Plan {
+    deliveries: usize,
+    fan_out: usize,
+    callers: usize,
+    organizations: usize,
+    /// How many CRM records the events are about; 0 for none.
+    records: usize,
+}
+
+fn next_id() -> Uuid {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    // About 10,000 ids a second.
+    let ms = u128::from(T0.unsigned_abs() + count / 10);
+    Uuid::from_u128(ms << 80 | 7 << 76 | 1 << 63 | u128::from(count))
+}
+
+/// CPU seconds of this process, user and system (proc(5), /proc/pid/stat, fields 14 and 15, in hundredths).
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat[stat.rfind(')').unwrap() + 2..].split(' ').collect();
+    let ticks: u32 = fields[11].parse::<u32>().unwrap() + fields[12].parse::<u32>().unwrap();
+    f64::from(ticks) / 100.0
+}
+
+/// Resident megabytes of this process (proc(5), /proc/pid/status).
+fn resident_mb() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
+}
+
+fn main() {
+    let numbers: Vec<usize> = std::env::args().skip(1).map(|text| text.parse().unwrap()).collect();
+    let number = |index: usize, default: usize| numbers.get(index).copied().unwrap_or(default);
+    let plan = Plan {
+        deliveries: number(0, 200_000),
+        fan_out: number(1, 1),
+        callers: number(2, 128),
+        organizations: number(3, 1),
+        records: number(4, 10_000),
+    };
+    let dir = tempfile::tempdir_in(".").unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(run(&plan, dir.path()));
+}
+
+async fn run(plan: &Plan, dir: &Path) {
+    let store = SqliteStore::open(dir, MasterKey::generate().unwrap(), &SqliteOptions::default()).unwrap();
+    let store: Arc<dyn Store> = Arc::new(store);
+    let worlds = Arc::new(prepare(&store, plan).await);
+    let events = plan.deliveries / plan.fan_out;
+    for round in 0..3 {
+        let (cpu, began) = (cpu_seconds(), Instant::now());
+        steady(&store, &worlds, plan, events).await;
+        report("steady", round, plan, (cpu_seconds() - cpu, began.elapsed().as_secs_f64()), &store).await;
+    }
+    for round in 0..2 {
+        let (cpu, began) = (cpu_seconds(), Instant::now());
+        let mut open = commit_all(&store, &worlds, plan, events, None).await;
+        report("commit", round, plan, (cpu_seconds() - cpu, began.elapsed().as_secs_f64()), &store).await;
+        open.sort_by_key(|open| (open.due_at, open.id));
+        let (cpu, began) = (cpu_seconds(), Instant::now());
+        for batch in open.chunks(RECORD_BATCH) {
+            record(&store, batch).await;
+        }
+        report("record", round, plan, (cpu_seconds() - cpu, began.elapsed().as_secs_f64()), &store).await;
+    }
+    store.close().await.unwrap();
+}
+
+/// Outcomes are recorded while events are committed, a few milliseconds behind them.
+async fn steady(store: &Arc<dyn Store>, worlds: &Worlds, plan: &Plan, events: usize) {
+    let (sender, mut committed) = tokio::sync::mpsc::channel(4_096);
+    let recorder = tokio::spawn({
+        let store = Arc::clone(store);
+        async move {
+            let mut batch = Vec::with_capacity(RECORD_BATCH);
+            while committed.recv_many(&mut batch, RECORD_BATCH).await > 0 {
+                record(&store, &batch).await;
+                batch.clear();
+            }
+        }
+    });
+    commit_all(store, worlds, plan, events, Some(sender)).await;
+    recorder.await.unwrap();
+}
+
+async fn report(what: &str, round: usize, plan: &Plan, (cpu, wall): (f64, f64), store: &Arc<dyn Store>) {
+    let count = f64::from(u32::try_from(plan.deliveries).unwrap());
+    let stats = store.stats().await.unwrap();
+    println!(
+        "{what} {round}: {:.1} µs CPU a delivery, {:.0}/s; {:.0} MB resident, {} MB on disk, {} open",
+        cpu * 1e6 / count,
+        count / wall,
+        resident_mb(),
+        stats.bytes / 1_000_000,
+        stats.open_deliveries,
+    );
+}
+
+async fn prepare(store: &Arc<dyn Store>, plan: &Plan) -> Vec<(OrganizationId, Vec<EndpointId>)> {
+    let revision = ContractRevision { id: REVISION, name: "standard".to_owned(), text: "x".to_owned() };
+    store.save_contract_revision(&revision).await.unwrap();
+    let mut worlds = vec![];
+    for i in 0..plan.organizations {
+        let id: OrganizationId = format!("org_{i}").parse().unwrap();
+        let organization = Organization {
+            id: id.clone(),
+            name: "Acme".to_owned(),
+            contract: "standard".to_owned(),
+            plan: None,
+            owner_email: None,
+            locale: None,
+            event_validation: EventValidation::Off,
+            created_at: Millis(T0),
+            updated_at: Millis(T0),
+        };
+        store.create_organization(&organization).await.unwrap();
+        let mut endpoints = vec![];
+        for _ in 0..plan.fan_out {
+            let endpoint = endpoint(&id);
+            store.create_endpoint(&endpoint, &EndpointLimits::default()).await.unwrap();
+            endpoints.push(endpoint.id);
+        }
+        worlds.push((id, endpoints));
+    }
+    worlds
+}
+
+fn endpoint(organization: &OrganizationId) -> Endpoint {
+    Endpoint {
+        id: EndpointId(next_id()),
+        organization: organization.clone(),
+        name: "in".to_owned(),
+        description: None,
+        url: "https://example.com/in".to_owned(),
+        events: vec!["*".parse().unwrap()],
+        contract: "standard".to_owned(),
+        secret: Some(Secret::new("whsec".to_owned())),
+        headers: vec![],
+        system: None,
+        status: EndpointStatus::Active,
+        created_at: Millis(T0),
+        updated_at: Millis(T0),
+    }
+}
+
+type Committed = tokio::sync::mpsc::Sender<Arc<OpenDelivery>>;
+type Worlds = Arc<Vec<(OrganizationId, Vec<EndpointId>)>>;
+
+async fn commit_all(
+    store: &Arc<dyn Store>,
+    worlds: &Worlds,
+    plan: &Plan,
+    events: usize,
+    then: Option<Committed>,
+) -> Vec<Arc<OpenDelivery>> {
+    let callers: Vec<_> = (0..plan.callers)
+        .map(|caller| {
+            let (store, worlds, then) = (Arc::clone(store), Arc::clone(worlds), then.clone());
+            let (callers, records) = (plan.callers, plan.records);
+            tokio::spawn(async move {
+                let mut open = vec![];
+                for i in (caller..events).step_by(callers) {
+                    let (organization, endpoints) = &worlds[i % worlds.len()];
+                    let new = new_event(endpoints, records);
+                    let committed = opened(organization, &new);
+                    store.commit_events(organization, vec![new]).await.unwrap();
+                    let Some(then) = &then else {
+                        open.extend(committed);
+                        continue;
+                    };
+                    for delivery in committed {
+                        then.send(delivery).await.unwrap();
+                    }
+                }
+                open
+            })
+        })
+        .collect();
+    drop(then);
+    let mut open = vec![];
+    for caller in callers {
+        open.extend(caller.await.unwrap());
+    }
+    open
+}
+
+fn new_event(endpoints: &[EndpointId], records: usize) -> NewEvent {
+    let key = next_id();
+    let now = Millis(i64::try_from(key.as_u128() >> 80).unwrap());
+    let event = Event {
+        id: EventId::made(key),
+        key,
+        event_type: "deal.won".into(),
+        occurred_at: now,
+        accepted_at: now,
+        resource: (records > 0).then(|| about(key, records)),
+        data: "x".repeat(DATA_BYTES).into(),
+        changes: None,
+    };
+    let deliveries = endpoints
+        .iter()
+        .map(|endpoint| NewDelivery {
+            id: DeliveryId(next_id()),
+            endpoint: *endpoint,
+            event_type: "deal.won".into(),
+            revision: REVISION,
+            due_at: now,
+        })
+        .collect();
+    NewEvent { event: Arc::new(event), fingerprint: None, test: false, deliveries }
+}
+
+/// Any record, in no order.
+fn about(key: Uuid, records: usize) -> Resource {
+    let number = key.as_u64_pair().1.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    let id = (number % u64::try_from(records).unwrap()).to_string();
+    Resource { kind: "deal".to_owned(), ids: vec![id], uri: None }
+}
+
+fn opened(organization: &OrganizationId, new: &NewEvent) -> Vec<Arc<OpenDelivery>> {
+    let open = |delivery: &NewDelivery| OpenDelivery {
+        id: delivery.id,
+        organization: organization.clone(),
+        endpoint: delivery.endpoint,
+        event_type: Arc::clone(&delivery.event_type),
+        revision: delivery.revision,
+        test: false,
+        created_at: new.event.accepted_at,
+        due_at: delivery.due_at,
+        progress: Progress::default(),
+        trigger: Trigger::Schedule,
+        event: Arc::clone(&new.event),
+    };
+    new.deliveries.iter().map(|delivery| Arc::new(open(delivery))).collect()
+}
+
+async fn record(store: &Arc<dyn Store>, batch: &[Arc<OpenDelivery>]) {
+    let outcomes: Vec<_> = batch.iter().map(outcome).collect();
+    store.record_outcomes(&outcomes).await.unwrap();
+}
+
+fn outcome(delivery: &Arc<OpenDelivery>) -> Outcome {
+    let header = |i: usize| (format!("x-header-{i}"), "a value of usual length, say".to_owned());
+    let attempt = Attempt {
+        id: AttemptId(next_id()),
+        started_at: delivery.due_at,
+        response_time_ms: 2,
+        by_hand: false,
+        url: "https://example.com/in".to_owned(),
+        request_headers: (0..8).map(header).collect(),
+        response: Some(Response {
+            status_code: 200,
+            headers: (0..8).map(header).map(|(name, value)| (name.into_bytes(), value.into_bytes())).collect(),
+            body: b"{\"ok\":true}".to_vec(),
+            note: None,
+        }),
+        failure: None,
+    };
+    Outcome {
+        delivery: Arc::clone(delivery),
+        attempt,
+        progress: Progress { attempts_count: 1, slots_used: 1, initial_failure_at: None },
+        transition: Transition::Succeed,
+        ended_at: delivery.due_at,
+    }
+}
