@@ -184,6 +184,7 @@ impl Server {
             engine: engine.clone(),
             operator_key_hash,
             url_rules: Arc::new(rules),
+            egress_addresses: settings.egress.addresses.clone().into(),
             limits: limits.clone(),
             metrics: Some(metrics),
             #[cfg(feature = "test-clock")]

@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::problem::PROBLEM_JSON;
-use crate::routes::{contracts, deliveries, endpoints, events, keys, operations, organizations};
+use crate::routes::{contracts, deliveries, egress_addresses, endpoints, events, keys, operations, organizations};
 use crate::state::App;
 
 const BEARER: &str = "bearer";
@@ -55,6 +55,7 @@ fn operators_routes() -> OpenApiRouter<App> {
         .routes(routes!(keys::delete))
         .routes(routes!(contracts::list))
         .routes(routes!(contracts::read))
+        .routes(routes!(egress_addresses::list))
 }
 
 /// The routes that need no credential.

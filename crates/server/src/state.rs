@@ -28,6 +28,8 @@ pub struct ServerState {
     pub operator_key_hash: [u8; 32],
     /// What the operator allows of endpoint URLs; the same rules that the egress client has.
     pub url_rules: Arc<UrlRules>,
+    /// Addresses and CIDR ranges that deliveries come from, to show to receivers.
+    pub egress_addresses: Arc<[String]>,
     /// The limits.
     pub limits: ServerLimits,
     /// What `/metrics` shows; without one it says that there are none.

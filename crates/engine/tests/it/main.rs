@@ -1,5 +1,12 @@
 //! The engine over the real embedded store and the real egress client, against receivers on loopback, with a clock that is moved.
-#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test program")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test program"
+)]
 
 mod delivering;
 mod stopping;

@@ -202,7 +202,7 @@ const EGRESS: &[Setting] = &[
         value: "ADDR,…",
         default: Some(""),
         example: r#"["203.0.113.10", "203.0.113.11"]"#,
-        about: "The addresses that deliveries come from, said in the log at every start, for receivers who keep a firewall. It changes nothing about where they come from.",
+        about: "The addresses that deliveries come from, for receivers that keep a firewall: `GET /v1/egress-addresses` and the log show them. It changes nothing about where they come from.",
         ..PLAIN
     },
 ];

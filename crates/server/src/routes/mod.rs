@@ -2,6 +2,7 @@
 
 pub(crate) mod contracts;
 pub(crate) mod deliveries;
+pub(crate) mod egress_addresses;
 pub(crate) mod endpoints;
 pub(crate) mod events;
 pub(crate) mod keys;

@@ -28,6 +28,7 @@ const ROUTES: &str = "
     GET /readyz
     GET /v1/contracts
     GET /v1/contracts/{name}
+    GET /v1/egress-addresses
     GET /v1/organizations
     GET /v1/organizations/{org}
     GET /v1/organizations/{org}/deliveries

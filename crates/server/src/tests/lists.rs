@@ -66,6 +66,13 @@ async fn the_catalogue_and_the_contracts_are_lists_like_others() {
 }
 
 #[tokio::test]
+async fn the_operators_egress_addresses_are_shown_to_whoever_may_ask() {
+    let world = World::new().await;
+    let shown = world.get("/v1/egress-addresses").await.expect(200);
+    assert_eq!(shown["data"], serde_json::json!(["203.0.113.10"]));
+}
+
+#[tokio::test]
 async fn a_cursor_of_one_list_is_refused_by_another() {
     let world = World::new().await;
     for id in ["a", "b"] {

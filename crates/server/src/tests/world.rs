@@ -36,6 +36,7 @@ fn state(engine: &Engine, url_rules: &Arc<UrlRules>, clock: &Arc<MovableClock>, 
         engine: engine.clone(),
         operator_key_hash: sha256(OPERATOR.as_bytes()),
         url_rules: Arc::clone(url_rules),
+        egress_addresses: ["203.0.113.10".to_owned()].into(),
         limits,
         metrics: None,
         #[cfg(feature = "test-clock")]
