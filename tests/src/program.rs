@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::wait::within;
+use crate::wait::{BOUND, within};
 
 /// The operator key that every program under test is given.
 pub const OPERATOR_KEY: &str = "operator-key-of-the-black-box-tests-7f3a9c";
@@ -141,10 +141,15 @@ impl Setup {
     }
 
     /// Runs `serve` where it must not start, or any other command, to its end.
+    ///
+    /// # Panics
+    /// When it does not end within the bound.
     pub async fn run(&self, arguments: &[&str]) -> Ended {
         let (mut child, readers) = self.spawn(arguments, |_| None);
-        let status = within("the program's end", child.wait()).await.expect("it can be waited for");
-        readers.finish(status.code()).await
+        let Ok(status) = tokio::time::timeout(BOUND, child.wait()).await else {
+            panic!("{arguments:?} did not end: {}{}", text(&readers.stdout), text(&readers.stderr));
+        };
+        readers.finish(status.expect("it can be waited for").code()).await
     }
 }
 

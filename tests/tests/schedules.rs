@@ -15,6 +15,16 @@ fn ms(time: &Value) -> i64 {
     text(time).parse::<Timestamp>().unwrap().as_millisecond()
 }
 
+/// Between an answer and its record lies work, which takes a slow machine longer; shorter than any two steps are apart.
+const WORK_MS: i64 = 25_000;
+
+#[track_caller]
+fn assert_due_after(wait_ms: i64, expected_ms: i64, why: &str) {
+    // Answers are timed in whole milliseconds, rounded.
+    let range = expected_ms - 5..=expected_ms + WORK_MS;
+    assert!(range.contains(&wait_ms), "{why}: due {wait_ms} ms after the failure instead of {expected_ms}");
+}
+
 fn attempt_ended_ms(attempt: &Value) -> i64 {
     ms(&attempt["started_at"]) + attempt["response_time_ms"].as_i64().unwrap()
 }
@@ -48,7 +58,7 @@ async fn salessheet_counts_its_retries_from_the_initial_failure_and_then_gives_u
     let mut delivery = organization.attempted(&id, 1).await;
     let failed_at = attempt_ended_ms(&items(&delivery["attempts"])[0]);
     let first_due = ms(&delivery["next_attempt_at"]);
-    assert!((first_due - failed_at - STEPS_MS[0]).abs() <= 2, "due {} ms after the failure", first_due - failed_at);
+    assert_due_after(first_due - failed_at, STEPS_MS[0], "the first retry");
     for step in STEPS_MS {
         assert_eq!(delivery["status"], "pending");
         assert_eq!(
@@ -77,7 +87,7 @@ async fn salesos_waits_between_its_retries_and_stops_when_one_succeeds() {
     for step in STEPS_MS {
         let latest = items(&delivery["attempts"]).iter().map(attempt_ended_ms).max().unwrap();
         let wait = ms(&delivery["next_attempt_at"]) - latest;
-        assert!((wait - step).abs() <= 2 + step / 5, "waits {wait} ms instead of about {step}");
+        assert_due_after(wait, step, "a wait, without jitter");
         delivery = go_to_next_attempt(&world, &organization, &delivery).await;
     }
     assert_eq!(delivery["status"], "succeeded");
@@ -109,14 +119,14 @@ async fn retry_after_delays_within_the_schedule_and_odd_values_change_nothing() 
         let id = publish(&organization).await;
         let delivery = organization.attempted(&id, 1).await;
         let due = ms(&delivery["next_attempt_at"]) - attempt_ended_ms(&items(&delivery["attempts"])[0]);
-        assert!((due - wait).abs() <= 1_000, "Retry-After: {value:?} is due after {due} ms instead of {wait}");
+        assert_due_after(due, wait, &format!("Retry-After: {value:?}"));
     }
     for value in ["99999999999999999999", "31536000", "Fri, 31 Dec 9999 23:59:59 GMT"] {
         world.receiver.script("/in", [Reply::with_header(429, "retry-after", value)]);
         let id = publish(&organization).await;
         let delivery = organization.attempted(&id, 1).await;
         let due = ms(&delivery["next_attempt_at"]) - attempt_ended_ms(&items(&delivery["attempts"])[0]);
-        assert!(due <= 24 * HOUR_MS + 1_000, "Retry-After: {value:?} is due later than the last slot: {due} ms");
+        assert!(due <= 24 * HOUR_MS + WORK_MS, "Retry-After: {value:?} is due later than the last slot: {due} ms");
     }
 }
 
