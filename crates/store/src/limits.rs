@@ -34,6 +34,10 @@ pub(crate) const DATA_KEYS_CACHED: usize = 10_000;
 pub(crate) const LIST_ROWS_EXAMINED_MAX: usize = 10_000;
 /// Rows that one page of a list holds at most, whatever is asked for.
 pub(crate) const PAGE_ROWS_MAX: usize = 1_000;
+/// Entries of the index by record that wait to be merged into it; a look-up goes through them one by one.
+pub(crate) const FRESH_RESOURCES_MAX: usize = 32_768;
+/// Entries that each group merges at least while a merge is under way.
+pub(crate) const MERGED_A_GROUP_MIN: usize = 64;
 /// Events about one record that one page of a delivery list examines at most.
 pub(crate) const RESOURCE_EVENTS_EXAMINED_MAX: usize = 2_000;
 /// Bytes of event data that one page of events unseals; it may then be short and still have a next one.

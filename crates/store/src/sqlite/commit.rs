@@ -6,6 +6,7 @@ use postrider_domain::OrganizationId;
 use rusqlite::{OptionalExtension, params};
 
 use super::SqliteStore;
+use super::resources::record_hash;
 use super::rows::{chosen_id, put_resource, seal_event};
 use super::tenants::Tenant;
 use super::writer::{Fault, WriteTx};
@@ -133,10 +134,8 @@ fn insert(tx: &mut WriteTx<'_>, org_no: i64, SealedEvent { new, sealed, resource
         insert_id(tx, org_no, id, new)?;
     }
     if let Some(about) = &event.resource {
-        let sql = "INSERT OR IGNORE INTO event_resources (org_no, kind, id, key, event_no) VALUES (?, ?, ?, ?, ?)";
-        let mut statement = tx.conn.prepare_cached(sql)?;
         for id in &about.ids {
-            statement.execute(params![org_no, about.kind, id, event.key.as_bytes(), event_no])?;
+            tx.resources.add(tx.conn, record_hash(org_no, &about.kind, id), event_no, event.key)?;
         }
     }
     Ok(())

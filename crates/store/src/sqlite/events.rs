@@ -8,12 +8,16 @@ use uuid::Uuid;
 
 use super::SqliteStore;
 use super::reader::{Reader, uuid_at};
+use super::resources::{is_about, keys_about, record_hash};
 use super::rows::{EventRow, millis_at};
 use super::tenants::Tenant;
 use super::writer::Fault;
 use crate::error::Result;
 use crate::limits::{EVENTS_PAGE_BYTES_MAX, ID_TIME_SLACK_MS, LIST_ROWS_EXAMINED_MAX, PAGE_ROWS_MAX};
 use crate::model::{EventDetail, EventFilter, PageOf, PageRequest};
+
+/// Events of a record that are looked up at once.
+const CHUNK_KEYS: usize = 256;
 
 pub(super) async fn list(
     store: &SqliteStore,
@@ -99,38 +103,78 @@ fn find_page(
     page: PageRequest,
 ) -> Result<PageOf<(i64, Uuid)>, Fault> {
     let (lowest, before) = key_range(filter.since, filter.until, page.before);
-    let by_resource = "SELECT e.no, e.key, e.type_no, e.accepted_at, e.test FROM event_resources r
-                       JOIN events e ON e.no = r.event_no
-                       WHERE r.org_no = ?1 AND r.kind = ?4 AND r.id = ?5 AND r.key < ?2 AND r.key > ?3 ORDER BY r.key DESC";
-    let by_org = "SELECT no, key, type_no, accepted_at, test FROM events
-                  WHERE org_no = ?1 AND key < ?2 AND key > ?3 ORDER BY key DESC";
-    let mut statement = conn.prepare_cached(if filter.resource.is_some() { by_resource } else { by_org })?;
-    let (before, lowest) = (before.as_bytes(), lowest.as_bytes());
-    let mut rows = match &filter.resource {
-        Some((kind, id)) => statement.query(params![org_no, before, lowest, kind, id])?,
-        None => statement.query(params![org_no, before, lowest])?,
-    };
     let limit = page.limit.min(PAGE_ROWS_MAX);
-    let mut found = Vec::new();
-    let mut examined = 0;
-    while let Some(row) = rows.next()? {
-        let key = uuid_at(row, 1)?;
-        let is_wanted = type_no.is_none_or(|no| row.get(2) == Ok(no))
-            && is_within(millis_at(row, 3)?, filter.since, filter.until)
-            && !row.get::<_, bool>(4)?;
-        if is_wanted && found.len() == limit {
-            let next = found.last().map(|(_, key)| *key);
-            return Ok(PageOf { rows: found, next });
-        }
-        if is_wanted {
-            found.push((row.get(0)?, key));
-        }
-        examined += 1;
-        if examined == LIST_ROWS_EXAMINED_MAX {
-            return Ok(PageOf { rows: found, next: Some(key) });
+    let mut pick = Pick { filter, type_no, limit, found: Vec::new(), examined: 0 };
+    if let Some((kind, id)) = &filter.resource {
+        let hash = record_hash(org_no, kind, id);
+        let mut below = before;
+        loop {
+            let keys = keys_about(conn, hash, lowest, below, CHUNK_KEYS)?;
+            let Some(oldest) = keys.last() else { return Ok(pick.end(None)) };
+            below = *oldest;
+            let sql = "SELECT no, key, type_no, accepted_at, test, resource FROM events WHERE org_no = ? AND key = ?";
+            let mut statement = conn.prepare_cached(sql)?;
+            for key in keys {
+                let mut rows = statement.query(params![org_no, key.as_bytes()])?;
+                if let Some(row) = rows.next()?
+                    && pick.is_full_with(row)?
+                {
+                    return Ok(pick.end(Some(key)));
+                }
+            }
         }
     }
-    Ok(PageOf { rows: found, next: None })
+    let sql = "SELECT no, key, type_no, accepted_at, test FROM events
+               WHERE org_no = ? AND key < ? AND key > ? ORDER BY key DESC";
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query(params![org_no, before.as_bytes(), lowest.as_bytes()])?;
+    while let Some(row) = rows.next()? {
+        if pick.is_full_with(row)? {
+            let key = uuid_at(row, 1)?;
+            return Ok(pick.end(Some(key)));
+        }
+    }
+    Ok(pick.end(None))
+}
+
+/// The page while it is picked.
+struct Pick<'a> {
+    filter: &'a EventFilter,
+    type_no: Option<i64>,
+    limit: usize,
+    found: Vec<(i64, Uuid)>,
+    examined: usize,
+}
+
+impl Pick<'_> {
+    /// Takes a row if it passes: number, key, type, time, test, and the resource where that is asked for. True when nothing more fits or
+    /// enough was examined.
+    fn is_full_with(&mut self, row: &rusqlite::Row<'_>) -> Result<bool, Fault> {
+        let filter = self.filter;
+        let passes = self.type_no.is_none_or(|no| row.get(2) == Ok(no))
+            && is_within(millis_at(row, 3)?, filter.since, filter.until)
+            && !row.get::<_, bool>(4)?;
+        let passes = match &filter.resource {
+            Some(about) if passes => is_about(row.get::<_, Option<Vec<u8>>>(5)?.as_deref(), about)?,
+            _ => passes,
+        };
+        if passes && self.found.len() == self.limit {
+            return Ok(true);
+        }
+        if passes {
+            self.found.push((row.get(0)?, uuid_at(row, 1)?));
+        }
+        self.examined += 1;
+        Ok(self.examined == LIST_ROWS_EXAMINED_MAX)
+    }
+
+    /// The page, when it ended at this key, or at the end of all.
+    fn end(self, at: Option<Uuid>) -> PageOf<(i64, Uuid)> {
+        let is_cut = self.examined < LIST_ROWS_EXAMINED_MAX;
+        let last = self.found.last().map(|(_, key)| *key);
+        let next = at.and_then(|at| if is_cut { last } else { Some(at) });
+        PageOf { rows: self.found, next }
+    }
 }
 
 pub(super) async fn get(

@@ -19,6 +19,7 @@ mod queue;
 mod reader;
 mod record;
 mod related;
+mod resources;
 mod retention;
 mod retry;
 mod rows;
@@ -201,7 +202,7 @@ fn start_threads(
         .map_err(|error| writer::unavailable(&error))?;
     let (checkpointer, thread) = Checkpointer::start(open::open_checkpointer(dir)?).map_err(failed)?;
     threads.others.push(thread);
-    let writer = Writer::new(conn, numbers, Arc::clone(shared));
+    let writer = Writer::new(conn, numbers, Arc::clone(shared)).map_err(|error| writer::unavailable(&error))?;
     let thread = std::thread::Builder::new().name("store-write".to_owned());
     let run = move || writer.run(move |conn| checkpointer.after_group(conn));
     threads.writer = Some(thread.spawn(run).map_err(failed)?);

@@ -10,8 +10,8 @@ use super::numbers::NextNumbers;
 use super::reader::uuid_at;
 use super::related::split;
 use super::rows::resource;
-use super::sweep;
 use super::writer::{Fault, WriteTx};
+use super::{resources, sweep};
 use crate::error::Result;
 use crate::limits::{CHOSEN_ID_MS, IDEMPOTENCY_MS, RETENTION_UNIT_ROWS, RETENTION_WINDOW_ROWS};
 use crate::model::RetentionStep;
@@ -237,10 +237,8 @@ impl OldEvent {
         }
         if let Some(about) = self.resource.as_deref() {
             let about = resource(about)?;
-            let sql = "DELETE FROM event_resources WHERE org_no = ? AND kind = ? AND id = ? AND key = ?";
-            let mut delete = tx.conn.prepare_cached(sql)?;
             for id in &about.ids {
-                delete.execute(params![self.org_no, about.kind, id, self.key.as_bytes()])?;
+                resources::forget(tx.conn, resources::record_hash(self.org_no, &about.kind, id), self.no, self.key)?;
             }
         }
         tx.conn.prepare_cached("DELETE FROM events WHERE no = ?")?.execute([self.no])?;

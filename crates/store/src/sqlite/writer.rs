@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::numbers::Numbers;
 use super::queue::{Queue, QueueLimits, Refused};
+use super::resources::FreshResources;
 use crate::error::{Result, StoreError};
 use crate::limits::{GROUP_BYTES_MAX, GROUP_WRITES_MAX, WRITES_WAITING_BYTES_MAX, WRITES_WAITING_MAX};
 
@@ -60,6 +61,7 @@ pub(super) fn unavailable(error: &rusqlite::Error) -> StoreError {
 pub(super) struct WriteTx<'a> {
     pub(super) conn: &'a Connection,
     pub(super) numbers: &'a mut Numbers,
+    pub(super) resources: &'a mut FreshResources,
     /// By how many the open deliveries have become more in this group.
     pub(super) open_added: i64,
 }
@@ -142,12 +144,14 @@ impl WriterShared {
 pub(super) struct Writer {
     conn: Connection,
     numbers: Numbers,
+    resources: FreshResources,
     shared: Arc<WriterShared>,
 }
 
 impl Writer {
-    pub(super) fn new(conn: Connection, numbers: Numbers, shared: Arc<WriterShared>) -> Self {
-        Writer { conn, numbers, shared }
+    pub(super) fn new(conn: Connection, numbers: Numbers, shared: Arc<WriterShared>) -> rusqlite::Result<Self> {
+        let resources = FreshResources::read(&conn)?;
+        Ok(Writer { conn, numbers, resources, shared })
     }
 
     /// Works until the queue is closed and empty; `after_group` runs between groups.
@@ -183,7 +187,8 @@ impl Writer {
 
     fn try_group(&mut self, group: &mut [Box<dyn Unit>], each_by_itself: bool) -> rusqlite::Result<()> {
         self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let mut tx = WriteTx { conn: &self.conn, numbers: &mut self.numbers, open_added: 0 };
+        let (numbers, resources) = (&mut self.numbers, &mut self.resources);
+        let mut tx = WriteTx { conn: &self.conn, numbers, resources, open_added: 0 };
         for unit in group.iter_mut() {
             if each_by_itself {
                 apply_by_itself(unit.as_mut(), &mut tx)?;
@@ -192,6 +197,7 @@ impl Writer {
             }
         }
         let open_added = tx.open_added;
+        self.resources.merge_some(&self.conn)?;
         self.conn.prepare_cached("COMMIT")?.execute([])?;
         self.shared.open_deliveries.fetch_add(open_added, Ordering::Relaxed);
         Ok(())
@@ -203,6 +209,11 @@ impl Writer {
             && let Err(error) = self.conn.execute_batch("ROLLBACK")
         {
             tracing::error!(%error, "a transaction could not be rolled back");
+        }
+        match FreshResources::read(&self.conn) {
+            Ok(resources) => self.resources = resources,
+            // What is forgotten here stays findable; it is merged after the next start.
+            Err(error) => tracing::warn!(%error, "what is to be merged could not be read"),
         }
     }
 }

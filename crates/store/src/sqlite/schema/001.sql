@@ -110,13 +110,17 @@ CREATE TABLE event_ids_late (
     accepted_at INTEGER NOT NULL
 ) STRICT;
 
+-- By a record's hash, the events about it; and those that wait to be merged into it.
 CREATE TABLE event_resources (
-    org_no INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    id TEXT NOT NULL,
+    hash INTEGER NOT NULL,
     key BLOB NOT NULL,
+    PRIMARY KEY (hash, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE fresh_resources (
     event_no INTEGER NOT NULL,
-    PRIMARY KEY (org_no, kind, id, key)
+    hash INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    PRIMARY KEY (event_no, hash)
 ) STRICT, WITHOUT ROWID;
 
 -- `resume`: none when the schedule asked; else 0 until `resume_at`, 1 succeeded, 2 and more failed for the reason `resume - 1`.

@@ -1,0 +1,196 @@
+//! Which events are about which record.
+//!
+//! Records come in no order, so that an index by record has each event change a page of its own, which costs more than the event itself. New
+//! entries are therefore *fresh* first, in the order of events, and merged into the index many at a time, sorted, a few with each group: then
+//! one page takes several. Looking up a record looks through both.
+
+use std::collections::VecDeque;
+
+use rusqlite::{Connection, params};
+use uuid::Uuid;
+
+use super::reader::uuid_at;
+use super::rows::resource;
+use super::writer::Fault;
+use crate::error::Result;
+use crate::limits::{FRESH_RESOURCES_MAX, MERGED_A_GROUP_MIN};
+
+/// What stands for a record: the first bytes of a hash. Two records may share one; the event says which it is about.
+pub(super) fn record_hash(org_no: i64, kind: &str, id: &str) -> i64 {
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    context.update(&org_no.to_le_bytes());
+    context.update(&u64::try_from(kind.len()).unwrap_or(u64::MAX).to_le_bytes());
+    context.update(kind.as_bytes());
+    context.update(id.as_bytes());
+    let digest = context.finish();
+    digest.as_ref().first_chunk::<8>().map_or(0, |bytes| i64::from_le_bytes(*bytes))
+}
+
+/// Whether an event's resource column names this record.
+pub(super) fn is_about(column: Option<&[u8]>, (kind, id): &(String, String)) -> Result<bool> {
+    let Some(about) = column.map(resource).transpose()? else { return Ok(false) };
+    Ok(about.kind == *kind && about.ids.contains(id))
+}
+
+/// Keys of events that may be about a record, newest first, between two keys, both excluded.
+pub(super) fn keys_about(
+    conn: &Connection,
+    hash: i64,
+    above: Uuid,
+    below: Uuid,
+    limit: usize,
+) -> Result<Vec<Uuid>, Fault> {
+    let sql = "SELECT key FROM (SELECT key FROM event_resources WHERE hash = ?1 AND key > ?2 AND key < ?3 ORDER BY key DESC LIMIT ?4)
+               UNION
+               SELECT key FROM (SELECT key FROM fresh_resources WHERE hash = ?1 AND key > ?2 AND key < ?3 ORDER BY key DESC LIMIT ?4)
+               ORDER BY 1 DESC LIMIT ?4";
+    let most = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut statement = conn.prepare_cached(sql)?;
+    let values = params![hash, above.as_bytes(), below.as_bytes(), most];
+    let keys = statement.query_map(values, |row| uuid_at(row, 0))?;
+    Ok(keys.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Forgets that an event is about a record.
+pub(super) fn forget(conn: &Connection, hash: i64, event_no: i64, key: Uuid) -> rusqlite::Result<()> {
+    let merged = "DELETE FROM event_resources WHERE hash = ? AND key = ?";
+    conn.prepare_cached(merged)?.execute(params![hash, key.as_bytes()])?;
+    let fresh = "DELETE FROM fresh_resources WHERE event_no = ? AND hash = ?";
+    conn.prepare_cached(fresh)?.execute([event_no, hash])?;
+    Ok(())
+}
+
+/// One entry by hash and event, sorted so.
+type Entry = (i64, i64);
+
+/// The writer's memory of what is fresh, and how far a merge has come.
+#[derive(Default)]
+pub(super) struct FreshResources {
+    fresh: Vec<Entry>,
+    /// Sorted; what was merged already has left the front.
+    merging: VecDeque<Entry>,
+    /// Events whose entries are merged and still among the fresh: from and up to.
+    merged: Option<(i64, i64)>,
+    added: usize,
+}
+
+impl FreshResources {
+    /// Reads what an earlier process, or a transaction that was undone, left.
+    pub(super) fn read(conn: &Connection) -> rusqlite::Result<Self> {
+        let mut statement = conn.prepare_cached("SELECT hash, event_no FROM fresh_resources ORDER BY event_no")?;
+        let entries = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(FreshResources { fresh: entries.collect::<rusqlite::Result<_>>()?, ..FreshResources::default() })
+    }
+
+    pub(super) fn add(&mut self, conn: &Connection, hash: i64, event_no: i64, key: Uuid) -> rusqlite::Result<()> {
+        let sql = "INSERT OR IGNORE INTO fresh_resources (event_no, hash, key) VALUES (?, ?, ?)";
+        conn.prepare_cached(sql)?.execute(params![event_no, hash, key.as_bytes()])?;
+        self.fresh.push((hash, event_no));
+        self.added += 1;
+        Ok(())
+    }
+
+    /// Merges a few entries, about twice as many as the group has added, so that a merge always ends before the next begins.
+    pub(super) fn merge_some(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+        let some = MERGED_A_GROUP_MIN.max(2 * std::mem::take(&mut self.added));
+        if let Some((from, to)) = self.merged {
+            let upto = to.min(from.saturating_add(i64::try_from(some).unwrap_or(i64::MAX)));
+            conn.prepare_cached("DELETE FROM fresh_resources WHERE event_no BETWEEN ? AND ?")?.execute([from, upto])?;
+            self.merged = (upto < to).then_some((upto + 1, to));
+        } else if self.merging.is_empty() {
+            if self.fresh.len() >= FRESH_RESOURCES_MAX {
+                self.fresh.sort_unstable();
+                self.merging = std::mem::take(&mut self.fresh).into();
+            }
+        } else {
+            self.merge(conn, some)?;
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, conn: &Connection, some: usize) -> rusqlite::Result<()> {
+        // An event may have been dropped since: then it is no longer among the fresh, and must not come back.
+        let sql = "INSERT OR IGNORE INTO event_resources (hash, key)
+                   SELECT hash, key FROM fresh_resources WHERE event_no = ?2 AND hash = ?1";
+        let mut statement = conn.prepare_cached(sql)?;
+        for entry in self.merging.drain(..some.min(self.merging.len())) {
+            statement.execute(entry)?;
+        }
+        if self.merging.is_empty() {
+            self.merged = self.bounds(conn)?;
+        }
+        Ok(())
+    }
+
+    /// The oldest fresh event, and the newest that was merged: the one before the first that was added since.
+    fn bounds(&self, conn: &Connection) -> rusqlite::Result<Option<(i64, i64)>> {
+        let sql = "SELECT min(event_no), max(event_no) FROM fresh_resources";
+        let (oldest, newest): (Option<i64>, Option<i64>) =
+            conn.prepare_cached(sql)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let to = self.fresh.first().map(|(_, event_no)| event_no - 1).or(newest);
+        Ok(oldest.zip(to).filter(|(from, to)| from <= to))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kind_and_id_do_not_run_together() {
+        assert_ne!(record_hash(1, "deal", "s42"), record_hash(1, "deals", "42"));
+        assert_ne!(record_hash(1, "deal", "42"), record_hash(2, "deal", "42"));
+    }
+
+    fn tables() -> Connection {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(include_str!("schema/001.sql")).unwrap();
+        conn
+    }
+
+    fn count(conn: &Connection, table: &str) -> usize {
+        conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get::<_, u32>(0)).unwrap() as usize
+    }
+
+    #[test]
+    fn every_entry_is_found_at_every_moment_of_a_merge() {
+        let conn = tables();
+        let mut fresh = FreshResources::default();
+        let key = |i: i64| Uuid::from_u128(u128::from(i.unsigned_abs()));
+        let last = i64::try_from(FRESH_RESOURCES_MAX + 5_000).unwrap();
+        for event_no in 1..=last {
+            fresh.add(&conn, event_no % 7, event_no, key(event_no)).unwrap();
+            if event_no % 100 == 0 {
+                fresh.merge_some(&conn).unwrap();
+            }
+            if event_no % 3_000 == 0 {
+                let found = keys_about(&conn, 3, Uuid::nil(), Uuid::max(), 100_000).unwrap();
+                let expected: Vec<_> = (1..=event_no).rev().filter(|i| i % 7 == 3).map(key).collect();
+                assert_eq!(found, expected);
+            }
+        }
+        for _ in 0..1_000 {
+            fresh.merge_some(&conn).unwrap();
+        }
+        let (merged, still_fresh) = (count(&conn, "event_resources"), count(&conn, "fresh_resources"));
+        assert_eq!(merged + still_fresh, usize::try_from(last).unwrap());
+        assert!(still_fresh < FRESH_RESOURCES_MAX, "{still_fresh}");
+    }
+
+    #[test]
+    fn an_entry_dropped_in_the_middle_of_a_merge_does_not_come_back() {
+        let conn = tables();
+        let mut fresh = FreshResources::default();
+        for event_no in 1..=i64::try_from(FRESH_RESOURCES_MAX + 1).unwrap() {
+            fresh.add(&conn, -event_no, event_no, Uuid::from_u128(9)).unwrap();
+        }
+        fresh.merge_some(&conn).unwrap();
+        forget(&conn, -5, 5, Uuid::from_u128(9)).unwrap();
+        let mut again = FreshResources::read(&conn).unwrap();
+        for _ in 0..10_000 {
+            again.merge_some(&conn).unwrap();
+        }
+        assert_eq!(count(&conn, "event_resources"), FRESH_RESOURCES_MAX);
+        assert!(keys_about(&conn, -5, Uuid::nil(), Uuid::max(), 9).unwrap().is_empty());
+    }
+}
