@@ -117,7 +117,15 @@ impl Setup {
     /// # Panics
     /// When it ends, or says nothing within the bound.
     pub async fn start(&self) -> Program {
-        self.start_command(&["serve"], in_serves_line).await
+        self.start_with(&[]).await
+    }
+
+    /// The same with flags.
+    ///
+    /// # Panics
+    /// When it ends, or says nothing within the bound.
+    pub async fn start_with(&self, flags: &[&str]) -> Program {
+        self.start_command(&[&["serve"], flags].concat(), in_serves_line).await
     }
 
     /// Runs `demo` on free ports until it says where its API is.

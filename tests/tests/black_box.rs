@@ -14,6 +14,7 @@ mod real_input;
 mod refusals;
 mod schedules;
 mod secrecy;
+mod settings;
 mod stop;
 mod tour;
 mod upkeep;
