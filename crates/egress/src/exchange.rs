@@ -48,13 +48,12 @@ pub(crate) async fn exchange(
     link.gauge.start();
     let gauge = std::sync::Arc::clone(&link.gauge);
     hyper::ext::on_informational(&mut request, move |_interim| gauge.count_interim_reply());
-    let head_until = ms_after(Instant::now(), bounds.limits.response_head_ms_max);
-    let mut alarm = pin!(sleep_until(head_until.min(bounds.deadline)));
+    let mut alarm = pin!(sleep_until(bounds.deadline));
 
-    let head = match receive_head(link, request, alarm.as_mut()).await {
+    let head = match receive_head(link, request, bounds, alarm.as_mut()).await {
         Head::Arrived(head) => head,
         Head::Failed(error) => return Err(broken(link, &error, bounds.limits)),
-        Head::Late => return Err(late(link, head_until < bounds.deadline, bounds.limits)),
+        Head::Late { by_head_limit } => return Err(late(link, by_head_limit, bounds.limits)),
     };
     link.gauge.head_is_done();
 
@@ -78,12 +77,20 @@ pub(crate) async fn exchange(
 enum Head {
     Arrived(http::Response<Incoming>),
     Failed(Option<hyper::Error>),
-    Late,
+    Late { by_head_limit: bool },
 }
 
-async fn receive_head(link: &mut Link, request: http::Request<RequestBody>, mut alarm: Pin<&mut Sleep>) -> Head {
-    let Link { sender, connection, finished, .. } = link;
+/// A receiver may think until the attempt's deadline; once it has begun to answer, the head has a limit of its own.
+async fn receive_head(
+    link: &mut Link,
+    request: http::Request<RequestBody>,
+    bounds: &Bounds<'_>,
+    mut alarm: Pin<&mut Sleep>,
+) -> Head {
+    let Link { sender, connection, finished, gauge, .. } = link;
     let mut reply = pin!(sender.send_request(request));
+    let mut has_begun = false;
+    let mut by_head_limit = false;
     poll_fn(|cx| {
         let mut unheard = Context::from_waker(Waker::noop());
         let mut end = None;
@@ -97,9 +104,15 @@ async fn receive_head(link: &mut Link, request: http::Request<RequestBody>, mut 
             Poll::Pending if *finished => return Poll::Ready(Head::Failed(end)),
             Poll::Pending => {}
         }
+        if !has_begun && gauge.head_bytes() > 0 {
+            has_begun = true;
+            let head_until = ms_after(Instant::now(), bounds.limits.response_head_ms_max);
+            by_head_limit = head_until < bounds.deadline;
+            alarm.as_mut().reset(head_until.min(bounds.deadline));
+        }
         // Last and with the real waker: if this task's budget is used up (tokio's cooperative scheduling), the reply may be
         // there and yet pending, and it is the alarm that wakes the task again.
-        alarm.as_mut().poll(cx).map(|()| Head::Late)
+        alarm.as_mut().poll(cx).map(|()| Head::Late { by_head_limit })
     })
     .await
 }

@@ -24,7 +24,8 @@ pub struct Limits {
     pub response_head_bytes_max: usize,
     /// Interim (1xx) replies before the final one.
     pub interim_replies_max: u32,
-    /// Time from the request to its complete response head, in milliseconds. The attempt's deadline holds besides.
+    /// Time from the first byte of the response to its complete head, in milliseconds. The attempt's deadline holds besides, and
+    /// alone until that byte: a receiver may use all of its time to think.
     pub response_head_ms_max: u64,
     /// Response headers kept for the record.
     pub response_headers_kept_max: usize,

@@ -9,8 +9,9 @@ use postrider_store::{Committed, Event, NewDelivery, NewEvent, OpenDelivery, Sto
 use crate::directory::{OrganizationView, Route};
 use crate::engine::{Engine, Inner};
 use crate::error::{AcceptError, EngineError, EventMistake};
+use crate::held::held_bytes;
 use crate::json_depth::is_deeper_than;
-use crate::lane::{Lane, Reservation, held_bytes};
+use crate::lane::{Lane, Reservation};
 use crate::model::{Accepted, IncomingEvent};
 use crate::revisions::revision_of;
 
@@ -181,12 +182,8 @@ impl Inner {
 
     fn reserve(&self, organization: &OrganizationId, delivery: &OpenDelivery) -> (Arc<Lane>, bool) {
         let bytes = held_bytes(&delivery.event);
-        let has_room = !self.lanes.is_full(&self.limits);
         loop {
             let lane = self.lanes.lane(organization, delivery.endpoint, &self.limits);
-            if !has_room {
-                return (lane, false);
-            }
             match lane.reserve(delivery.id, bytes) {
                 Reservation::Held => return (lane, true),
                 Reservation::Full => return (lane, false),
@@ -228,7 +225,7 @@ impl Inner {
     fn let_go_all(self: &Arc<Self>, prepared: Vec<Prepared>) {
         for handover in prepared.into_iter().flat_map(|p| p.handovers) {
             if handover.is_reserved {
-                let start = handover.lane.release([handover.delivery.id]);
+                let start = handover.lane.release(handover.delivery.id);
                 self.start(&handover.lane, start);
             }
         }

@@ -6,8 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use postrider_contract::{Contract, RenderInput, SignInput};
 use postrider_domain::{
-    AttemptFailure, AttemptId, DeliveryId, Ended, EndpointStatus, FailureKind, Millis, OrganizationId, Trigger,
-    Verdict, after_attempt,
+    AttemptFailure, AttemptId, DeliveryId, Ended, FailureKind, Millis, OrganizationId, Trigger, Verdict, after_attempt,
 };
 use postrider_egress as egress;
 use postrider_store::{Attempt, Event, OpenDelivery, Outcome, Response};
@@ -16,6 +15,8 @@ use crate::directory::EndpointView;
 use crate::engine::Inner;
 use crate::error::EngineError;
 use crate::lane::Lane;
+use crate::limits::EngineLimits;
+use crate::slots::Answer;
 
 /// What receivers see as the client.
 const USER_AGENT: &str = concat!("Postrider/", env!("CARGO_PKG_VERSION"));
@@ -28,8 +29,8 @@ pub(crate) struct Judged {
     pub(crate) verdict: Verdict,
     pub(crate) retry_after: Option<Duration>,
     pub(crate) ended_at: Millis,
-    /// Whether the receiver answered at all.
-    pub(crate) answered: bool,
+    /// How the receiver answered.
+    pub(crate) answer: Answer,
 }
 
 /// The body of a delivery, the same at every attempt.
@@ -64,20 +65,13 @@ impl Inner {
     ) -> Result<Option<Outcome>, EngineError> {
         let Some(view) = self.directory.view(&lane.organization).await? else { return Ok(None) };
         let Some(endpoint) = view.endpoints.get(&lane.endpoint) else { return Ok(None) };
-        let is_wanted = endpoint.endpoint.status == EndpointStatus::Active || delivery.trigger != Trigger::Schedule;
+        let is_wanted = endpoint.is_active() || delivery.trigger != Trigger::Schedule;
         if !is_wanted {
             return Ok(None);
         }
-        let permits = if lane.is_proven() { &self.proven } else { &self.unproven };
-        // The semaphores are never closed.
-        let _permit = permits.acquire().await;
-        if self.is_stopping() {
-            return Ok(None);
-        }
-        let _under_way = self.attempts.token();
-        let judged = self.send(endpoint, delivery).await?;
-        lane.note_answer(judged.answered);
         let contract = self.revisions.contract(delivery.revision).await?;
+        let judged = self.send(endpoint, delivery, &contract).await;
+        lane.note_answer(judged.answer);
         Ok(Some(self.outcome(delivery, judged, &contract)))
     }
 
@@ -96,17 +90,10 @@ impl Inner {
     }
 
     /// Sends a delivery once to an endpoint as it is now, under the contract that the delivery was made under.
-    pub(crate) async fn send(&self, view: &EndpointView, delivery: &OpenDelivery) -> Result<Judged, EngineError> {
-        let contract = self.revisions.contract(delivery.revision).await?;
+    pub(crate) async fn send(&self, view: &EndpointView, delivery: &OpenDelivery, contract: &Contract) -> Judged {
         let started_at = self.clock.now();
-        let body = render(
-            &contract,
-            &delivery.organization,
-            delivery.id,
-            &delivery.event_type,
-            delivery.test,
-            &delivery.event,
-        );
+        let body =
+            render(contract, &delivery.organization, delivery.id, &delivery.event_type, delivery.test, &delivery.event);
         let input = SignInput {
             primary: view.endpoint.secret.as_ref(),
             secondary: None,
@@ -151,7 +138,7 @@ impl Inner {
             response: None,
             failure: None,
         };
-        Ok(judge(&contract, attempt, sent, self.clock.now()))
+        judge(contract, attempt, sent, self.clock.now(), &self.limits)
     }
 }
 
@@ -160,30 +147,41 @@ fn judge(
     mut attempt: Attempt,
     sent: Result<egress::Attempt, AttemptFailure>,
     ended_at: Millis,
+    limits: &EngineLimits,
 ) -> Judged {
-    let failed = |attempt: Attempt, failure: AttemptFailure, answered: bool| Judged {
+    let failed = |attempt: Attempt, failure: AttemptFailure, answer: Answer| Judged {
         attempt: Attempt { failure: Some(failure), ..attempt },
         verdict: Verdict::Failed,
         retry_after: None,
         ended_at,
-        answered,
+        answer,
     };
     let sent = match sent {
-        Err(failure) => return failed(attempt, failure, true),
+        Err(failure) => return failed(attempt, failure, Answer::Prompt),
         Ok(sent) => sent,
     };
     attempt.response_time_ms = u32::try_from(sent.elapsed.as_millis()).unwrap_or(u32::MAX);
     match sent.result {
-        Ok(response) => judged_response(contract, attempt, response, ended_at),
+        Ok(response) => {
+            let answer = Answer::after(sent.elapsed, response.body_error.is_some(), limits);
+            judged_response(contract, attempt, response, ended_at, answer)
+        }
         Err(error) => {
-            let answered = error.kind == egress::AttemptErrorKind::BadResponse;
+            let is_silence = error.kind != egress::AttemptErrorKind::BadResponse;
+            let answer = Answer::after(sent.elapsed, is_silence, limits);
             let kind = FailureKind::parse(error.kind.as_str()).unwrap_or(FailureKind::RequestInvalid);
-            failed(attempt, AttemptFailure { kind, message: error.message }, answered)
+            failed(attempt, AttemptFailure { kind, message: error.message }, answer)
         }
     }
 }
 
-fn judged_response(contract: &Contract, mut attempt: Attempt, response: egress::Response, ended_at: Millis) -> Judged {
+fn judged_response(
+    contract: &Contract,
+    mut attempt: Attempt,
+    response: egress::Response,
+    ended_at: Millis,
+    answer: Answer,
+) -> Judged {
     let verdict = contract.judge(response.status);
     let retry_after = retry_after(&response, ended_at);
     if verdict != Verdict::Delivered {
@@ -191,7 +189,7 @@ fn judged_response(contract: &Contract, mut attempt: Attempt, response: egress::
         attempt.failure = Some(AttemptFailure { kind: FailureKind::Status, message });
     }
     attempt.response = Some(kept(response));
-    Judged { attempt, verdict, retry_after, ended_at, answered: true }
+    Judged { attempt, verdict, retry_after, ended_at, answer }
 }
 
 /// What the receiver asked for, where `Retry-After` means a later attempt (RFC 9110, section 15.6.4; RFC 6585, section 4).

@@ -56,8 +56,11 @@ pub(crate) struct Inner {
     pub(crate) lanes: Lanes,
     pub(crate) scheduler: Scheduler,
     pub(crate) recorder: Recorder,
-    pub(crate) proven: Semaphore,
-    pub(crate) unproven: Semaphore,
+    /// Attempts to endpoints whose latest attempt was prompt.
+    pub(crate) prompt: Semaphore,
+    /// Attempts to all others.
+    pub(crate) other: Semaphore,
+    pub(crate) claims: Semaphore,
     /// No new attempt begins.
     pub(crate) stopping: CancellationToken,
     /// Nothing more will be recorded.
@@ -74,7 +77,7 @@ impl Engine {
     pub async fn start(parts: EngineParts) -> Result<Engine, EngineError> {
         let EngineParts { store, contracts, egress, clock, limits } = parts;
         check_contracts(store.as_ref(), &contracts).await?;
-        let (recorder, waiting) = Recorder::new(limits.unrecorded_max);
+        let (recorder, waiting) = Recorder::new(&limits);
         let inner = Arc::new(Inner {
             directory: Directory::new(
                 Arc::clone(&store),
@@ -83,10 +86,11 @@ impl Engine {
                 limits.directory_organizations_max,
             ),
             revisions: Revisions::new(Arc::clone(&store), Arc::clone(&contracts), limits.revisions_max),
-            proven: Semaphore::new(limits.attempts_proven_max),
-            unproven: Semaphore::new(limits.attempts_unproven_max),
+            prompt: Semaphore::new(limits.attempts_prompt_max),
+            other: Semaphore::new(limits.attempts_other_max),
+            claims: Semaphore::new(limits.claims_max),
             ids: Ids::default(),
-            lanes: Lanes::default(),
+            lanes: Lanes::new(&limits),
             scheduler: Scheduler::default(),
             stopping: CancellationToken::new(),
             drained: CancellationToken::new(),
@@ -130,12 +134,7 @@ impl Engine {
     /// # Errors
     /// When the store cannot be read or written.
     pub async fn retry(&self, organization: &OrganizationId, delivery: DeliveryId) -> Result<bool, EngineError> {
-        let inner = &self.inner;
-        let now = inner.clock.now();
-        let Some(open) = inner.store.retry_delivery(organization, delivery, now).await? else { return Ok(false) };
-        let open = Arc::new(open);
-        inner.with_lane(organization, open.endpoint, |lane| lane.push_first(Arc::clone(&open)));
-        Ok(true)
+        self.inner.retry(organization, delivery).await
     }
 
     /// The contract text that a delivery was made under.
@@ -219,21 +218,20 @@ impl Inner {
         tokio::spawn(Arc::clone(self).run_retention());
     }
 
-    /// Takes up the work of endpoints that were not active and are now.
-    async fn wake_resting(self: &Arc<Self>, organization: &OrganizationId) {
-        let view = match self.directory.view(organization).await {
-            Ok(Some(view)) => view,
-            Ok(None) => return,
-            Err(error) => {
-                return tracing::warn!(%organization, %error, "an organization could not be read after a change");
-            }
-        };
-        let is_active = |id: &&EndpointId| view.endpoints[*id].is_active();
-        for id in view.endpoints.keys().filter(is_active) {
-            if self.lanes.wake_if_resting(*id) {
-                self.mark_backlog(organization, *id);
-            }
+    pub(crate) async fn retry(
+        self: &Arc<Self>,
+        organization: &OrganizationId,
+        delivery: DeliveryId,
+    ) -> Result<bool, EngineError> {
+        let Some(detail) = self.store.delivery(organization, delivery).await? else { return Ok(false) };
+        let endpoint = detail.delivery.endpoint;
+        if self.lanes.existing(endpoint).is_some_and(|lane| lane.will_send_again(delivery)) {
+            return Ok(true);
         }
+        let retried = self.store.retry_delivery(organization, delivery, self.clock.now()).await?;
+        let Some(open) = retried.map(Arc::new) else { return Ok(false) };
+        self.with_lane(organization, endpoint, |lane| lane.push_first(Arc::clone(&open)));
+        Ok(true)
     }
 }
 

@@ -2,29 +2,31 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use postrider_domain::{EndpointId, Millis, OrganizationId};
 use postrider_store::OpenDelivery;
 
 use crate::engine::Inner;
+use crate::held::HeldBytes;
 use crate::lane::{Lane, Start};
 use crate::limits::EngineLimits;
 
-/// A claim's bytes are not known beforehand; this many are set aside for each row.
-const CLAIM_ROW_BYTES: usize = 64 * 1024;
-
 /// Every lane there is at the moment.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Lanes {
     by_endpoint: Mutex<HashMap<EndpointId, Arc<Lane>>>,
-    /// Endpoints that had work and were not active; looked at again when their organisation changes.
+    /// Endpoints whose lanes rest, to find them when their organisation changes.
     resting: Mutex<HashSet<EndpointId>>,
-    held_bytes: Arc<AtomicUsize>,
+    held_bytes: Arc<HeldBytes>,
 }
 
 impl Lanes {
+    pub(crate) fn new(limits: &EngineLimits) -> Self {
+        let held_bytes = Arc::new(HeldBytes::new(limits.held_bytes_max));
+        Lanes { by_endpoint: Mutex::default(), resting: Mutex::default(), held_bytes }
+    }
+
     /// The endpoint's lane, made if there is none.
     pub(crate) fn lane(&self, organization: &OrganizationId, endpoint: EndpointId, limits: &EngineLimits) -> Arc<Lane> {
         let make = || Arc::new(Lane::new(organization.clone(), endpoint, limits, Arc::clone(&self.held_bytes)));
@@ -35,26 +37,12 @@ impl Lanes {
         self.by_endpoint.lock().get(&endpoint).cloned()
     }
 
-    /// Drops the lanes that nothing depends on.
-    pub(crate) fn sweep(&self) {
-        self.by_endpoint.lock().retain(|_, lane| !lane.close_if_idle());
-    }
-
-    pub(crate) fn is_full(&self, limits: &EngineLimits) -> bool {
-        self.held_bytes.load(Ordering::Relaxed) >= limits.held_bytes_max
-    }
-
-    pub(crate) fn claim_rows(&self, limits: &EngineLimits) -> usize {
-        let free_bytes = limits.held_bytes_max.saturating_sub(self.held_bytes.load(Ordering::Relaxed));
-        (free_bytes / CLAIM_ROW_BYTES).clamp(1, limits.claim_rows_max)
-    }
-
-    pub(crate) fn rest(&self, endpoint: EndpointId) {
-        self.resting.lock().insert(endpoint);
-    }
-
-    pub(crate) fn wake_if_resting(&self, endpoint: EndpointId) -> bool {
-        self.resting.lock().remove(&endpoint)
+    /// When there are many lanes, drops those that nothing depends on. Until then an idle one keeps what is known of its endpoint.
+    pub(crate) fn sweep(&self, limits: &EngineLimits) {
+        let mut lanes = self.by_endpoint.lock();
+        if lanes.len() > limits.lanes_max {
+            lanes.retain(|_, lane| !lane.close_if_idle());
+        }
     }
 }
 
@@ -89,6 +77,22 @@ impl Inner {
         self.with_lane(organization, endpoint, Lane::mark_backlog);
     }
 
+    /// Sees to it that the endpoint's lane claims at `due_at`.
+    pub(crate) fn ring_at(self: &Arc<Self>, organization: &OrganizationId, endpoint: EndpointId, due_at: Millis) {
+        self.with_lane(organization, endpoint, |lane| {
+            let is_earlier = lane.note_due(due_at)?;
+            if is_earlier {
+                self.scheduler.add(due_at, endpoint);
+            }
+            Some(Start::default())
+        });
+    }
+
+    fn ring_after_fault(self: &Arc<Self>, lane: &Lane) {
+        let at = self.clock.now() + self.limits.retry_fault_after;
+        self.ring_at(&lane.organization, lane.endpoint, at);
+    }
+
     /// Sends one delivery after the other until the queue is empty or the lane has fewer slots.
     async fn work(self: Arc<Self>, lane: Arc<Lane>) {
         loop {
@@ -102,38 +106,67 @@ impl Inner {
     }
 
     async fn send_one(self: &Arc<Self>, lane: &Arc<Lane>, delivery: &Arc<OpenDelivery>) {
+        // Held until the outcome is handed to the recorder, so that a stop waits for both; taken before the look at the flag.
+        let _under_way = self.attempts.token();
+        let permits = if lane.is_prompt() { &self.prompt } else { &self.other };
+        let _permit = tokio::select! {
+            // The semaphores are never closed.
+            permit = permits.acquire() => permit,
+            () = self.stopping.cancelled() => return,
+        };
         if self.is_stopping() {
             return;
         }
         match self.attempt(lane, delivery).await {
             Ok(Some(outcome)) => self.recorder.record(outcome).await,
-            Ok(None) => self.let_rest(lane, delivery),
-            Err(error) => self.postpone(lane, delivery, &error),
+            Ok(None) => self.let_rest(lane, delivery).await,
+            Err(error) => {
+                let endpoint = lane.endpoint;
+                tracing::error!(delivery = %delivery.id, %endpoint, %error, "attempt could not be made; trying again later");
+                lane.postpone(delivery.id);
+                self.ring_after_fault(lane);
+            }
         }
     }
 
     /// The endpoint is paused, disabled or gone: its work stays open in the store, out of memory.
-    fn let_rest(self: &Arc<Self>, lane: &Arc<Lane>, delivery: &OpenDelivery) {
-        self.lanes.rest(lane.endpoint);
-        lane.drop_queue();
-        let start = lane.release([delivery.id]);
+    async fn let_rest(self: &Arc<Self>, lane: &Arc<Lane>, delivery: &OpenDelivery) {
+        self.lanes.resting.lock().insert(lane.endpoint);
+        lane.rest();
+        let start = lane.release(delivery.id);
         self.start(lane, start);
+        // It may have become active since this worker looked; whoever changed it did not find it resting then.
+        self.wake_resting(&lane.organization).await;
     }
 
-    /// A fault of ours kept the attempt from being made: it stays open and is tried again in a while.
-    fn postpone(self: &Arc<Self>, lane: &Arc<Lane>, delivery: &OpenDelivery, error: &crate::EngineError) {
-        tracing::error!(delivery = %delivery.id, endpoint = %lane.endpoint, %error, "attempt could not be made; trying again later");
-        self.ring_at(&lane.organization, lane.endpoint, self.clock.now() + self.limits.retry_fault_after);
-        let start = lane.release([delivery.id]);
-        self.start(lane, start);
+    /// Takes up the work of endpoints that rest and are active.
+    pub(crate) async fn wake_resting(self: &Arc<Self>, organization: &OrganizationId) {
+        let view = loop {
+            match self.directory.view(organization).await {
+                Ok(Some(view)) => break view,
+                Ok(None) => return,
+                Err(error) => tracing::warn!(%organization, %error, "an organization could not be read; trying again"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(self.limits.record_again_after) => {}
+                () = self.stopping.cancelled() => return,
+            }
+        };
+        for (id, endpoint) in &view.endpoints {
+            if endpoint.is_active() && self.lanes.resting.lock().remove(id) {
+                self.with_lane(organization, *id, Lane::wake);
+            }
+        }
     }
 
-    /// Reads due work from the store until the window is full or nothing is due.
+    /// Reads due work from the store until the lane has no room or nothing is due.
     async fn claim(self: Arc<Self>, lane: Arc<Lane>) {
+        // Few at once, so that what each brings counts before the next is planned, and other readers get their turn.
+        let _permit = self.claims.acquire().await;
         let now = self.clock.now();
-        let plan = lane.plan_claim(self.lanes.claim_rows(&self.limits));
-        let claimed = self.store.claim_due(&lane.organization, lane.endpoint, now, plan.limit, plan.held.clone()).await;
-        match claimed {
+        let plan = lane.plan_claim(self.limits.claim_rows_max);
+        let held = plan.held.clone();
+        match self.store.claim_due(&lane.organization, lane.endpoint, now, plan.limit, held).await {
             Ok(rows) => {
                 let (is_drained, start) = lane.end_claim(&plan, rows);
                 self.start(&lane, start);
@@ -144,7 +177,7 @@ impl Inner {
             Err(error) => {
                 tracing::warn!(endpoint = %lane.endpoint, %error, "due deliveries could not be read; trying again later");
                 lane.fail_claim();
-                self.ring_at(&lane.organization, lane.endpoint, now + self.limits.retry_fault_after);
+                self.ring_after_fault(&lane);
             }
         }
     }
@@ -156,24 +189,13 @@ impl Inner {
             Ok(None) => {}
             Err(error) => {
                 tracing::warn!(endpoint = %lane.endpoint, %error, "the next due time could not be read; trying again later");
-                self.ring_at(&lane.organization, lane.endpoint, after + self.limits.retry_fault_after);
+                self.ring_after_fault(lane);
             }
         }
     }
-
-    /// Sees to it that the endpoint's lane claims at `due_at`.
-    pub(crate) fn ring_at(self: &Arc<Self>, organization: &OrganizationId, endpoint: EndpointId, due_at: Millis) {
-        self.with_lane(organization, endpoint, |lane| {
-            let is_earlier = lane.note_due(due_at)?;
-            if is_earlier {
-                self.scheduler.add(due_at, endpoint);
-            }
-            Some(Start::default())
-        });
-    }
 }
 
-/// What remains of a worker that panicked: its slot and its delivery go back, and the lane looks at the delivery again later.
+/// What remains of a worker that panicked: its slot goes back, and its delivery is looked at again later.
 struct Fallen<'a> {
     inner: &'a Arc<Inner>,
     lane: &'a Arc<Lane>,
@@ -186,9 +208,8 @@ impl Drop for Fallen<'_> {
             return;
         }
         tracing::error!(delivery = %self.delivery.id, endpoint = %self.lane.endpoint, "an attempt ended in a panic; trying again later");
-        let again_at = self.inner.clock.now() + self.inner.limits.retry_fault_after;
-        self.inner.ring_at(&self.lane.organization, self.lane.endpoint, again_at);
         let start = self.lane.lose_worker(self.delivery.id);
+        self.inner.ring_after_fault(self.lane);
         self.inner.start(self.lane, start);
     }
 }

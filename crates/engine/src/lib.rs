@@ -10,6 +10,7 @@ mod clock;
 mod directory;
 mod engine;
 mod error;
+mod held;
 mod ids;
 mod json_depth;
 mod lane;
@@ -20,6 +21,7 @@ mod recorder;
 mod retention;
 mod revisions;
 mod scheduler;
+mod slots;
 mod test_event;
 
 #[cfg(any(test, feature = "test-clock"))]

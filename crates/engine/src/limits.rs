@@ -11,20 +11,30 @@ pub struct EngineLimits {
     pub lane_slots_initial: usize,
     /// Deliveries one lane holds in memory.
     pub lane_window_deliveries: usize,
+    /// Bytes of event data that one lane holds in memory; a few deliveries always, however large.
+    pub lane_window_bytes: usize,
+    /// Lanes kept in memory, idle ones included, with what is known of their endpoints.
+    pub lanes_max: usize,
     /// Bytes of event data that all lanes hold in memory.
     pub held_bytes_max: usize,
-    /// Attempts under way at once to endpoints whose latest attempt was answered.
-    pub attempts_proven_max: usize,
-    /// Attempts under way at once to all other endpoints: however many keep silent, those that answer have a share of their own.
-    pub attempts_unproven_max: usize,
+    /// An attempt that is over within this time is prompt.
+    pub prompt_max: Duration,
+    /// Attempts under way at once to endpoints whose latest attempt was prompt.
+    pub attempts_prompt_max: usize,
+    /// Attempts under way at once to all other endpoints: however many are slow or silent, the prompt ones have a share of their own.
+    pub attempts_other_max: usize,
     /// How long work rests when a fault of ours kept an attempt from being made or recorded.
     pub retry_fault_after: Duration,
     /// How long the recorder waits before it asks a store again that could not commit.
     pub record_again_after: Duration,
     /// Rows one claim reads.
     pub claim_rows_max: usize,
+    /// Claims at once, over all lanes.
+    pub claims_max: usize,
     /// Outcomes waiting to be recorded; attempts wait beyond that.
     pub unrecorded_max: usize,
+    /// Bytes of answers waiting to be recorded; attempts wait beyond that.
+    pub unrecorded_bytes_max: usize,
     /// Outcomes recorded in one call.
     pub record_batch_max: usize,
     /// Organisations whose endpoints are kept in memory.
@@ -51,15 +61,20 @@ impl Default for EngineLimits {
     fn default() -> Self {
         EngineLimits {
             lane_slots_max: 64,
-            lane_slots_initial: 4,
+            lane_slots_initial: 1,
             lane_window_deliveries: 1_000,
+            lane_window_bytes: 4 * 1024 * 1024,
+            lanes_max: 50_000,
             held_bytes_max: 64 * 1024 * 1024,
-            attempts_proven_max: 4_096,
-            attempts_unproven_max: 4_096,
+            prompt_max: Duration::from_secs(1),
+            attempts_prompt_max: 4_096,
+            attempts_other_max: 4_096,
             retry_fault_after: Duration::from_secs(5),
             record_again_after: Duration::from_millis(500),
-            claim_rows_max: 500,
+            claim_rows_max: 250,
+            claims_max: 4,
             unrecorded_max: 4_096,
+            unrecorded_bytes_max: 64 * 1024 * 1024,
             record_batch_max: 256,
             directory_organizations_max: 10_000,
             revisions_max: 256,

@@ -5,32 +5,41 @@ use std::time::Duration;
 
 use postrider_domain::Transition;
 use postrider_store::{Outcome, StoreError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::engine::Inner;
+use crate::limits::EngineLimits;
 
 /// Where finished attempts wait to be recorded; an attempt that finds it full waits, so what is unrecorded stays bounded.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     items: mpsc::Sender<Item>,
+    /// Room for answers that wait, in KiB.
+    room_kib: Arc<Semaphore>,
+    room_kib_max: u32,
 }
 
 #[derive(Debug)]
 pub(crate) enum Item {
-    Outcome(Box<Outcome>),
+    Outcome(Box<Outcome>, OwnedSemaphorePermit),
     /// Answered when everything before it is recorded.
     Barrier(oneshot::Sender<()>),
 }
 
 impl Recorder {
-    pub(crate) fn new(unrecorded_max: usize) -> (Self, mpsc::Receiver<Item>) {
-        let (items, waiting) = mpsc::channel(unrecorded_max);
-        (Recorder { items }, waiting)
+    pub(crate) fn new(limits: &EngineLimits) -> (Self, mpsc::Receiver<Item>) {
+        let (items, waiting) = mpsc::channel(limits.unrecorded_max);
+        let room_kib_max = u32::try_from(limits.unrecorded_bytes_max / 1024).unwrap_or(u32::MAX);
+        let room_kib = Arc::new(Semaphore::new(room_kib_max as usize));
+        (Recorder { items, room_kib, room_kib_max }, waiting)
     }
 
     pub(crate) async fn record(&self, outcome: Outcome) {
-        // Refused only once the engine has stopped; the delivery is still open in the store then.
-        let _ = self.items.send(Item::Outcome(Box::new(outcome))).await;
+        let answer_bytes = outcome.attempt.response.as_ref().map_or(0, |response| response.body.len());
+        let kib = u32::try_from(1 + answer_bytes / 1024).unwrap_or(u32::MAX).min(self.room_kib_max);
+        // Both are refused only once the engine has stopped; the delivery is still open in the store then.
+        let Ok(room) = Arc::clone(&self.room_kib).acquire_many_owned(kib).await else { return };
+        let _ = self.items.send(Item::Outcome(Box::new(outcome), room)).await;
     }
 
     /// Returns when everything handed over before is recorded, or after `at_most`.
@@ -54,28 +63,57 @@ impl Inner {
                 _ = waiting.recv_many(&mut items, self.limits.record_batch_max) => {}
                 () = self.drained.cancelled() => return,
             }
-            let (mut batch, mut barriers) = (Vec::with_capacity(items.len()), Vec::new());
+            let (mut batch, mut rooms, mut barriers) = (Vec::with_capacity(items.len()), Vec::new(), Vec::new());
             for item in items {
                 match item {
-                    Item::Outcome(outcome) => batch.push(*outcome),
+                    Item::Outcome(outcome, room) => {
+                        batch.push(*outcome);
+                        rooms.push(room);
+                    }
                     Item::Barrier(done) => barriers.push(done),
                 }
             }
             self.record(&batch).await;
+            drop(rooms);
             for done in barriers {
                 let _ = done.send(());
             }
         }
     }
 
-    /// Records a batch, however long the store takes to come back: attempts already made must not be forgotten.
+    /// Records a batch, however long the store takes to come back: attempts already made must not be forgotten. An outcome that the
+    /// store refuses for another reason must not hold up the others.
     async fn record(self: &Arc<Self>, batch: &[Outcome]) {
-        while let Err(error) = self.record_once(batch).await {
-            tracing::warn!(%error, outcomes = batch.len(), "attempts could not be recorded; trying again");
+        match self.record_patiently(batch).await {
+            Ok(()) => {}
+            Err(_) if batch.len() > 1 => {
+                for outcome in batch {
+                    Box::pin(self.record(std::slice::from_ref(outcome))).await;
+                }
+            }
+            Err(error) => self.give_up(batch, &error),
+        }
+    }
+
+    async fn record_patiently(self: &Arc<Self>, batch: &[Outcome]) -> Result<(), StoreError> {
+        loop {
+            match self.record_once(batch).await {
+                Err(error @ StoreError::Unavailable { .. }) => {
+                    tracing::warn!(%error, outcomes = batch.len(), "attempts could not be recorded; trying again");
+                }
+                done => return done,
+            }
             tokio::select! {
                 () = tokio::time::sleep(self.limits.record_again_after) => {}
-                () = self.drained.cancelled() => return,
+                () = self.drained.cancelled() => return Ok(()),
             }
+        }
+    }
+
+    /// The lane keeps holding the delivery, so that it is not sent again and again; a restart makes its attempt once more.
+    fn give_up(&self, batch: &[Outcome], error: &StoreError) {
+        for outcome in batch {
+            tracing::error!(delivery = %outcome.delivery.id, %error, "an attempt can not be recorded; its delivery rests until a restart");
         }
     }
 
@@ -86,16 +124,28 @@ impl Inner {
         self.store.record_outcomes(batch).await?;
         for outcome in batch {
             self.count(outcome);
-            let delivery = &outcome.delivery;
-            if let Transition::RetryAt(due_at) = outcome.transition {
-                self.ring_at(&delivery.organization, delivery.endpoint, due_at);
-            }
-            if let Some(lane) = self.lanes.existing(delivery.endpoint) {
-                let start = lane.release([delivery.id]);
-                self.start(&lane, start);
-            }
+            self.move_on(outcome);
         }
         Ok(())
+    }
+
+    /// The lane lets go of a delivery whose outcome is recorded.
+    fn move_on(self: &Arc<Self>, outcome: &Outcome) {
+        let delivery = &outcome.delivery;
+        if let Transition::RetryAt(due_at) = outcome.transition {
+            self.ring_at(&delivery.organization, delivery.endpoint, due_at);
+        }
+        let Some(lane) = self.lanes.existing(delivery.endpoint) else { return };
+        let start = lane.release(delivery.id);
+        self.start(&lane, start);
+        if lane.take_again(delivery.id) {
+            let (inner, delivery) = (Arc::clone(self), Arc::clone(delivery));
+            tokio::spawn(async move {
+                if let Err(error) = inner.retry(&delivery.organization, delivery.id).await {
+                    tracing::error!(delivery = %delivery.id, %error, "the retry that a person asked for could not be made");
+                }
+            });
+        }
     }
 
     fn count(&self, outcome: &Outcome) {

@@ -14,7 +14,7 @@ impl Inner {
                 () = self.stopping.cancelled() => return,
             }
             self.retain_all().await;
-            self.lanes.sweep();
+            self.lanes.sweep(&self.limits);
             look_at = self.clock.now() + self.limits.retention_every;
         }
     }

@@ -1,27 +1,27 @@
 //! Wakes lanes when their next delivery is due. One timer a lane, however many deliveries wait.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use postrider_domain::{EndpointId, Millis};
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use crate::engine::Inner;
 
 /// The timers of all lanes.
 #[derive(Debug, Default)]
 pub(crate) struct Scheduler {
-    timers: Mutex<BinaryHeap<Reverse<(Millis, EndpointId)>>>,
+    timers: Mutex<BTreeSet<(Millis, EndpointId)>>,
     is_earlier: Notify,
 }
 
 impl Scheduler {
     pub(crate) fn add(&self, due_at: Millis, endpoint: EndpointId) {
         let mut timers = self.timers.lock();
-        let is_first = timers.peek().is_none_or(|Reverse((first, _))| due_at < *first);
-        timers.push(Reverse((due_at, endpoint)));
+        let is_first = timers.first().is_none_or(|(first, _)| due_at < *first);
+        timers.insert((due_at, endpoint));
         drop(timers);
         if is_first {
             self.is_earlier.notify_one();
@@ -29,16 +29,14 @@ impl Scheduler {
     }
 
     fn first(&self) -> Option<Millis> {
-        self.timers.lock().peek().map(|Reverse((due_at, _))| *due_at)
+        self.timers.lock().first().map(|(due_at, _)| *due_at)
     }
 
     fn pop_due(&self, now: Millis) -> Vec<EndpointId> {
         let mut timers = self.timers.lock();
-        let mut due = Vec::new();
-        while timers.peek().is_some_and(|Reverse((due_at, _))| *due_at <= now) {
-            due.extend(timers.pop().map(|Reverse((_, endpoint))| endpoint));
-        }
-        due
+        let first_later = (Millis(now.0.saturating_add(1)), EndpointId(Uuid::nil()));
+        let later = timers.split_off(&first_later);
+        std::mem::replace(&mut *timers, later).into_iter().map(|(_, endpoint)| endpoint).collect()
     }
 }
 
@@ -70,7 +68,6 @@ impl Inner {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uuid::Uuid;
 
     #[test]
     fn lanes_ring_in_the_order_they_are_due() {

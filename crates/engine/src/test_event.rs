@@ -5,7 +5,7 @@ use std::sync::Arc;
 use postrider_domain::{
     DeliveryId, EndpointId, EventId, FailReason, Millis, OrganizationId, Progress, Transition, Verdict,
 };
-use postrider_store::{Event, NewDelivery, NewEvent, Outcome};
+use postrider_store::{Event, NewDelivery, NewEvent, Outcome, StoreError};
 
 use crate::accept::open_delivery;
 use crate::directory::EndpointView;
@@ -27,11 +27,16 @@ impl Engine {
         event_type: Option<&str>,
     ) -> Result<TestOutcome, TestError> {
         let inner = &self.inner;
+        let _under_way = inner.attempts.token();
+        if inner.is_stopping() {
+            let reason = "the server is stopping".to_owned();
+            return Err(EngineError::Store(StoreError::Unavailable { reason }).into());
+        }
         let view = inner.directory.view(organization).await?.ok_or(TestError::UnknownEndpoint)?;
         let endpoint = view.endpoints.get(&endpoint).ok_or(TestError::UnknownEndpoint)?;
         let (new, open) = inner.prepare_test(organization, endpoint, event_type)?;
         let open = Arc::new(open);
-        let judged = inner.send(endpoint, &open).await?;
+        let judged = inner.send(endpoint, &open, &endpoint.contract).await;
         let succeeded = judged.verdict == Verdict::Delivered;
         let transition = if succeeded { Transition::Succeed } else { Transition::Fail(FailReason::Exhausted) };
         let progress = Progress { attempts_count: 1, ..Progress::default() };

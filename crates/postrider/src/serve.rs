@@ -233,8 +233,8 @@ fn engine_limits(settings: &Settings) -> EngineLimits {
     EngineLimits {
         lane_slots_max: settings.limits.lane_slots_max,
         lane_slots_initial: defaults.lane_slots_initial.min(settings.limits.lane_slots_max),
-        attempts_proven_max: settings.limits.attempts_proven_max,
-        attempts_unproven_max: settings.limits.attempts_unproven_max,
+        attempts_prompt_max: settings.limits.attempts_prompt_max,
+        attempts_other_max: settings.limits.attempts_other_max,
         held_bytes_max: settings.limits.held_bytes_max,
         retention: settings.retention,
         ..defaults

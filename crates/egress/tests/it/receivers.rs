@@ -33,12 +33,30 @@ async fn a_head_that_never_ends_is_cut_by_the_deadline() {
 
 #[tokio::test]
 async fn a_head_that_never_ends_is_cut_by_its_own_limit_before_a_long_deadline() {
-    let receiver = receiver(|mut talk| async move { talk.hang().await }).await;
+    let receiver = receiver(|mut talk| async move {
+        talk.read_request().await;
+        talk.write("HTTP/1.1 200 OK\r\nX-Slow: ").await;
+        talk.hang().await;
+    })
+    .await;
     let limits = Limits { response_head_ms_max: 100, ..Limits::default() };
     let client = Client::new(ClientSettings { limits, ..loopback_settings() }).unwrap();
     let attempt = post(&client, &receiver.url()).await;
     assert_failed(&attempt, AttemptErrorKind::Timeout, "response_head");
     assert!(attempt.elapsed < PATIENT);
+}
+
+#[tokio::test]
+async fn a_receiver_that_thinks_longer_than_a_head_may_take_is_waited_for() {
+    let receiver = receiver(|mut talk| async move {
+        talk.read_request().await;
+        talk.write(OK).await;
+    })
+    .await;
+    // No time at all for the head, so that any thinking is longer.
+    let limits = Limits { response_head_ms_max: 0, ..Limits::default() };
+    let client = Client::new(ClientSettings { limits, ..loopback_settings() }).unwrap();
+    assert_eq!(answered(post(&client, &receiver.url()).await).status, 200);
 }
 
 #[tokio::test]

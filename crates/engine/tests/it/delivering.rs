@@ -100,7 +100,7 @@ async fn a_paused_endpoint_keeps_what_was_pending_until_it_is_active_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hanging_endpoints_do_not_keep_a_healthy_one_waiting() {
-    let limits = EngineLimits { attempts_unproven_max: 4, ..EngineLimits::default() };
+    let limits = EngineLimits { attempts_other_max: 4, ..EngineLimits::default() };
     let world = World::with(limits).await;
     let healthy = Receiver::start(|_| Some(OK)).await;
     world.endpoint(&healthy.url).await;
@@ -159,4 +159,32 @@ async fn a_retry_by_hand_sends_an_exhausted_delivery_once_more() {
     assert!(world.engine.retry(&world.organization, failed[0].id).await.unwrap());
     let delivered = world.until(DeliveryStatus::Succeeded, 1).await;
     assert_eq!((delivered[0].id, delivered[0].attempts_count), (failed[0].id, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_by_hand_reaches_a_paused_endpoint() {
+    let world = World::new().await;
+    let receiver = Receiver::start(|nth| Some(if nth == 0 { FAIL } else { OK })).await;
+    let endpoint = world.endpoint(&receiver.url).await;
+    world.publish(1).await;
+    let pending = world.until_attempts(1).await;
+    world.set_status(&endpoint, EndpointStatus::Paused).await;
+    assert!(world.engine.retry(&world.organization, pending.id).await.unwrap());
+    let delivered = world.until(DeliveryStatus::Succeeded, 1).await;
+    assert_eq!((delivered[0].id, delivered[0].attempts_count), (pending.id, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pausing_and_activating_over_and_over_loses_nothing() {
+    let world = World::new().await;
+    let receiver = Receiver::start(|_| Some(OK)).await;
+    let endpoint = world.endpoint(&receiver.url).await;
+    let mut deliveries = 0;
+    for _ in 0..20 {
+        deliveries += world.publish(10).await.iter().map(|accepted| accepted.deliveries_count as usize).sum::<usize>();
+        world.set_status(&endpoint, EndpointStatus::Paused).await;
+        world.set_status(&endpoint, EndpointStatus::Active).await;
+    }
+    world.until(DeliveryStatus::Succeeded, deliveries).await;
+    assert!(deliveries >= 200);
 }

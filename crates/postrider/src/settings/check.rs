@@ -54,8 +54,8 @@ pub(crate) struct EgressSettings {
 pub(crate) struct LimitSettings {
     pub(crate) payload_bytes_max: usize,
     pub(crate) lane_slots_max: usize,
-    pub(crate) attempts_proven_max: usize,
-    pub(crate) attempts_unproven_max: usize,
+    pub(crate) attempts_prompt_max: usize,
+    pub(crate) attempts_other_max: usize,
     pub(crate) held_bytes_max: usize,
 }
 
@@ -193,14 +193,14 @@ impl Reader {
     fn limits(&mut self) -> Option<LimitSettings> {
         let payload_bytes_max = self.count("payload_bytes_max", 1_024..=8 * 1024 * 1024);
         let lane_slots_max = self.count("lane_slots_max", 1..=1_024);
-        let attempts_proven_max = self.count("attempts_proven_max", 1..=65_536);
-        let attempts_unproven_max = self.count("attempts_unproven_max", 1..=65_536);
+        let attempts_prompt_max = self.count("attempts_prompt_max", 1..=65_536);
+        let attempts_other_max = self.count("attempts_other_max", 1..=65_536);
         let held_bytes_max = self.count("held_bytes_max", 1024 * 1024..=64 * 1024 * 1024 * 1024);
         Some(LimitSettings {
             payload_bytes_max: payload_bytes_max?,
             lane_slots_max: lane_slots_max?,
-            attempts_proven_max: attempts_proven_max?,
-            attempts_unproven_max: attempts_unproven_max?,
+            attempts_prompt_max: attempts_prompt_max?,
+            attempts_other_max: attempts_other_max?,
             held_bytes_max: held_bytes_max?,
         })
     }

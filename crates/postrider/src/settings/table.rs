@@ -227,21 +227,21 @@ const LIMITS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
-        name: "attempts_proven_max",
+        name: "attempts_prompt_max",
         shape: Shape::Number,
         value: "COUNT",
         default: Some("4096"),
         example: "1024",
-        about: "Attempts under way at once to all endpoints whose latest attempt was answered; 1 to 65536.",
+        about: "Attempts under way at once to all endpoints whose latest attempt was over within a second; 1 to 65536.",
         ..PLAIN
     },
     Setting {
-        name: "attempts_unproven_max",
+        name: "attempts_other_max",
         shape: Shape::Number,
         value: "COUNT",
         default: Some("4096"),
         example: "1024",
-        about: "The same for all other endpoints: however many keep silent, those that answer have a share of their own; 1 to 65536.",
+        about: "The same for all other endpoints: however many are slow or silent, the prompt ones have a share of their own; 1 to 65536.",
         ..PLAIN
     },
     Setting {
