@@ -94,51 +94,61 @@ impl Inner {
         let started_at = self.clock.now();
         let body =
             render(contract, &delivery.organization, delivery.id, &delivery.event_type, delivery.test, &delivery.event);
-        let input = SignInput {
-            primary: view.endpoint.secret.as_ref(),
-            secondary: None,
-            attempt_at: started_at,
-            event_type: &delivery.event_type,
-            event_id: &delivery.event.id,
-            delivery_id: delivery.id,
-            body: &body,
-        };
-        let mut shown: Vec<(String, String)> = Vec::with_capacity(8);
-        let sent = match (&view.url, contract.sign(&input)) {
-            (Err(refusal), _) => {
-                Err(AttemptFailure { kind: FailureKind::UrlRefused, message: refusal.message.clone() })
-            }
-            (_, Err(error)) => Err(AttemptFailure { kind: FailureKind::RequestInvalid, message: error.to_string() }),
-            (Ok(url), Ok(signed)) => {
-                let own = [("User-Agent", USER_AGENT)];
-                let of_contract = own.into_iter().chain(signed.iter().map(|h| (h.name, h.value.as_ref())));
-                let custom = view.endpoint.headers.iter();
-                shown.extend(of_contract.clone().map(|(name, value)| (name.to_owned(), value.to_owned())));
-                shown.extend(custom.clone().map(|(name, _)| (name.clone(), MASK.to_owned())));
-                let custom = custom.map(|(name, value)| (name.as_str(), value.reveal()));
-                let headers: Vec<_> = of_contract.chain(custom).map(|(name, value)| (name, value.as_bytes())).collect();
-                let request = egress::Request {
-                    url,
-                    method: http::Method::POST,
-                    headers: &headers,
-                    body: body.clone(),
-                    deadline: contract.response().timeout,
-                    response_bytes_max: self.limits.response_bytes_max,
-                };
-                Ok(self.egress.send(request).await)
-            }
-        };
+        let mut request_headers = Vec::with_capacity(8);
+        let sent = self.send_signed(view, delivery, contract, started_at, body, &mut request_headers).await;
         let attempt = Attempt {
             id: AttemptId(self.ids.next(started_at)),
             started_at,
             response_time_ms: 0,
             by_hand: delivery.trigger != Trigger::Schedule,
             url: view.endpoint.url.clone(),
-            request_headers: shown,
+            request_headers,
             response: None,
             failure: None,
         };
         judge(contract, attempt, sent, self.clock.now(), &self.limits)
+    }
+
+    /// Signs a body for this moment and sends it; notes the headers in the order they are sent, custom values masked.
+    async fn send_signed(
+        &self,
+        view: &EndpointView,
+        delivery: &OpenDelivery,
+        contract: &Contract,
+        attempt_at: Millis,
+        body: Bytes,
+        shown: &mut Vec<(String, String)>,
+    ) -> Result<egress::Attempt, AttemptFailure> {
+        let failure = |kind, message| AttemptFailure { kind, message };
+        let url = view.url.as_ref().map_err(|refusal| failure(FailureKind::UrlRefused, refusal.message.clone()))?;
+        let input = SignInput {
+            primary: view.endpoint.secret.as_ref(),
+            secondary: None,
+            attempt_at,
+            event_type: &delivery.event_type,
+            event_id: &delivery.event.id,
+            delivery_id: delivery.id,
+            body: &body,
+        };
+        let signed = contract.sign(&input).map_err(|error| failure(FailureKind::RequestInvalid, error.to_string()))?;
+        let own = [("User-Agent", USER_AGENT)];
+        let of_contract = own.into_iter().chain(signed.iter().map(|h| (h.name, h.value.as_ref())));
+        let custom = view.endpoint.headers.iter();
+        shown.push(("Host".to_owned(), url.authority().to_str().unwrap_or_default().to_owned()));
+        shown.extend(of_contract.clone().map(|(name, value)| (name.to_owned(), value.to_owned())));
+        shown.extend(custom.clone().map(|(name, _)| (name.clone(), MASK.to_owned())));
+        shown.push(("Content-Length".to_owned(), body.len().to_string()));
+        let custom = custom.map(|(name, value)| (name.as_str(), value.reveal()));
+        let headers: Vec<_> = of_contract.chain(custom).map(|(name, value)| (name, value.as_bytes())).collect();
+        let request = egress::Request {
+            url,
+            method: http::Method::POST,
+            headers: &headers,
+            body: body.clone(),
+            deadline: contract.response().timeout,
+            response_bytes_max: self.limits.response_bytes_max,
+        };
+        Ok(self.egress.send(request).await)
     }
 }
 

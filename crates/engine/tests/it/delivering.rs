@@ -23,6 +23,13 @@ async fn an_event_arrives_with_its_data_untouched_and_is_recorded() {
     let detail = world.engine.store().delivery(&world.organization, delivered[0].id).await.unwrap().unwrap();
     assert_eq!(detail.attempts[0].response.as_ref().unwrap().body, b"ok");
     assert!(!format!("{:?}", detail.attempts[0].request_headers).contains("t-1"), "custom header values are masked");
+    let shown = detail.attempts[0].request_headers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>();
+    let sent = request.split("\r\n\r\n").next().unwrap().lines().skip(1);
+    assert_eq!(
+        shown,
+        sent.map(|line| line.split(':').next().unwrap()).collect::<Vec<_>>(),
+        "headers shown are headers sent"
+    );
     let body = world.engine.request_body(&world.organization, &detail).await.unwrap().unwrap();
     assert!(request.as_bytes().ends_with(&body), "the body shown is the body sent");
 }
