@@ -1,7 +1,8 @@
-//! What a delivery costs: `cargo run --release -p postrider-store --example cpu -- [deliveries] [fan-out] [callers] [organizations] [records]`.
+//! What a delivery costs: `cargo run --release -p postrider-store --example cpu -- [deliveries] [fan-out] [callers] [organizations] [records] [backlog]`.
 //!
 //! Commits events from many callers at once and records each delivery's success in batches, as the engine does, and prints the CPU time of
-//! the whole process per delivery: steadily both, then commits alone and the records of that backlog alone. Data is 1 KB; attempts hold eight headers each way.
+//! the whole process per delivery: steadily both, then commits alone and the records of that backlog alone. Data is 1 KB; attempts hold eight headers each way. A sixth argument, 1, asks
+//! for something else: how a store with all these deliveries open starts and is read, and what dropping them costs.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement prints, and fails by panicking")]
 
 use std::path::Path;
@@ -10,14 +11,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use postrider_domain::{
-    AttemptId, DeliveryId, Endpoint, EndpointId, EndpointStatus, EventId, EventValidation, Millis, Organization,
-    OrganizationId, Progress, Resource, Secret, Transition, Trigger,
+    AttemptId, DeliveryId, DeliveryStatus, Endpoint, EndpointId, EndpointStatus, EventId, EventValidation, Millis,
+    Organization, OrganizationId, Progress, Resource, Secret, Transition, Trigger,
 };
 use postrider_store::{
-    Attempt, ContractRevision, EndpointLimits, Event, MasterKey, NewDelivery, NewEvent, OpenDelivery, Outcome,
-    Response, RevisionId, SqliteOptions, SqliteStore, Store,
+    Attempt, ContractRevision, DeliveryFilter, EndpointLimits, Event, MasterKey, NewDelivery, NewEvent, OpenDelivery,
+    Outcome, PageRequest, Response, RevisionId, SqliteOptions, SqliteStore, Store,
 };
 use uuid::Uuid;
+
+/// The allocator of the released binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Outcomes in one call, as the engine's recorder takes them together.
 const RECORD_BATCH: usize = 256;
@@ -69,7 +74,10 @@ fn main() {
     };
     let dir = tempfile::tempdir_in(".").unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(run(&plan, dir.path()));
+    match number(5, 0) {
+        0 => runtime.block_on(run(&plan, dir.path())),
+        _ => runtime.block_on(backlog(&plan, dir.path())),
+    }
 }
 
 async fn run(plan: &Plan, dir: &Path) {
@@ -77,6 +85,13 @@ async fn run(plan: &Plan, dir: &Path) {
     let store: Arc<dyn Store> = Arc::new(store);
     let worlds = Arc::new(prepare(&store, plan).await);
     let events = plan.deliveries / plan.fan_out;
+    let (cpu, began) = (cpu_seconds(), Instant::now());
+    for i in 0..events {
+        let (organization, endpoints) = &worlds[i % worlds.len()];
+        let open = opened(organization, &new_event(endpoints, plan.records));
+        std::hint::black_box(open.iter().map(outcome).collect::<Vec<_>>());
+    }
+    report("what is measured with", 0, plan, (cpu_seconds() - cpu, began.elapsed().as_secs_f64()), &store).await;
     for round in 0..3 {
         let (cpu, began) = (cpu_seconds(), Instant::now());
         steady(&store, &worlds, plan, events).await;
@@ -93,6 +108,55 @@ async fn run(plan: &Plan, dir: &Path) {
         }
         report("record", round, plan, (cpu_seconds() - cpu, began.elapsed().as_secs_f64()), &store).await;
     }
+    store.close().await.unwrap();
+}
+
+/// Everything is open, the process starts again.
+async fn backlog(plan: &Plan, dir: &Path) {
+    let key = MasterKey::generate().unwrap();
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir, key.clone(), &SqliteOptions::default()).unwrap());
+    let worlds = Arc::new(prepare(&store, plan).await);
+    let (unheard, _) = tokio::sync::mpsc::channel(1);
+    commit_all(&store, &worlds, plan, plan.deliveries / plan.fan_out, Some(unheard)).await;
+    store.close().await.unwrap();
+    let began = Instant::now();
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir, key, &SqliteOptions::default()).unwrap());
+    println!("opened in {:?}; {:.0} MB resident", began.elapsed(), resident_mb());
+    let began = Instant::now();
+    let lanes = store.lanes_due(None, 1_000).await.unwrap();
+    println!("{} lanes found in {:?}", lanes.len(), began.elapsed());
+    let (organization, endpoints) = &worlds[0];
+    let began = Instant::now();
+    let claimed = store.claim_due(organization, endpoints[0], Millis(i64::MAX), 500, vec![]).await.unwrap();
+    println!("{} deliveries claimed in {:?}", claimed.len(), began.elapsed());
+    let filters = [
+        DeliveryFilter::default(),
+        DeliveryFilter { endpoint: Some(endpoints[0]), ..DeliveryFilter::default() },
+        DeliveryFilter { status: Some(DeliveryStatus::Failed), ..DeliveryFilter::default() },
+        DeliveryFilter { event_type: Some("none".to_owned()), ..DeliveryFilter::default() },
+        DeliveryFilter { test: Some(true), ..DeliveryFilter::default() },
+        DeliveryFilter { resource: Some(("deal".to_owned(), "7".to_owned())), ..DeliveryFilter::default() },
+    ];
+    for filter in filters {
+        let began = Instant::now();
+        let page = store.deliveries(organization, &filter, PageRequest { limit: 50, before: None }).await.unwrap();
+        println!("{} rows listed in {:?}: {filter:?}", page.rows.len(), began.elapsed());
+    }
+    println!("{:.0} MB resident, {:?}", resident_mb(), store.stats().await.unwrap());
+    for (what, before) in [("expire and drop events", i64::MAX - 1), ("drop history", i64::MAX)] {
+        let (cpu, began, mut rows) = (cpu_seconds(), Instant::now(), 0);
+        loop {
+            let step = store.retain(Millis(i64::MAX - 1), Millis(before), 500).await.unwrap();
+            rows += step.rows_dropped + step.deliveries_expired;
+            if !step.more {
+                break;
+            }
+        }
+        let count = f64::from(u32::try_from(rows).unwrap());
+        let cpu = (cpu_seconds() - cpu) * 1e6 / count;
+        println!("{what}: {rows} rows, {cpu:.1} µs CPU a row, {:.0}/s", count / began.elapsed().as_secs_f64());
+    }
+    println!("{:.0} MB resident, {:?}", resident_mb(), store.stats().await.unwrap());
     store.close().await.unwrap();
 }
 
@@ -199,7 +263,8 @@ async fn commit_all(
                         continue;
                     };
                     for delivery in committed {
-                        then.send(delivery).await.unwrap();
+                        // Nobody listens when a backlog is made.
+                        let _ = then.send(delivery).await;
                     }
                 }
                 open

@@ -42,7 +42,7 @@ impl ContractUse {
 pub struct Event {
     /// The id the API shows.
     pub id: EventId,
-    /// The UUIDv7 it is ordered by.
+    /// The UUIDv7 it is ordered by, made at `accepted_at`: lists are sought by the time in it, give or take a minute.
     pub key: Uuid,
     /// The type in the CRM's words.
     pub event_type: Arc<str>,
@@ -74,7 +74,7 @@ pub struct NewEvent {
 /// A delivery to commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewDelivery {
-    /// Its id.
+    /// Its id: a UUIDv7 made when its event was accepted; lists are sought by the time in it, give or take a minute.
     pub id: DeliveryId,
     /// Where it goes.
     pub endpoint: EndpointId,
@@ -205,7 +205,7 @@ pub struct Delivery {
     pub endpoint: EndpointId,
     /// The type in the receiver's words.
     pub event_type: Arc<str>,
-    /// What the event is about.
+    /// What the event is about; none once the event's retention has ended.
     pub resource: Option<Resource>,
     /// The contract text it was made under.
     pub revision: RevisionId,
@@ -286,7 +286,8 @@ pub struct EventFilter {
     pub until: Option<Millis>,
 }
 
-/// A page of a list, newest first.
+/// A page of a list, newest first. It may hold fewer rows than asked for, even none, and still have a next one: each page looks at a bounded
+/// number of rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageOf<T> {
     /// The rows.

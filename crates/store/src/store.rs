@@ -72,7 +72,8 @@ pub trait Store: Send + Sync + 'static {
     // An event's way.
 
     /// Commits events with their deliveries, all or none, synced to disk before it returns. One answer an event, in order.
-    /// [`crate::StoreError::EventDiffers`] when a chosen id was used within 72 hours with another fingerprint.
+    /// [`crate::StoreError::EventDiffers`] when a chosen id was used within 72 hours with another fingerprint. A delivery to an endpoint that was
+    /// deleted meanwhile is left out; a contract revision that was never saved is [`crate::StoreError::NotFound`].
     async fn commit_events(&self, organization: &OrganizationId, events: Vec<NewEvent>) -> Result<Vec<Committed>>;
     /// Endpoints that have open work, by endpoint id, after `after`.
     async fn lanes_due(&self, after: Option<EndpointId>, limit: usize) -> Result<Vec<LaneDue>>;
@@ -94,6 +95,7 @@ pub trait Store: Send + Sync + 'static {
         held: Vec<DeliveryId>,
     ) -> Result<Vec<OpenDelivery>>;
     /// Records attempts and moves their deliveries on: to a later due time, or from open work into history. One answer an outcome, in order.
+    /// An outcome is stale, too, when another attempt was recorded since its delivery was claimed (`progress.attempts_count` differs).
     async fn record_outcomes(&self, outcomes: &[Outcome]) -> Result<Vec<Recorded>>;
     /// Makes one more attempt of a delivery due now (open again when it had ended) and returns it; the schedule is kept. None when there is no such
     /// delivery, or its event's retention has ended.
@@ -115,7 +117,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<PageOf<Arc<EventDetail>>>;
     /// One event.
     async fn event(&self, organization: &OrganizationId, id: &EventId) -> Result<Option<EventDetail>>;
-    /// A page of deliveries, open and ended, newest first.
+    /// A page of deliveries, open and ended, newest first. By an event or a record they are found as long as the event is kept.
     async fn deliveries(
         &self,
         organization: &OrganizationId,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use postrider_domain::{AttemptId, FailReason, FailureKind, Millis, Progress, Transition};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::SqliteStore;
 use super::rows::{chosen_id, fail_code, seal_attempt};
@@ -39,7 +39,11 @@ pub(super) async fn record_outcomes(store: &SqliteStore, outcomes: &[Outcome]) -
         sealed.push(seal(store, outcome).await?);
     }
     let bytes = sealed.iter().flatten().map(|outcome| outcome.sealed.len() + OUTCOME_BYTES).sum();
-    store.writer.write(bytes, move |tx| sealed.iter().map(|outcome| apply(tx, outcome.as_ref())).collect()).await
+    let write = move |tx: &mut WriteTx<'_>| {
+        let mut prepared = Prepared::new(tx.conn)?;
+        sealed.iter().map(|outcome| apply(tx, &mut prepared, outcome.as_ref())).collect()
+    };
+    store.writer.write(bytes, write).await
 }
 
 /// None when the organisation is gone: there is no key to seal with, and nobody may read it.
@@ -64,52 +68,93 @@ async fn seal(store: &SqliteStore, outcome: &Outcome) -> Result<Option<SealedOut
     }))
 }
 
-fn apply(tx: &mut WriteTx<'_>, outcome: Option<&SealedOutcome>) -> Result<Recorded, Fault> {
+/// The statements of the usual way, looked up once a batch.
+struct Prepared<'a> {
+    delete_untried: CachedStatement<'a>,
+    insert_attempt: CachedStatement<'a>,
+    insert_history: CachedStatement<'a>,
+}
+
+impl<'a> Prepared<'a> {
+    fn new(conn: &'a Connection) -> rusqlite::Result<Self> {
+        let delete_untried =
+            "DELETE FROM open_deliveries WHERE endpoint_no = ? AND due_at = ? AND id = ? AND attempts_count = 0";
+        let insert_attempt =
+            "INSERT INTO attempts (no, prev_no, org_no, id, started_at, response_time_ms, by_hand, status_code,
+            failure, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let insert_history = "INSERT INTO deliveries (no, org_no, endpoint_no, id, event_key, event_id, type_no, revision_no, test,
+            created_at, ended_at, fail_reason, attempts_count, slots_used, initial_failure_at, last_status_code, last_attempt_no)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        Ok(Prepared {
+            delete_untried: conn.prepare_cached(delete_untried)?,
+            insert_attempt: conn.prepare_cached(insert_attempt)?,
+            insert_history: conn.prepare_cached(insert_history)?,
+        })
+    }
+}
+
+/// What an outcome's row is filled with; looked up before anything is written, so that nothing refuses in the middle.
+#[derive(Clone, Copy)]
+struct Filling {
+    endpoint_no: i64,
+    type_no: i64,
+    revision_no: i64,
+}
+
+fn apply(
+    tx: &mut WriteTx<'_>,
+    prepared: &mut Prepared<'_>,
+    outcome: Option<&SealedOutcome>,
+) -> Result<Recorded, Fault> {
     let Some(outcome) = outcome else { return Ok(Recorded::Stale) };
-    let endpoint = tx.numbers.endpoint(tx.conn, outcome.org_no, outcome.delivery.endpoint)?;
+    let delivery = &outcome.delivery;
+    let endpoint = tx.numbers.endpoint(tx.conn, outcome.org_no, delivery.endpoint)?;
     let Some(endpoint_no) = endpoint else { return Ok(Recorded::Stale) };
+    let type_no = tx.numbers.word(tx.conn, &delivery.event_type)?;
+    let revision_no = tx.numbers.revision(tx.conn, delivery.revision)?;
+    let filling = Filling { endpoint_no, type_no, revision_no };
     match outcome.transition {
-        Transition::Succeed => end(tx, endpoint_no, outcome, None),
-        Transition::Fail(reason) => end(tx, endpoint_no, outcome, Some(reason)),
-        Transition::RetryAt(due_at) => retry_at(tx, outcome, due_at),
+        Transition::Succeed => end(tx, prepared, filling, outcome, None),
+        Transition::Fail(reason) => end(tx, prepared, filling, outcome, Some(reason)),
+        Transition::RetryAt(due_at) => retry_at(tx, prepared, outcome, due_at),
     }
 }
 
 /// From open work into history.
 fn end(
     tx: &mut WriteTx<'_>,
-    endpoint_no: i64,
+    prepared: &mut Prepared<'_>,
+    filling: Filling,
     outcome: &SealedOutcome,
     reason: Option<FailReason>,
 ) -> Result<Recorded, Fault> {
-    let before = if delete_untried(tx, endpoint_no, outcome)? {
-        Before::default()
+    let before = if delete_untried(prepared, filling.endpoint_no, outcome)? {
+        Last::default()
     } else {
         let Some(open) = find(tx, outcome)? else { return Ok(Recorded::Stale) };
         delete(tx, &open, outcome)?;
-        open.before
+        open.last
     };
     tx.open_added -= 1;
-    let attempt_no = insert_attempt(tx, outcome, before.attempt_no)?;
-    insert_history(tx, endpoint_no, outcome, reason, attempt_no, before.status_code)?;
+    let attempt_no = insert_attempt(tx, prepared, outcome, before.attempt_no)?;
+    let last = Last { attempt_no: Some(attempt_no), status_code: outcome.status_code.or(before.status_code) };
+    insert_history(tx, prepared, filling, outcome, reason, last)?;
     Ok(Recorded::Recorded)
 }
 
 /// The usual case in one statement: the first attempt, due when it was claimed.
-fn delete_untried(tx: &WriteTx<'_>, endpoint_no: i64, outcome: &SealedOutcome) -> Result<bool, Fault> {
-    if outcome.delivery.progress.attempts_count != 0 {
+fn delete_untried(prepared: &mut Prepared<'_>, endpoint_no: i64, outcome: &SealedOutcome) -> Result<bool, Fault> {
+    let delivery = &outcome.delivery;
+    if delivery.progress.attempts_count != 0 {
         return Ok(false);
     }
-    let sql = "DELETE FROM open_deliveries WHERE endpoint_no = ? AND due_at = ? AND id = ? AND attempts_count = 0";
-    let delivery = &outcome.delivery;
-    let deleted =
-        tx.conn.prepare_cached(sql)?.execute(params![endpoint_no, delivery.due_at.0, delivery.id.0.as_bytes()])?;
-    Ok(deleted == 1)
+    let place = params![endpoint_no, delivery.due_at.0, delivery.id.0.as_bytes()];
+    Ok(prepared.delete_untried.execute(place)? == 1)
 }
 
-/// The attempt before, and the last answer's status code.
+/// A delivery's last attempt, and the last answer's status code.
 #[derive(Clone, Copy, Default)]
-struct Before {
+struct Last {
     attempt_no: Option<i64>,
     status_code: Option<u16>,
 }
@@ -118,7 +163,7 @@ struct Before {
 struct Found {
     endpoint_no: i64,
     due_at: i64,
-    before: Before,
+    last: Last,
 }
 
 /// The open delivery, unless another attempt of it was recorded since it was claimed.
@@ -128,8 +173,8 @@ fn find(tx: &WriteTx<'_>, outcome: &SealedOutcome) -> Result<Option<Found>, Faul
     let delivery = &outcome.delivery;
     let claimed = params![outcome.org_no, delivery.id.0.as_bytes(), delivery.progress.attempts_count];
     let read = |row: &rusqlite::Row<'_>| {
-        let before = Before { attempt_no: row.get(2)?, status_code: row.get(3)? };
-        Ok(Found { endpoint_no: row.get(0)?, due_at: row.get(1)?, before })
+        let last = Last { attempt_no: row.get(2)?, status_code: row.get(3)? };
+        Ok(Found { endpoint_no: row.get(0)?, due_at: row.get(1)?, last })
     };
     Ok(tx.conn.prepare_cached(sql)?.query_row(claimed, read).optional()?)
 }
@@ -141,11 +186,14 @@ fn delete(tx: &WriteTx<'_>, open: &Found, outcome: &SealedOutcome) -> Result<(),
     Ok(())
 }
 
-fn insert_attempt(tx: &mut WriteTx<'_>, outcome: &SealedOutcome, prev_no: Option<i64>) -> Result<i64, Fault> {
-    let sql = "INSERT INTO attempts (no, prev_no, org_no, id, started_at, response_time_ms, by_hand, status_code, failure, sealed)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+fn insert_attempt(
+    tx: &mut WriteTx<'_>,
+    prepared: &mut Prepared<'_>,
+    outcome: &SealedOutcome,
+    prev_no: Option<i64>,
+) -> Result<i64, Fault> {
     let no = tx.numbers.next.attempt();
-    tx.conn.prepare_cached(sql)?.execute(params![
+    prepared.insert_attempt.execute(params![
         no,
         prev_no,
         outcome.org_no,
@@ -162,28 +210,22 @@ fn insert_attempt(tx: &mut WriteTx<'_>, outcome: &SealedOutcome, prev_no: Option
 
 fn insert_history(
     tx: &mut WriteTx<'_>,
-    endpoint_no: i64,
+    prepared: &mut Prepared<'_>,
+    filling: Filling,
     outcome: &SealedOutcome,
     reason: Option<FailReason>,
-    attempt_no: i64,
-    status_code_before: Option<u16>,
+    last: Last,
 ) -> Result<(), Fault> {
-    let sql = "INSERT INTO deliveries (no, org_no, endpoint_no, id, event_key, event_id, type_no, revision_no, test, created_at,
-               ended_at, fail_reason, attempts_count, slots_used, initial_failure_at, last_status_code, last_attempt_no)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let delivery = &outcome.delivery;
-    let no = tx.numbers.next.delivery();
-    let type_no = tx.numbers.word(tx.conn, &delivery.event_type)?;
-    let revision_no = tx.numbers.revision(tx.conn, delivery.revision)?;
-    tx.conn.prepare_cached(sql)?.execute(params![
-        no,
+    prepared.insert_history.execute(params![
+        tx.numbers.next.delivery(),
         outcome.org_no,
-        endpoint_no,
+        filling.endpoint_no,
         delivery.id.0.as_bytes(),
         delivery.event.key.as_bytes(),
         chosen_id(&delivery.event.id, delivery.event.key),
-        type_no,
-        revision_no,
+        filling.type_no,
+        filling.revision_no,
         delivery.test,
         delivery.created_at.0,
         outcome.ended_at.0,
@@ -191,16 +233,21 @@ fn insert_history(
         outcome.progress.attempts_count,
         outcome.progress.slots_used,
         outcome.progress.initial_failure_at.map(|at| at.0),
-        outcome.status_code.or(status_code_before),
-        attempt_no,
+        last.status_code,
+        last.attempt_no,
     ])?;
     Ok(())
 }
 
 /// It stays open, due later.
-fn retry_at(tx: &mut WriteTx<'_>, outcome: &SealedOutcome, due_at: Millis) -> Result<Recorded, Fault> {
+fn retry_at(
+    tx: &mut WriteTx<'_>,
+    prepared: &mut Prepared<'_>,
+    outcome: &SealedOutcome,
+    due_at: Millis,
+) -> Result<Recorded, Fault> {
     let Some(open) = find(tx, outcome)? else { return Ok(Recorded::Stale) };
-    let attempt_no = insert_attempt(tx, outcome, open.before.attempt_no)?;
+    let attempt_no = insert_attempt(tx, prepared, outcome, open.last.attempt_no)?;
     let sql = "UPDATE open_deliveries SET due_at = ?, attempts_count = ?, slots_used = ?, initial_failure_at = ?, resume = NULL,
                resume_at = NULL, last_status_code = ?, last_attempt_no = ? WHERE endpoint_no = ? AND due_at = ? AND id = ?";
     tx.conn.prepare_cached(sql)?.execute(params![
@@ -208,7 +255,7 @@ fn retry_at(tx: &mut WriteTx<'_>, outcome: &SealedOutcome, due_at: Millis) -> Re
         outcome.progress.attempts_count,
         outcome.progress.slots_used,
         outcome.progress.initial_failure_at.map(|at| at.0),
-        outcome.status_code.or(open.before.status_code),
+        outcome.status_code.or(open.last.status_code),
         attempt_no,
         open.endpoint_no,
         open.due_at,
