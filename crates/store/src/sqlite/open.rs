@@ -20,7 +20,7 @@ use crate::seal::{self, RowKind, SealingKey};
 pub(crate) const DATABASE_FILE: &str = "postrider.sqlite3";
 /// Held while a process has the directory.
 const LOCK_FILE: &str = "postrider.lock";
-const MASTER_KEY_ID: &str = "master key id";
+pub(super) const MASTER_KEY_ID: &str = "master key id";
 const CANARY: &str = "canary";
 const CANARY_TEXT: &[u8] = b"the master key fits";
 
