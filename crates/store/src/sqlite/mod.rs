@@ -117,8 +117,8 @@ impl SqliteStore {
         dir.join(DATABASE_FILE).exists()
     }
 
-    /// Wraps every data key with another master key, in one transaction. What the data keys sealed stays as it is. Organisations created
-    /// while it runs may fail once with [`StoreError::Sealed`]: rotate while nobody creates any.
+    /// Wraps every data key with another master key, in one transaction. What the data keys sealed stays as it is. What needs an
+    /// organisation's key for the first time, or creates an organisation, in that very moment may fail once and succeed when asked again.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when it cannot commit; the old master key is then still the right one.

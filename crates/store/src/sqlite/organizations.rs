@@ -4,6 +4,8 @@ use postrider_domain::{EventValidation, Organization, OrganizationId};
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::SqliteStore;
+use super::numbers;
+use super::open::MASTER_KEY_ID;
 use super::reader::Reader;
 use super::rows::{damaged, millis_at};
 use super::tenants;
@@ -22,6 +24,11 @@ pub(super) async fn create(store: &SqliteStore, organization: &Organization) -> 
         let find = "SELECT 1 FROM organizations WHERE id = ? AND deleted = 0";
         if tx.conn.prepare_cached(find)?.exists([org.id.as_str()])? {
             return Err(StoreError::Exists { what: format!("organization {}", org.id) }.into());
+        }
+        if numbers::meta(tx.conn, MASTER_KEY_ID)?.is_none_or(|id| id != master.id.0) {
+            // A key wrapped with the one before would be lost at the next start.
+            let reason = "the encryption key is being replaced; ask again".to_owned();
+            return Err(StoreError::Unavailable { reason }.into());
         }
         let sql =
             "INSERT INTO organizations (id, name, contract, plan, owner_email, locale, event_validation, created_at,
