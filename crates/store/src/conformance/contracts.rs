@@ -28,7 +28,7 @@ pub async fn every_contract_named_is_in_use(subject: &mut impl Subject) {
     store.create_endpoint(&other, &EndpointLimits::default()).await.unwrap();
     let uses = store.contracts_in_use().await.unwrap();
     let first: Vec<_> = (0..20).map(|i| org_id(&format!("org-{i:02}"))).collect();
-    let standard = ContractUse { name: "standard".to_owned(), organizations: first };
+    let sample = ContractUse { name: "sample".to_owned(), organizations: first };
     let suresend = ContractUse { name: "suresend".to_owned(), organizations: vec![org.clone()] };
     assert_eq!(uses, [standard.clone(), suresend]);
     store.delete_endpoint(&org, other.id).await.unwrap();

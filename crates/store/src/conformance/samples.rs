@@ -43,7 +43,7 @@ pub(super) fn organization(id: &str) -> Organization {
     Organization {
         id: org_id(id),
         name: format!("{id} & Söhne"),
-        contract: "standard".to_owned(),
+        contract: "sample".to_owned(),
         plan: Some("gold".to_owned()),
         owner_email: Some("owner@example.com".to_owned()),
         locale: Some("pt-BR".to_owned()),
@@ -61,7 +61,7 @@ pub(super) fn endpoint(organization: &OrganizationId, created_at: Millis) -> End
         description: Some("for the warehouse".to_owned()),
         url: "https://example.com/in?token=url-secret".to_owned(),
         events: vec!["deal.won".parse().unwrap(), "contact.*".parse().unwrap(), "*".parse().unwrap()],
-        contract: "standard".to_owned(),
+        contract: "sample".to_owned(),
         secret: Some(Secret::new("whsec_signing-secret".to_owned())),
         headers: vec![
             ("X-Token".to_owned(), Secret::new("header-secret".to_owned())),
@@ -89,7 +89,7 @@ pub(super) fn key(organization: &OrganizationId, created_at: Millis) -> Key {
 pub(super) fn revision(text: &str) -> ContractRevision {
     let mut id = [0; 32];
     id.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, text.as_bytes()).as_ref());
-    ContractRevision { id: RevisionId(id), name: "standard".to_owned(), text: text.to_owned() }
+    ContractRevision { id: RevisionId(id), name: "sample".to_owned(), text: text.to_owned() }
 }
 
 /// An organisation with an endpoint and a contract revision in an empty store.

@@ -9,7 +9,7 @@
 
 use rusqlite::Connection;
 
-/// "Post" as a number: what makes a database file ours (https://www.sqlite.org/pragma.html#pragma_application_id).
+/// "Post" as a number: what makes a database file ours (<https://www.sqlite.org/pragma.html#pragma_application_id>).
 pub(super) const APPLICATION_ID: i32 = 0x506f_7374;
 
 /// Each brings the schema to the version that is its place in the list, counted from 1. Never edit one that was released: add one.
