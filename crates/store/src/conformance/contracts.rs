@@ -24,13 +24,13 @@ pub async fn every_contract_named_is_in_use(subject: &mut impl Subject) {
     }
     let org = org_id("org-07");
     let mut other = endpoint(&org, T0);
-    other.contract = "suresend".to_owned();
+    other.contract = "another".to_owned();
     store.create_endpoint(&other, &EndpointLimits::default()).await.unwrap();
     let uses = store.contracts_in_use().await.unwrap();
     let first: Vec<_> = (0..20).map(|i| org_id(&format!("org-{i:02}"))).collect();
-    let sample = ContractUse { name: "sample".to_owned(), organizations: first };
-    let suresend = ContractUse { name: "suresend".to_owned(), organizations: vec![org.clone()] };
-    assert_eq!(uses, [standard.clone(), suresend]);
+    let most_used = ContractUse { name: "sample".to_owned(), organizations: first };
+    let other_used = ContractUse { name: "another".to_owned(), organizations: vec![org.clone()] };
+    assert_eq!(uses, [other_used, most_used.clone()]);
     store.delete_endpoint(&org, other.id).await.unwrap();
-    assert_eq!(store.contracts_in_use().await.unwrap(), [standard]);
+    assert_eq!(store.contracts_in_use().await.unwrap(), [most_used]);
 }

@@ -88,7 +88,7 @@ pub async fn an_update_replaces_everything_but_id_and_creation(subject: &mut imp
     changed.secret = Some(Secret::new("another".to_owned()));
     changed.headers.pop();
     changed.events.pop();
-    changed.contract = "suresend".to_owned();
+    changed.contract = "another".to_owned();
     changed.status = EndpointStatus::Active;
     changed.updated_at = at(10);
     world.store.update_endpoint(&changed).await.unwrap();

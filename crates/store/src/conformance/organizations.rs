@@ -55,7 +55,7 @@ pub async fn an_update_replaces_everything_but_id_and_creation(subject: &mut imp
     store.create_organization(&organization("acme")).await.unwrap();
     let mut changed = bare("acme");
     changed.name = "other".to_owned();
-    changed.contract = "suresend".to_owned();
+    changed.contract = "another".to_owned();
     changed.event_validation = EventValidation::Enforce;
     changed.updated_at = at(7);
     changed.created_at = at(99);
