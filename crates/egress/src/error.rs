@@ -103,7 +103,7 @@ pub fn advice(kind: AttemptErrorKind) -> &'static str {
             "The request could not be written, usually because of a custom header. Correct the endpoint's headers."
         }
         AttemptErrorKind::Dns => {
-            "The host's name has no usable answer in DNS. Check the spelling and the domain's records; it is tried again later."
+            "The host's name has no usable answer in DNS. Check the spelling and the domain's records."
         }
         AttemptErrorKind::Connect => {
             "Nobody accepts connections at that host and port. Check that the receiver runs and that its firewall lets us in."

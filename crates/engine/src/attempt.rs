@@ -20,8 +20,10 @@ use crate::slots::Answer;
 
 /// What receivers see as the client.
 const USER_AGENT: &str = concat!("Postrider/", env!("CARGO_PKG_VERSION"));
-/// Shown instead of a custom header's value.
+/// Shown instead of a secret value.
 const MASK: &str = "********";
+/// Headers of a response whose values are credentials.
+const SECRET_RESPONSE_HEADERS: [&[u8]; 4] = [b"set-cookie", b"set-cookie2", b"authorization", b"proxy-authorization"];
 
 /// One attempt, with what its contract makes of the answer.
 pub(crate) struct Judged {
@@ -211,17 +213,25 @@ fn retry_after(response: &egress::Response, now: Millis) -> Option<Duration> {
     egress::retry_after::parse(&values, now.0)
 }
 
+/// What of a response is kept: bytes as they came, except what could let somebody into the receiver.
 fn kept(response: egress::Response) -> Response {
-    let note = match (&response.body_error, response.body_truncated) {
-        (Some(error), _) => Some(error.clone()),
-        (None, true) => Some(format!("the body is longer than the {} bytes kept", response.body.len())),
-        (None, false) => None,
+    let mut notes = Vec::new();
+    notes.extend(response.body_error);
+    if response.body_truncated {
+        notes.push(format!("the body is longer than the {} bytes kept", response.body.len()));
+    }
+    if response.headers_truncated {
+        notes.push(format!("there were more headers than the {} kept", response.headers.len()));
+    }
+    let masked = |(name, value): (Bytes, Bytes)| {
+        let is_secret = SECRET_RESPONSE_HEADERS.iter().any(|secret| name.eq_ignore_ascii_case(secret));
+        (name.to_vec(), if is_secret { MASK.as_bytes().to_vec() } else { value.to_vec() })
     };
     Response {
         status_code: response.status,
-        headers: response.headers.into_iter().map(|(n, v)| (n.to_vec(), v.to_vec())).collect(),
+        headers: response.headers.into_iter().map(masked).collect(),
         body: response.body.to_vec(),
-        note,
+        note: (!notes.is_empty()).then(|| notes.join("; ")),
     }
 }
 

@@ -169,6 +169,20 @@ async fn a_retry_by_hand_sends_an_exhausted_delivery_once_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_receivers_credentials_are_not_kept() {
+    const COOKIE: &str = "HTTP/1.1 200 OK\r\nSet-Cookie: session=s3cret\r\nX-Trace: 7\r\nContent-Length: 0\r\n\r\n";
+    let world = World::new().await;
+    let receiver = Receiver::start(|_| Some(COOKIE)).await;
+    world.endpoint(&receiver.url).await;
+    world.publish(1).await;
+    let delivered = world.until(DeliveryStatus::Succeeded, 1).await;
+    let detail = world.engine.store().delivery(&world.organization, delivered[0].id).await.unwrap().unwrap();
+    let headers = &detail.attempts[0].response.as_ref().unwrap().headers;
+    assert!(headers.contains(&(b"x-trace".to_vec(), b"7".to_vec())));
+    assert!(!headers.iter().any(|(_, value)| value.ends_with(b"s3cret")), "{headers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_retry_by_hand_reaches_a_paused_endpoint() {
     let world = World::new().await;
     let receiver = Receiver::start(|nth| Some(if nth == 0 { FAIL } else { OK })).await;

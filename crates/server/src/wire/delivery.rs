@@ -271,7 +271,7 @@ fn status_advice(status: u16) -> &'static str {
         429 => {
             "The receiver takes fewer requests than it gets. Raise its limit; a Retry-After that it sends is honoured."
         }
-        500..=599 => "The receiver failed. Its own log says why; the delivery is tried again later.",
+        500..=599 => "The receiver failed. Its own log says why.",
         _ => "The receiver's answer does not count as success under the endpoint's contract. Answer with a 2xx status.",
     }
 }
