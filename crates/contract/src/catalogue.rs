@@ -42,10 +42,10 @@ pub struct Sample<'c> {
     pub resource: Resource,
 }
 
-/// One way in which data does not fit its type's schema.
+/// One way in which data does not fit its type's schema, or `changes` do not have their form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misfit {
-    /// Where in the data: a JSON Pointer (RFC 6901).
+    /// Where in the data or the changes: a JSON Pointer (RFC 6901).
     pub pointer: String,
     /// What is wrong there, in a sentence that holds none of the data.
     pub detail: String,

@@ -17,6 +17,7 @@ mod limits;
 mod mistake;
 mod registry;
 mod revision;
+mod same;
 mod secret;
 mod signature;
 mod template;
@@ -24,7 +25,7 @@ mod time;
 mod verify;
 
 pub use catalogue::{EventType, Misfit, Sample};
-pub use changes::{ChangesError, changes_from_previous};
+pub use changes::{ChangesError, changes_from_previous, check_changes};
 pub use contract::{Contract, Header, SignError, SignInput};
 pub use envelope::{Envelope, EnvelopeError, RenderInput};
 pub use file::{KEYS, references};

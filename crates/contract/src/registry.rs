@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::contract::Contract;
+use crate::file::mistake_at;
 use crate::mistake::Mistake;
 use crate::revision::Revision;
 
@@ -44,8 +45,8 @@ impl Contracts {
         for (file, contract) in built_in.into_iter().chain(own) {
             by_revision.insert(contract.revision(), Arc::clone(&contract));
             if by_name.insert(contract.name().to_owned(), contract.clone()).is_some() {
-                let problem = format!("names the contract {:?}, which exists already", contract.name());
-                mistakes.push(Mistake::whole_file(file, problem, "choose another name"));
+                let problem = format!("{:?} names a contract that exists already", contract.name());
+                mistakes.extend(mistake_at(contract.text(), file, "name", &problem, "choose another name"));
             }
         }
         match default {
@@ -101,9 +102,10 @@ fn read<'f>(file: &'f str, text: &str, mistakes: &mut Vec<Mistake>) -> Option<Fi
 fn default_of(files: &[File<'_>], mistakes: &mut Vec<Mistake>) -> Option<String> {
     let mut defaults = files.iter().filter(|(_, contract)| contract.is_default());
     let first = defaults.next()?;
-    for (file, _) in defaults {
-        let problem = format!("is a default contract beside {}", first.0);
-        mistakes.push(Mistake::whole_file(file, problem, "write default = true in one file alone"));
+    for (file, contract) in defaults {
+        let problem = format!("is a second default beside {}", first.0);
+        let advice = "write default = true in one file alone";
+        mistakes.extend(mistake_at(contract.text(), file, "default", &problem, advice));
     }
     Some(first.1.name().to_owned())
 }
@@ -118,5 +120,21 @@ mod tests {
         let contracts = Contracts::built_in().map_err(shown).unwrap();
         assert!(contracts.get(contracts.default_name()).is_some());
         assert_eq!(contracts.iter().count(), BUILT_IN.len());
+    }
+
+    #[test]
+    fn a_name_or_default_that_two_files_share_is_shown_where_it_stands() {
+        const TEXT: &str = "# é\ndefault = true\ntitle = \"A\"\nname = \"acme\"\nenvelope = '{\"data\":\"$data\"}'\n[types.a]\n\
+            description = \"A\"\nresource = \"a\"\nschema = '{}'\nsample = '1'\n";
+        let file = |name: &str| (name.to_owned(), TEXT.to_owned());
+        let mistakes = Contracts::load(&[file("a.toml"), file("b.toml")]).unwrap_err();
+        let shown: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+        assert_eq!(shown.len(), 2, "{shown:#?}");
+        assert!(shown[0].starts_with("b.toml:2:11: default: is a second default beside a.toml; "), "{}", shown[0]);
+        assert!(
+            shown[1].starts_with("b.toml:4:8: name: \"acme\" names a contract that exists already; "),
+            "{}",
+            shown[1]
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postrider_contract::changes_from_previous;
+use postrider_contract::{changes_from_previous, check_changes};
 use postrider_domain::{DeliveryId, EventId, EventValidation, Millis, OrganizationId, Progress, Trigger};
 use postrider_store::{Committed, Event, NewDelivery, NewEvent, OpenDelivery, StoreError};
 
@@ -103,14 +103,7 @@ impl Inner {
                 return mistake(pointer, format!("is nested more than {depth_max} deep"));
             }
         }
-        match (&event.previous, &event.changes) {
-            (Some(_), Some(_)) => mistake("/previous", "send `previous` or `changes`, not both".to_owned()),
-            (Some(previous), None) => match changes_from_previous(previous, &event.data) {
-                Ok(changes) => event.changes = Some(changes.into()),
-                Err(error) => mistake("/previous", error.to_string()),
-            },
-            _ => {}
-        }
+        settle_changes(event, mistake);
         let Some(event_type) = view.contract.resolve_type(&event.event_type) else {
             let name = view.contract.name();
             let detail = format!("is not an event type of the contract {name:?}; GET …/event-types lists them");
@@ -232,6 +225,23 @@ impl Inner {
     }
 }
 
+/// The event's `changes`: as they were published, or made from `previous`.
+fn settle_changes(event: &mut IncomingEvent, mistake: &mut impl FnMut(&str, String)) {
+    match (&event.previous, &event.changes) {
+        (Some(_), Some(_)) => mistake("/previous", "send `previous` or `changes`, not both".to_owned()),
+        (Some(previous), None) => match changes_from_previous(previous, &event.data) {
+            Ok(changes) => event.changes = Some(changes.into()),
+            Err(error) => mistake("/previous", error.to_string()),
+        },
+        (None, Some(changes)) => {
+            for misfit in check_changes(changes).err().unwrap_or_default() {
+                mistake(&format!("/changes{}", misfit.pointer), misfit.detail);
+            }
+        }
+        (None, None) => {}
+    }
+}
+
 /// A delivery as it is when it has just been made.
 pub(crate) fn open_delivery(
     organization: &OrganizationId,
@@ -274,4 +284,31 @@ fn fingerprint(event: &IncomingEvent) -> [u8; 32] {
     let mut hash = [0; 32];
     hash.copy_from_slice(context.finish().as_ref());
     hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_of_another_form_are_refused_each_where_it_stands() {
+        let places = |changes: &str| {
+            let mut event = IncomingEvent {
+                event_type: "deal.won".to_owned(),
+                data: "{}".into(),
+                id: None,
+                occurred_at: None,
+                resource: None,
+                previous: None,
+                changes: Some(changes.into()),
+            };
+            let mut places = Vec::new();
+            settle_changes(&mut event, &mut |pointer: &str, _| places.push(pointer.to_owned()));
+            assert_eq!(event.changes.as_deref(), Some(changes), "they stay byte for byte");
+            places
+        };
+        let wrong = r#"{"a":1,"b":{"prev":2},"c":{"previous":1,"current":2,"extra":3}}"#;
+        assert_eq!(places(wrong), ["/changes/a", "/changes/b", "/changes/c/extra"]);
+        assert_eq!(places(r#"{ "a": {"current": 1.0, "previous": null} }"#), [""; 0]);
+    }
 }

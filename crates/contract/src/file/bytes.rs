@@ -8,7 +8,7 @@ use crate::envelope::Envelope;
 use crate::headers::{is_name, is_owned_by_http, is_value};
 use crate::secret::{Algorithm, Encoding, KeyText, Scheme, SecretRules};
 use crate::signature::{SignatureRules, Which};
-use crate::template::{Reference, Template};
+use crate::template::{Piece, Reference, Template};
 
 pub(super) const SIGNATURE: &[&str] =
     &["header", "lead", "part", "separator", "overlap", "signed", "encoding", "tolerance", "swap_statuses", "schemes"];
@@ -88,8 +88,11 @@ pub(super) fn headers(root: &Section<'_, '_>) -> Option<Vec<(String, Template)>>
     all_well.then_some(headers)
 }
 
+/// The headers, unless there is a mistake in them.
+type Headers<'h> = Option<&'h [(String, Template)]>;
+
 /// The signature, or none where the file has none; nothing when there is a mistake in it.
-pub(super) fn signature(root: &Section<'_, '_>, headers: &[(String, Template)]) -> Option<Option<SignatureRules>> {
+pub(super) fn signature(root: &Section<'_, '_>, headers: Headers<'_>) -> Option<Option<SignatureRules>> {
     let section = root.section("signature", SIGNATURE);
     if !section.is_present() {
         return Some(None);
@@ -100,77 +103,85 @@ pub(super) fn signature(root: &Section<'_, '_>, headers: &[(String, Template)]) 
         None => Template::parse(default, allowed).ok(),
     };
     let of_signed: Vec<Reference> = Reference::OF_HEADERS.into_iter().chain([Reference::Body]).collect();
-    let lead = read("lead", "", &Reference::OF_HEADERS);
-    let part = read("part", "${signature}", &[Reference::Signature, Reference::Version]);
-    let signed = read("signed", "${body}", &of_signed);
+    let templates = Templates {
+        lead: read("lead", "", &Reference::OF_HEADERS),
+        part: read("part", "${signature}", &[Reference::Signature, Reference::Version]),
+        signed: read("signed", "${body}", &of_signed),
+    };
+    check_templates(&section, &templates, headers);
+    let separator = section.text("separator").map_or(",", |found| found.value);
+    let (overlap, encoding) = (overlap(&section, separator), encoding(&section, "encoding", Encoding::Hex));
     let schemes = schemes(&section);
     let range = Duration::from_secs(1)..=DAY;
     let tolerance = section.duration("tolerance", range).unwrap_or(Duration::from_secs(300));
     let swaps = section.statuses("swap_statuses");
-    let rules = SignatureRules {
+    Some(Some(SignatureRules {
         header: header?,
-        lead: lead?,
-        part: part?,
-        separator: section.text("separator").map_or(",", |found| found.value).to_owned(),
-        overlap: overlap(&section)?,
-        signed: signed?,
-        encoding: encoding(&section, "encoding", Encoding::Hex)?,
+        lead: templates.lead?,
+        part: templates.part?,
+        separator: separator.to_owned(),
+        overlap: overlap?,
+        signed: templates.signed?,
+        encoding: encoding?,
         tolerance,
         swap_statuses: swaps.map_or_else(|| vec![400, 401, 403], |ranges| ranges.into_iter().flatten().collect()),
         schemes: schemes?,
-    };
-    check_signature(&section, &rules, headers);
-    Some(Some(rules))
+    }))
 }
 
-fn signature_header(
-    root: &Section<'_, '_>,
-    section: &Section<'_, '_>,
-    headers: &[(String, Template)],
-) -> Option<String> {
+fn signature_header(root: &Section<'_, '_>, section: &Section<'_, '_>, headers: Headers<'_>) -> Option<String> {
     let found = section.required_text("header", "name the header, e.g. header = \"X-Signature\"")?;
     header_name(root, found.value, &found.place)?;
-    if headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(found.value)) {
+    if headers.unwrap_or_default().iter().any(|(name, _)| name.eq_ignore_ascii_case(found.value)) {
         root.document().mistake(&found.place, "is also one of [headers]", "name it in one place");
     }
     Some(found.value.to_owned())
 }
 
+/// A signature's templates, each as far as it can be read.
+struct Templates {
+    lead: Option<Template>,
+    part: Option<Template>,
+    signed: Option<Template>,
+}
+
 /// What no single key shows: whether a receiver could take the header apart and compute the signature again.
-fn check_signature(section: &Section<'_, '_>, rules: &SignatureRules, headers: &[(String, Template)]) {
+fn check_templates(section: &Section<'_, '_>, templates: &Templates, headers: Headers<'_>) {
     let mistake = |problem: String, advice: &str| section.document().mistake(section.place(), problem, advice);
-    let count = |wanted| rules.part.references().filter(|r| *r == wanted).count();
-    if count(Reference::Signature) != 1 {
+    let Templates { lead, part, signed } = templates;
+    let lacks_one = |template: &Option<Template>, wanted| {
+        template.as_ref().is_some_and(|t| t.references().filter(|r| *r == wanted).count() != 1)
+    };
+    if lacks_one(part, Reference::Signature) {
         mistake(
             "has a `part` without exactly one ${signature}".into(),
             "write it once, e.g. part = \"s=${signature}\"",
         );
     }
-    if !rules.part.is_readable() || !rules.lead.is_readable() {
+    if [part, lead].into_iter().flatten().any(|template| !template.is_readable()) {
         mistake(
             "has two references side by side".into(),
             "put something between them, e.g. \"${version},${signature}\"",
         );
     }
-    if rules.lead.pieces().last().is_some_and(|p| matches!(p, crate::template::Piece::Reference(_))) {
+    if lead.as_ref().and_then(|t| t.pieces().last()).is_some_and(|p| matches!(p, Piece::Reference(_))) {
         mistake("has a `lead` that ends in a reference".into(), "end it with what separates it from the signature");
     }
-    if rules.signed.references().filter(|r| *r == Reference::Body).count() != 1 {
+    if lacks_one(signed, Reference::Body) {
         mistake("signs the body never, or more than once".into(), "write ${body} once in `signed`");
     }
-    if rules.overlap.len() > 1 && rules.separator.is_empty() {
-        mistake("has no `separator` between several signatures".into(), "write one, e.g. separator = \",\"");
-    }
-    for reference in rules.signed.references().filter(|r| *r != Reference::Body) {
+    // Where a lead or a header cannot be read, nobody knows what the request shows.
+    let (Some(lead), Some(signed), Some(headers)) = (lead, signed, headers) else { return };
+    for reference in signed.references().filter(|r| *r != Reference::Body) {
         let shown = |t: &Template| t.is_readable() && t.references().any(|r| r == reference);
-        if !shown(&rules.lead) && !headers.iter().any(|(_, template)| shown(template)) {
+        if !shown(lead) && !headers.iter().any(|(_, template)| shown(template)) {
             let problem = format!("signs ${{{}}}, which the request does not show", reference.name());
             mistake(problem, "show it in `lead` or in one of [headers], so that receivers can verify");
         }
     }
 }
 
-fn overlap(section: &Section<'_, '_>) -> Option<Vec<Which>> {
+fn overlap(section: &Section<'_, '_>, separator: &str) -> Option<Vec<Which>> {
     const PARTS_MAX: usize = 8;
     let Some(found) = section.texts("overlap") else { return Some(vec![Which::Primary]) };
     let mut parts = Vec::new();
@@ -181,9 +192,15 @@ fn overlap(section: &Section<'_, '_>) -> Option<Vec<Which>> {
             other => {
                 let problem = format!("{other:?} is neither secret of a rotation");
                 section.document().mistake(&part.place, problem, "write \"primary\" or \"secondary\"");
-                return None;
             }
         }
+    }
+    if found.len() > 1 && separator.is_empty() {
+        let problem = "has no `separator` between several signatures";
+        section.document().mistake(section.place(), problem, "write one, e.g. separator = \",\"");
+    }
+    if parts.len() < found.len() {
+        return None;
     }
     if parts.first() != Some(&Which::Primary) || parts.len() > PARTS_MAX {
         let problem = "has an `overlap` that does not begin with \"primary\", or is too long";
@@ -231,14 +248,14 @@ fn schemes(section: &Section<'_, '_>) -> Option<Vec<Scheme>> {
 fn scheme(version: &str, section: &Section<'_, '_>) -> Option<Scheme> {
     let text = |key| section.text(key).map(|found| found.value.to_owned()).unwrap_or_default();
     let number = |key, default: u32| section.number(key, 1..=4096).unwrap_or(default) as usize;
+    let (prefix, public_prefix) = (text("prefix"), text("public_prefix"));
+    let (key_bytes_min, key_bytes_max) = (number("key_bytes_min", 1), number("key_bytes_max", 4096));
     let (algorithm, key) = (algorithm(section), key_text(section));
     let (algorithm, key) = (algorithm?, key?);
     if algorithm == Algorithm::Ed25519 && key == KeyText::Verbatim {
         section.missing("key", "an Ed25519 key is bytes: write \"base64\" or \"hex\"");
         return None;
     }
-    let (prefix, public_prefix) = (text("prefix"), text("public_prefix"));
-    let (key_bytes_min, key_bytes_max) = (number("key_bytes_min", 1), number("key_bytes_max", 4096));
     Some(Scheme { version: version.to_owned(), prefix, algorithm, key, key_bytes_min, key_bytes_max, public_prefix })
 }
 
@@ -273,14 +290,15 @@ pub(super) fn secret(root: &Section<'_, '_>, signature: Option<&SignatureRules>)
     let section = root.section("secret", SECRET);
     let number = |key, range, default: u32| section.number(key, range).unwrap_or(default) as usize;
     let chars_max_allowed = u32::try_from(SecretRules::CHARS_MAX).unwrap_or(u32::MAX);
-    let is_signed = signature.is_some();
+    let is_signed = root.has("signature");
+    let encoding = encoding(&section, "encoding", Encoding::Hex);
     let rules = SecretRules {
         required: section.flag("required", is_signed),
         generated: section.flag("generated", is_signed),
         chosen: section.flag("chosen", true),
         overlap: section.duration("overlap", Duration::ZERO..=30 * DAY).unwrap_or(DAY),
         prefix: section.text("prefix").map(|found| found.value.to_owned()).unwrap_or_default(),
-        encoding: encoding(&section, "encoding", Encoding::Hex)?,
+        encoding: encoding.unwrap_or(Encoding::Hex),
         bytes: number("bytes", 16..=64, 32),
         chars_min: number("chars_min", 1..=chars_max_allowed, 1),
         chars_max: number("chars_max", 1..=chars_max_allowed, 256),
@@ -292,6 +310,7 @@ pub(super) fn secret(root: &Section<'_, '_>, signature: Option<&SignatureRules>)
     if !rules.generated && !rules.chosen {
         mistake("is neither generated nor chosen".into(), "set generated = true, chosen = true, or both");
     }
+    encoding?;
     let random = [7; SecretRules::RANDOM_BYTES];
     for scheme in signature.map_or(&[][..], |s| s.schemes.as_slice()) {
         if let Err(error) = rules.check(std::slice::from_ref(scheme), rules.generate(scheme, &random).reveal()) {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::section::{Found, Section};
 use crate::catalogue::{Catalogue, EventType, is_type_name, validator};
+use crate::changes::check_changes;
 use crate::json::compact;
 
 pub(super) const CATALOGUE: &[&str] = &["open"];
@@ -62,6 +63,7 @@ fn event_type(name: &str, section: &Section<'_, '_>, schemas: &Schemas) -> Optio
     let schema = schema(section, schemas);
     let sample = sample(section, "sample");
     let changes = sample_changes(section);
+    let uri = section.text("sample_uri").map(|found| found.value.to_owned());
     if !section.has("sample") {
         section.missing("sample", "give realistic data: tests deliver it and the API shows it");
     }
@@ -83,8 +85,8 @@ fn event_type(name: &str, section: &Section<'_, '_>, schemas: &Schemas) -> Optio
         category: category.map_or_else(|| capitalised(resource.value), str::to_owned),
         schema: schema?.to_string(),
         sample: compact(&sample?.1.value),
-        sample_changes: changes.map(|(_, found)| compact(&found.value)),
-        sample_uri: section.text("sample_uri").map(|found| found.value.to_owned()),
+        sample_changes: changes.map(|found| compact(&found.value)),
+        sample_uri: uri,
         validator: OnceLock::new(),
     })
 }
@@ -99,16 +101,13 @@ fn sample(section: &Section<'_, '_>, key: &'static str) -> Option<(Value, Found<
     Some((json(section, &found)?, found))
 }
 
-fn sample_changes(section: &Section<'_, '_>) -> Option<(Value, Found<String>)> {
-    let (value, found) = sample(section, "sample_changes")?;
-    let is_change = |v: &Value| {
-        v.as_object().is_some_and(|o| o.len() == 2 && o.contains_key("previous") && o.contains_key("current"))
-    };
-    if !value.as_object().is_some_and(|fields| fields.values().all(is_change)) {
-        let advice = "write {\"field\":{\"previous\":…,\"current\":…}}";
-        section.document().mistake(&found.place, "does not have the form of changes", advice);
+fn sample_changes(section: &Section<'_, '_>) -> Option<Found<String>> {
+    let (_, found) = sample(section, "sample_changes")?;
+    for misfit in check_changes(&found.value).err().unwrap_or_default() {
+        let problem = format!("does not have the form of changes at {:?}: {}", misfit.pointer, misfit.detail);
+        section.document().mistake(&found.place, problem, "write {\"field\":{\"previous\":…,\"current\":…}}");
     }
-    Some((value, found))
+    Some(found)
 }
 
 fn check_sample(section: &Section<'_, '_>, schema: &Value, sample: &Value, found: &Found<String>) {

@@ -73,9 +73,7 @@ pub(crate) fn parse(text: &str, file: &str) -> Result<Contract, Vec<Mistake>> {
     }
     let document = Document::new(file, text);
     let (table, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
-        document.syntax(error);
-    }
+    document.syntax(&errors);
     // What a broken syntax left over would only be reported as further mistakes that are none.
     let contract = if errors.is_empty() { read(&document, table.get_ref(), text) } else { None };
     let mistakes = document.into_mistakes();
@@ -85,6 +83,14 @@ pub(crate) fn parse(text: &str, file: &str) -> Result<Contract, Vec<Mistake>> {
     }
 }
 
+/// A mistake about the value of one of a contract's outermost keys, which shows only beside other files.
+pub(crate) fn mistake_at(text: &str, file: &str, key: &'static str, problem: &str, advice: &str) -> Vec<Mistake> {
+    let document = Document::new(file, text);
+    let (table, _) = DeTable::parse_recoverable(text);
+    Section::root(&document, table.get_ref(), ROOT).about(key, problem, advice);
+    document.into_mistakes()
+}
+
 /// Reads everything before it gives up on anything, so that all mistakes come out together.
 fn read<'t>(document: &Document<'t>, table: &DeTable<'t>, text: &str) -> Option<Contract> {
     let root = Section::root(document, table, ROOT);
@@ -92,22 +98,25 @@ fn read<'t>(document: &Document<'t>, table: &DeTable<'t>, text: &str) -> Option<
     let name = name(&root);
     let title = root.required_text("title", "say what people read, e.g. title = \"Acme CRM\"");
     let headers = bytes::headers(&root);
-    let signature = bytes::signature(&root, headers.as_deref().unwrap_or(&[]));
+    let signature = bytes::signature(&root, headers.as_deref());
     let secret = bytes::secret(&root, signature.as_ref().and_then(Option::as_ref));
+    let description = root.text("description").map(|found| found.value.trim().to_owned()).unwrap_or_default();
+    let is_default = root.flag("default", false);
     let envelope = bytes::envelope(&root);
     let content_type = bytes::content_type(&root);
     let response = promises::response(&root);
     let schedule = promises::schedule(&root);
     let disable = promises::disable(&root);
     let limits = promises::limits(&root);
+    let (url, custom_headers) = (promises::url(&root), promises::custom_headers(&root));
     let catalogue = catalogue::catalogue(&root);
     Some(Contract {
         name: name?,
         title: title?.value.to_owned(),
-        description: root.text("description").map(|found| found.value.trim().to_owned()).unwrap_or_default(),
+        description,
         text: text.into(),
         revision: Revision::of(text),
-        is_default: root.flag("default", false),
+        is_default,
         content_type: content_type?,
         envelope: envelope?,
         headers: headers?,
@@ -117,8 +126,8 @@ fn read<'t>(document: &Document<'t>, table: &DeTable<'t>, text: &str) -> Option<
         schedule: schedule?,
         disable,
         limits,
-        url: promises::url(&root),
-        custom_headers: promises::custom_headers(&root),
+        url,
+        custom_headers,
         catalogue: catalogue?,
     })
 }

@@ -45,30 +45,31 @@ pub(super) fn response(root: &Section<'_, '_>) -> Option<ResponseRules> {
 pub(super) fn schedule(root: &Section<'_, '_>) -> Option<Schedule> {
     let section = root.section("retry", RETRY);
     let kind = match section.text("kind") {
-        None => ScheduleKind::After,
+        None => Some(ScheduleKind::After),
         Some(found) => match found.value {
-            "after" => ScheduleKind::After,
-            "at" => ScheduleKind::At,
+            "after" => Some(ScheduleKind::After),
+            "at" => Some(ScheduleKind::At),
             other => {
                 let advice = "write \"at\" (offsets from the first failure) or \"after\" (waits between attempts)";
                 section.document().mistake(&found.place, format!("{other:?} is no kind of schedule"), advice);
-                return None;
+                None
             }
         },
     };
+    let jitter = section.fraction("jitter").unwrap_or(0.0);
     let range = Duration::from_secs(1)..=30 * DAY;
     let Some(found) = section.durations("steps", range) else {
-        if kind == ScheduleKind::At {
+        if kind == Some(ScheduleKind::At) {
             section.missing("steps", "list the offsets, e.g. steps = [\"1m\", \"5m\"]");
         }
         let steps = WAITS_S.map(Duration::from_secs).to_vec();
-        return Some(Schedule { kind, steps, jitter: section.fraction("jitter").unwrap_or(0.0) });
+        return Some(Schedule { kind: kind?, steps, jitter });
     };
     if found.len() > STEPS_MAX {
         let problem = format!("has {} steps", found.len());
         section.document().mistake(section.place(), problem, format!("write at most {STEPS_MAX}"));
     }
-    if kind == ScheduleKind::At {
+    if kind == Some(ScheduleKind::At) {
         for pair in found.windows(2).filter(|pair| pair[1].value <= pair[0].value) {
             let advice =
                 "offsets are counted from the first failure: write them in ascending order, or kind = \"after\"";
@@ -76,7 +77,7 @@ pub(super) fn schedule(root: &Section<'_, '_>) -> Option<Schedule> {
         }
     }
     let steps = found.into_iter().map(|f| f.value).collect();
-    Some(Schedule { kind, steps, jitter: section.fraction("jitter").unwrap_or(0.0) })
+    Some(Schedule { kind: kind?, steps, jitter })
 }
 
 pub(super) fn disable(root: &Section<'_, '_>) -> Option<DisableRule> {

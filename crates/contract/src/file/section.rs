@@ -1,6 +1,7 @@
 //! Reading TOML with every mistake noted: a *section* is one table of the file, a *place* is where a mistake would be shown.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -56,9 +57,19 @@ impl<'t> Document<'t> {
         mistakes
     }
 
-    pub(super) fn syntax(&self, error: &toml::de::Error) {
-        let place = Place { offset: error.span().map_or(0, |span| span.start), path: String::new() };
-        self.mistake(&place, format!("is not TOML: {}", error.message()), "correct the syntax");
+    /// Syntax errors. The parser repeats some, and goes on behind each: one slip may look like very many.
+    pub(super) fn syntax(&self, errors: &[toml::de::Error]) {
+        const ERRORS_MAX: usize = 20;
+        let place = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
+        let distinct: BTreeSet<_> = errors.iter().map(|error| (place(error), error.message())).collect();
+        if distinct.len() > ERRORS_MAX {
+            let problem = format!("has {} syntax errors, of which the first {ERRORS_MAX} are shown", distinct.len());
+            self.mistakes.borrow_mut().push(Mistake::whole_file(self.file, problem, "correct these first"));
+        }
+        for (offset, message) in distinct.into_iter().take(ERRORS_MAX) {
+            let place = Place { offset, path: String::new() };
+            self.mistake(&place, format!("is not TOML: {message}"), "correct the syntax");
+        }
     }
 }
 

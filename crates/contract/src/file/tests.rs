@@ -107,6 +107,72 @@ fn syntax_errors_come_with_their_lines_and_hide_nothing_else_behind_them() {
 }
 
 #[test]
+fn a_syntax_error_that_the_parser_repeats_is_reported_once() {
+    for text in [format!("x={}", "[".repeat(200)), format!("x={}", "[{a=".repeat(100)), "= \n".repeat(100)] {
+        let found = mistakes(&text);
+        let mut distinct = found.clone();
+        distinct.dedup();
+        assert_eq!(found, distinct, "{text}");
+        assert!(found.len() <= 21, "{text}: {found:#?}");
+        assert!(found.iter().all(|m| m.contains("TOML") || m.contains("syntax errors")), "{found:#?}");
+    }
+    assert!(mistakes(&"= \n".repeat(100))[0].contains("syntax errors, of which the first 20 are shown"));
+}
+
+/// Everything is read before anything is given up.
+#[test]
+fn no_mistake_hides_another() {
+    let cases: [(&str, &[&str]); 8] = [
+        (
+            "[signature]\nheader=\"X-Sig\"\npart=\"nothing\"\nsigned=\"no body\"\nencoding=\"rot13\"",
+            &["without exactly one ${signature}", "signs the body never", "encoding: \"rot13\""],
+        ),
+        (
+            "[signature]\nheader=\"Host\"\noverlap=[\"old\",\"new\"]\nencoding=\"rot13\"\nseparator=1",
+            &["header: Host", "overlap[0]", "overlap[1]", "encoding: \"rot13\"", "separator: is a whole number"],
+        ),
+        (
+            "[signature]\nheader=\"X-Sig\"\npart=\"${x}\"\nlead=\"${attempt.unix}\"\nsigned=\"${type}\"",
+            &["lead` that ends in", "signs the body never", "signs ${type}, which", "part: refers to `${x}`"],
+        ),
+        (
+            "[signature]\nheader=\"Host\"\n[secret]\nencoding=\"rot13\"\nbytes=1\ngenerated=false\nchosen=false",
+            &["header: Host", "neither generated nor chosen", "encoding: \"rot13\"", "secret.bytes: is 1;"],
+        ),
+        (
+            "[signature]\nheader=\"X-Sig\"\n[signature.schemes.a]\nalgorithm=\"md5\"\nkey_bytes_min=0\nprefix=1",
+            &["algorithm: \"md5\"", "key_bytes_min: is 0", "prefix: is a whole number"],
+        ),
+        (
+            "name2=1\ncontent_type=\"\"\ndefault=\"yes\"\ndescription=1\n[url]\nhttps_only=1\n[custom_headers]\ncount_max=0",
+            &[
+                "name2",
+                "content_type",
+                "default: is a string",
+                "description: is a",
+                "https_only: is a",
+                "count_max: is 0",
+            ],
+        ),
+        (
+            "[retry]\nkind=\"sometimes\"\nsteps=[\"1x\"]\njitter=2.0",
+            &["kind: \"sometimes\"", "steps[0]: \"1x\"", "jitter: is 2.0"],
+        ),
+        (
+            "[types.b]\nresource=\"\"\nschema='{}'\nsample='1'\nsample_uri=1\ncategory=1",
+            &["b.description: is missing", "b.resource: is empty", "b.sample_uri: is a", "b.category: is a"],
+        ),
+    ];
+    for (part, expected) in cases {
+        let found = mistakes_with(part);
+        assert_eq!(found.len(), expected.len(), "{part}: {found:#?}");
+        for expected in expected {
+            assert!(found.iter().any(|m| m.contains(expected)), "{part}: {expected}: {found:#?}");
+        }
+    }
+}
+
+#[test]
 fn each_value_of_the_wrong_kind_or_range_is_one_mistake() {
     let cases = [
         ("[retry]\nkind = \"sometimes\"", "retry.kind: \"sometimes\" is no kind of schedule"),

@@ -82,7 +82,8 @@ fn two_files_with_one_name_and_two_defaults_are_mistakes() {
     let text = contracts.get(contracts.default_name()).unwrap().text().to_string();
     let twice = [("again.toml".to_owned(), text.clone())];
     let mistakes = Contracts::load(&twice).unwrap_err();
-    assert!(mistakes[0].to_string().starts_with("again.toml: names the contract"), "{}", mistakes[0]);
+    assert!(mistakes[0].to_string().contains("names a contract that exists already"), "{}", mistakes[0]);
+    assert_eq!((mistakes[0].file.as_str(), mistakes[0].key.as_str()), ("again.toml", "name"));
     let other = |name: &str| text.replacen("name = \"standard\"", &format!("name = \"{name}\""), 1);
     let own = [("a.toml".to_owned(), other("a"))];
     assert_eq!(
@@ -91,7 +92,7 @@ fn two_files_with_one_name_and_two_defaults_are_mistakes() {
         "an operator's default goes before the built-in one"
     );
     let two = [("a.toml".to_owned(), other("a")), ("b.toml".to_owned(), other("b"))];
-    assert!(Contracts::load(&two).unwrap_err()[0].to_string().contains("is a default contract beside a.toml"));
+    assert!(Contracts::load(&two).unwrap_err()[0].to_string().contains("is a second default beside a.toml"));
 }
 
 /// The documents' own numbers, apart from the files that state them a second time.
