@@ -119,7 +119,7 @@ impl BenchOptions {
             contract: "standard".to_owned(),
             plan: None,
             data_parent: None,
-            connections: 32,
+            connections: 64,
             latency_events_per_s: 1_000,
             neighbours: 1_000,
             pending_deliveries: 1_000_000,
