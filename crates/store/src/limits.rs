@@ -38,6 +38,12 @@ pub(crate) const PAGE_ROWS_MAX: usize = 1_000;
 pub(crate) const FRESH_RESOURCES_MAX: usize = 32_768;
 /// Entries that each group merges at least while a merge is under way.
 pub(crate) const MERGED_A_GROUP_MIN: usize = 64;
+/// Entries that each group merges at most, so that no commit waits long for them.
+pub(crate) const MERGED_A_GROUP_MAX: usize = 8_192;
+/// Entries in one merge from which on a group may merge more than that, so that they stay bounded under any load.
+pub(crate) const FRESH_RESOURCES_CROWDED: usize = 8 * FRESH_RESOURCES_MAX;
+/// The part of what lies above it that each group then merges at least, as one in so many.
+pub(crate) const MERGED_A_GROUP_CROWDED_SHARE: usize = 8;
 /// Events about one record that one page of a delivery list examines at most.
 pub(crate) const RESOURCE_EVENTS_EXAMINED_MAX: usize = 2_000;
 /// Bytes of event data that one page of events unseals; it may then be short and still have a next one.

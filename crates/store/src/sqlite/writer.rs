@@ -187,6 +187,7 @@ impl Writer {
 
     fn try_group(&mut self, group: &mut [Box<dyn Unit>], each_by_itself: bool) -> rusqlite::Result<()> {
         self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        self.resources.begin_group();
         let (numbers, resources) = (&mut self.numbers, &mut self.resources);
         let mut tx = WriteTx { conn: &self.conn, numbers, resources, open_added: 0 };
         for unit in group.iter_mut() {
@@ -210,10 +211,9 @@ impl Writer {
         {
             tracing::error!(%error, "a transaction could not be rolled back");
         }
-        match FreshResources::read(&self.conn) {
-            Ok(resources) => self.resources = resources,
+        if let Err(error) = self.resources.undo_group(&self.conn) {
             // What is forgotten here stays findable; it is merged after the next start.
-            Err(error) => tracing::warn!(%error, "what is to be merged could not be read"),
+            tracing::warn!(%error, "what is to be merged could not be read");
         }
     }
 }
