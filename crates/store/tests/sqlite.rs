@@ -16,6 +16,9 @@ use postrider_store::{
 use rusqlite::Connection;
 use uuid::Uuid;
 
+#[path = "sqlite/faults.rs"]
+mod faults;
+
 const DATABASE: &str = "postrider.sqlite3";
 const T0: Millis = Millis(1_800_000_000_000);
 const REVISION: RevisionId = RevisionId([7; 32]);

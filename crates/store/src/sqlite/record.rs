@@ -93,7 +93,7 @@ impl<'a> Prepared<'a> {
     }
 }
 
-/// What an outcome's row is filled with; looked up before anything is written, so that nothing refuses in the middle.
+/// What an outcome's row is filled with; looked up before the outcome writes. One that is refused undoes its whole batch.
 #[derive(Clone, Copy)]
 struct Filling {
     endpoint_no: i64,

@@ -235,13 +235,24 @@ impl OldEvent {
                 forget_id(tx, self.org_no, id, self.key)?;
             }
         }
-        if let Some(about) = self.resource.as_deref() {
-            let about = resource(about)?;
-            for id in &about.ids {
-                resources::forget(tx.conn, resources::record_hash(self.org_no, &about.kind, id), self.no, self.key)?;
-            }
-        }
+        self.forget_records(tx)?;
         tx.conn.prepare_cached("DELETE FROM events WHERE no = ?")?.execute([self.no])?;
+        Ok(())
+    }
+
+    /// An event whose record is damaged goes all the same, or nothing behind it ever would. What then stays in the index finds no event.
+    fn forget_records(&self, tx: &WriteTx<'_>) -> Result<(), Fault> {
+        let Some(about) = self.resource.as_deref() else { return Ok(()) };
+        let about = match resource(about) {
+            Ok(about) => about,
+            Err(error) => {
+                tracing::warn!(event_no = self.no, %error, "an event is dropped without the index entries of its record");
+                return Ok(());
+            }
+        };
+        for id in &about.ids {
+            resources::forget(tx.conn, resources::record_hash(self.org_no, &about.kind, id), self.no, self.key)?;
+        }
         Ok(())
     }
 }

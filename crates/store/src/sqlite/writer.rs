@@ -17,7 +17,7 @@ use crate::limits::{GROUP_BYTES_MAX, GROUP_WRITES_MAX, WRITES_WAITING_BYTES_MAX,
 /// Why a unit was not applied.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// The unit's own refusal, found before it wrote anything.
+    /// The unit's own refusal. What it wrote before is undone.
     Refused(StoreError),
     /// The database's.
     Sql(rusqlite::Error),
@@ -68,6 +68,7 @@ pub(super) struct WriteTx<'a> {
 
 /// A unit may be applied twice, when another of its group had to be undone.
 trait Unit: Send {
+    /// Writes. What a fault leaves half-written is the caller's to undo.
     fn apply(&mut self, tx: &mut WriteTx<'_>) -> std::result::Result<(), Fault>;
     fn refuse(&mut self, error: StoreError);
     fn answer(self: Box<Self>);
@@ -85,11 +86,7 @@ where
     F: FnMut(&mut WriteTx<'_>) -> std::result::Result<T, Fault> + Send,
 {
     fn apply(&mut self, tx: &mut WriteTx<'_>) -> std::result::Result<(), Fault> {
-        match (self.write)(tx) {
-            Ok(value) => self.result = Some(Ok(value)),
-            Err(Fault::Refused(error)) => self.result = Some(Err(error)),
-            Err(fault) => return Err(fault),
-        }
+        self.result = Some(Ok((self.write)(tx)?));
         Ok(())
     }
 
@@ -170,22 +167,22 @@ impl Writer {
     }
 
     fn write_group(&mut self, group: &mut [Box<dyn Unit>]) {
-        let error = match self.try_group(group, false) {
-            Ok(()) => return,
-            Err(error) => error,
-        };
+        let Err(fault) = self.try_group(group, false) else { return };
         self.undo();
-        if is_whole_stores(&error) || group.len() == 1 {
-            return refuse_all(group, &error);
+        if let [only] = group {
+            return only.refuse(fault.into());
+        }
+        if fault.is_whole_stores() {
+            return refuse_all(group, &fault);
         }
         // One unit's own fault must not fail its neighbours: once more, each unit undone by itself.
-        if let Err(error) = self.try_group(group, true) {
+        if let Err(fault) = self.try_group(group, true) {
             self.undo();
-            refuse_all(group, &error);
+            refuse_all(group, &fault);
         }
     }
 
-    fn try_group(&mut self, group: &mut [Box<dyn Unit>], each_by_itself: bool) -> rusqlite::Result<()> {
+    fn try_group(&mut self, group: &mut [Box<dyn Unit>], each_by_itself: bool) -> Result<(), Fault> {
         self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         self.resources.begin_group();
         let (numbers, resources) = (&mut self.numbers, &mut self.resources);
@@ -193,8 +190,8 @@ impl Writer {
         for unit in group.iter_mut() {
             if each_by_itself {
                 apply_by_itself(unit.as_mut(), &mut tx)?;
-            } else if let Err(Fault::Sql(error)) = unit.apply(&mut tx) {
-                return Err(error);
+            } else {
+                apply_with_others(unit.as_mut(), &mut tx)?;
             }
         }
         let open_added = tx.open_added;
@@ -218,46 +215,62 @@ impl Writer {
     }
 }
 
-fn apply_by_itself(unit: &mut dyn Unit, tx: &mut WriteTx<'_>) -> rusqlite::Result<()> {
+/// A refusal found before anything was written, as most are, costs the other units nothing.
+fn apply_with_others(unit: &mut dyn Unit, tx: &mut WriteTx<'_>) -> Result<(), Fault> {
+    let changes_before = tx.conn.total_changes();
+    match unit.apply(tx) {
+        Err(Fault::Refused(error)) if tx.conn.total_changes() == changes_before => unit.refuse(error),
+        applied => applied?,
+    }
+    Ok(())
+}
+
+fn apply_by_itself(unit: &mut dyn Unit, tx: &mut WriteTx<'_>) -> Result<(), Fault> {
     tx.conn.prepare_cached("SAVEPOINT unit")?.execute([])?;
     let open_added = tx.open_added;
-    if let Err(Fault::Sql(error)) = unit.apply(tx) {
-        if is_whole_stores(&error) {
-            return Err(error);
+    if let Err(fault) = unit.apply(tx) {
+        if fault.is_whole_stores() {
+            return Err(fault);
         }
         tx.conn.prepare_cached("ROLLBACK TO unit")?.execute([])?;
         tx.numbers.forget();
         tx.open_added = open_added;
-        unit.refuse(unavailable(&error));
+        unit.refuse(fault.into());
     }
     tx.conn.prepare_cached("RELEASE unit")?.execute([])?;
     Ok(())
 }
 
-/// Whether a fault is not one unit's own: it would meet every other unit as well.
-fn is_whole_stores(error: &rusqlite::Error) -> bool {
-    use ErrorCode::{
-        CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase, OutOfMemory, ReadOnly,
-        SystemIoFailure,
-    };
-    matches!(
-        error.sqlite_error_code(),
-        Some(
-            DiskFull
-                | SystemIoFailure
-                | OutOfMemory
-                | DatabaseCorrupt
-                | DatabaseBusy
-                | DatabaseLocked
-                | CannotOpen
-                | ReadOnly
-                | NotADatabase
+impl Fault {
+    /// Whether it is not one unit's own: it would meet every other unit as well.
+    fn is_whole_stores(&self) -> bool {
+        use ErrorCode::{
+            CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase, OutOfMemory, ReadOnly,
+            SystemIoFailure,
+        };
+        let Fault::Sql(error) = self else { return false };
+        matches!(
+            error.sqlite_error_code(),
+            Some(
+                DiskFull
+                    | SystemIoFailure
+                    | OutOfMemory
+                    | DatabaseCorrupt
+                    | DatabaseBusy
+                    | DatabaseLocked
+                    | CannotOpen
+                    | ReadOnly
+                    | NotADatabase
+            )
         )
-    )
+    }
 }
 
-fn refuse_all(group: &mut [Box<dyn Unit>], error: &rusqlite::Error) {
+fn refuse_all(group: &mut [Box<dyn Unit>], fault: &Fault) {
     for unit in group {
-        unit.refuse(unavailable(error));
+        unit.refuse(match fault {
+            Fault::Sql(error) => unavailable(error),
+            Fault::Refused(error) => StoreError::Unavailable { reason: error.to_string() },
+        });
     }
 }
