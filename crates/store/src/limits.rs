@@ -58,6 +58,8 @@ pub(crate) const IDEMPOTENCY_MS: i64 = 24 * 3_600_000;
 pub(crate) const IDEMPOTENT_RUNNING_MAX: usize = 100_000;
 /// Rows that retention drops in one transaction at most.
 pub(crate) const RETENTION_UNIT_ROWS: usize = 100;
+/// Deliveries of an old event that are looked up in the time in which a row is dropped, about.
+pub(crate) const RETENTION_LOOKUPS_A_ROW: usize = 16;
 /// Rows at the left end of a table that retention looks at: a few whose clock was wrong do not hide the old ones behind them.
 pub(crate) const RETENTION_WINDOW_ROWS: usize = 1_000;
 /// Tombstones of deleted endpoints and organisations that one step looks at.

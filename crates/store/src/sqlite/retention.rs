@@ -13,11 +13,15 @@ use super::rows::resource;
 use super::writer::{Fault, WriteTx};
 use super::{resources, sweep};
 use crate::error::Result;
-use crate::limits::{CHOSEN_ID_MS, IDEMPOTENCY_MS, RETENTION_UNIT_ROWS, RETENTION_WINDOW_ROWS};
+use crate::limits::{
+    CHOSEN_ID_MS, IDEMPOTENCY_MS, RETENTION_LOOKUPS_A_ROW, RETENTION_UNIT_ROWS, RETENTION_WINDOW_ROWS,
+};
 use crate::model::RetentionStep;
 
 /// About what one row's removal writes.
 const ROW_BYTES: usize = 512;
+/// What a delivery's id takes in its event's row.
+const DELIVERY_ID_BYTES: usize = 16;
 
 pub(super) async fn retain(store: &SqliteStore, now: Millis, before: Millis, rows_max: usize) -> Result<RetentionStep> {
     store.running.expire(now);
@@ -60,6 +64,12 @@ impl Unit {
     pub(super) fn dropped(&mut self) {
         self.done.rows_dropped += 1;
         self.rows_left = self.rows_left.saturating_sub(1);
+    }
+
+    /// Counts what a dropped event had written elsewhere, or had looked up: a unit is as small with many records or deliveries an event.
+    fn had(&mut self, event: &OldEvent, records: usize) {
+        let looked_up = event.deliveries.len() / DELIVERY_ID_BYTES / RETENTION_LOOKUPS_A_ROW;
+        self.rows_left = self.rows_left.saturating_sub(records + looked_up);
     }
 
     fn run(&mut self, tx: &mut WriteTx<'_>) -> Result<(), Fault> {
@@ -116,12 +126,12 @@ impl Unit {
             }
         }
         for event in &old {
+            // Rows are left here: an event counts what it had only once it is gone, so that each unit gets on.
             self.expire(tx, event)?;
             if self.rows_left == 0 {
                 break;
             }
-            event.drop(tx, self.now)?;
-            self.dropped();
+            event.drop(tx, self)?;
             NextNumbers::note_dropped(tx.conn, "events", event.no)?;
         }
         Ok(())
@@ -225,9 +235,9 @@ impl OldEvent {
     }
 
     /// Removes it with what points at it. An id chosen less than 72 hours ago is still remembered.
-    pub(super) fn drop(&self, tx: &WriteTx<'_>, now: Millis) -> Result<(), Fault> {
+    pub(super) fn drop(&self, tx: &WriteTx<'_>, unit: &mut Unit) -> Result<(), Fault> {
         if let Some(id) = &self.id {
-            if self.accepted_at > now.0.saturating_sub(CHOSEN_ID_MS) {
+            if self.accepted_at > unit.now.0.saturating_sub(CHOSEN_ID_MS) {
                 let sql = "INSERT INTO event_ids_late (org_no, id, key, accepted_at) VALUES (?, ?, ?, ?)";
                 let values = params![self.org_no, id, self.key.as_bytes(), self.accepted_at];
                 tx.conn.prepare_cached(sql)?.execute(values)?;
@@ -235,24 +245,26 @@ impl OldEvent {
                 forget_id(tx, self.org_no, id, self.key)?;
             }
         }
-        self.forget_records(tx)?;
+        let records = self.forget_records(tx)?;
         tx.conn.prepare_cached("DELETE FROM events WHERE no = ?")?.execute([self.no])?;
+        unit.dropped();
+        unit.had(self, records);
         Ok(())
     }
 
-    /// An event whose record is damaged goes all the same, or nothing behind it ever would. What then stays in the index finds no event.
-    fn forget_records(&self, tx: &WriteTx<'_>) -> Result<(), Fault> {
-        let Some(about) = self.resource.as_deref() else { return Ok(()) };
+    /// Returns how many. An event whose record is damaged goes all the same, or nothing behind it ever would. What then stays in the index finds no event.
+    fn forget_records(&self, tx: &WriteTx<'_>) -> Result<usize, Fault> {
+        let Some(about) = self.resource.as_deref() else { return Ok(0) };
         let about = match resource(about) {
             Ok(about) => about,
             Err(error) => {
                 tracing::warn!(event_no = self.no, %error, "an event is dropped without the index entries of its record");
-                return Ok(());
+                return Ok(0);
             }
         };
         for id in &about.ids {
             resources::forget(tx.conn, resources::record_hash(self.org_no, &about.kind, id), self.no, self.key)?;
         }
-        Ok(())
+        Ok(about.ids.len())
     }
 }

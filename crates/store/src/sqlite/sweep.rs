@@ -168,9 +168,8 @@ fn events(unit: &mut Unit, tx: &WriteTx<'_>, org_no: i64) -> Result<(), Fault> {
         let find = format!("SELECT {} FROM events WHERE org_no = ? LIMIT 1", OldEvent::COLUMNS);
         let found = tx.conn.prepare_cached(&find)?.query_row([org_no], OldEvent::read).optional()?;
         let Some(event) = found else { return Ok(()) };
-        event.drop(tx, unit.now)?;
+        event.drop(tx, unit)?;
         NextNumbers::note_dropped(tx.conn, "events", event.no)?;
-        unit.dropped();
     }
     Ok(())
 }

@@ -48,3 +48,22 @@ async fn an_event_whose_record_is_damaged_goes_like_the_others() {
     let late: i64 = conn.query_row("SELECT count(*) FROM event_ids_late", [], |row| row.get(0)).unwrap();
     assert_eq!(late, 3);
 }
+
+#[tokio::test]
+async fn a_unit_of_retention_stays_small_though_its_events_are_about_many_records() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    prepare(&store).await;
+    store.commit_events(&org(), (0..20).map(|i| event_about(10 + 2 * i, 100)).collect()).await.unwrap();
+    let (mut dropped, mut steps) = (0, 0);
+    loop {
+        let step = store.retain(Millis(T0.0 + 2), Millis(T0.0 + 1), 100).await.unwrap();
+        assert!(step.rows_dropped <= 2, "{step:?}");
+        (dropped, steps) = (dropped + step.rows_dropped, steps + 1);
+        if !step.more {
+            break;
+        }
+        assert!(steps < 100);
+    }
+    assert_eq!(dropped, 20);
+}
