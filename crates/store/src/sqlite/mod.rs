@@ -92,7 +92,7 @@ impl SqliteStore {
         let lock = open::lock(dir)?;
         let mut conn = open::open_writer(dir, options)?;
         let operator = open::check_master(&mut conn, dir, &master)?;
-        let next = NextNumbers::read(&conn).map_err(|error| writer::unavailable(&error))?;
+        let next = NextNumbers::read(&conn).map_err(|error| open::at_opening_of(dir, error))?;
         let shared = WriterShared::new();
         let readers = Readers::new();
         let mut threads = Threads { lock: Some(lock), ..Threads::default() };
@@ -199,10 +199,10 @@ fn start_threads(
         threads.others.push(thread.spawn(move || reader.run(&questions)).map_err(failed)?);
     }
     count_open(&conn, open::open_reader(dir)?, shared, &mut threads.others)
-        .map_err(|error| writer::unavailable(&error))?;
+        .map_err(|error| open::at_opening_of(dir, error))?;
     let (checkpointer, thread) = Checkpointer::start(open::open_checkpointer(dir)?).map_err(failed)?;
     threads.others.push(thread);
-    let writer = Writer::new(conn, numbers, Arc::clone(shared)).map_err(|error| writer::unavailable(&error))?;
+    let writer = Writer::new(conn, numbers, Arc::clone(shared)).map_err(|error| open::at_opening_of(dir, error))?;
     let thread = std::thread::Builder::new().name("store-write".to_owned());
     let run = move || writer.run(move |conn| checkpointer.after_group(conn));
     threads.writer = Some(thread.spawn(run).map_err(failed)?);

@@ -154,7 +154,11 @@ fn look_around(conn: &Connection) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A fault on opening, in a sentence that says what to do.
+/// A fault on opening the database of this directory, in a sentence that says what to do.
+pub(super) fn at_opening_of(dir: &Path, fault: impl Into<Fault>) -> StoreError {
+    at_opening(&dir.join(DATABASE_FILE), fault.into())
+}
+
 fn at_opening(path: &Path, fault: Fault) -> StoreError {
     match fault {
         Fault::Refused(StoreError::Unavailable { reason }) => unusable(path, reason),

@@ -6,7 +6,7 @@ use postrider_domain::{EventId, Millis, Resource};
 use postrider_store::{Event, NewEvent, Outcome, Recorded, RevisionId, Store, StoreError};
 use rusqlite::Connection;
 
-use super::{DATABASE, T0, claim, new_event, open, org, outcome, prepare};
+use super::{DATABASE, T0, claim, fill, master, new_event, open, org, outcome, prepare, refusal};
 
 /// An event with an id of its own and these records.
 fn event_about(number: u128, ids: usize) -> NewEvent {
@@ -66,4 +66,35 @@ async fn a_unit_of_retention_stays_small_though_its_events_are_about_many_record
         assert!(steps < 100);
     }
     assert_eq!(dropped, 20);
+}
+
+#[tokio::test]
+async fn a_damaged_page_found_at_opening_is_refused_with_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    fill(&store).await;
+    store.commit_events(&org(), vec![event_about(20, 3)]).await.unwrap();
+    store.close().await.unwrap();
+    let path = dir.path().join(DATABASE);
+    let conn = Connection::open(&path).unwrap();
+    let mut find = conn.prepare("SELECT rootpage, name FROM sqlite_schema WHERE rootpage > 0").unwrap();
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, u32>(0)?, row.get::<_, String>(1)?));
+    let roots: Vec<_> = find.query_map([], read).unwrap().map(Result::unwrap).collect();
+    drop(find);
+    drop(conn);
+    let whole = std::fs::read(&path).unwrap();
+    let mut refused = Vec::new();
+    for (page, name) in roots {
+        let mut bytes = whole.clone();
+        bytes[4_096 * (page as usize - 1)..][..4_096].fill(7);
+        std::fs::write(&path, bytes).unwrap();
+        let text = refusal(dir.path(), master(1));
+        if text != "it opened" {
+            assert!(text.contains(DATABASE) && text.contains("restore it from a backup"), "{name}: {text}");
+            refused.push(name);
+        }
+    }
+    for name in ["meta", "data_keys", "events", "attempts", "deliveries", "fresh_resources", "open_deliveries"] {
+        assert!(refused.iter().any(|table| table == name), "{name}: {refused:?}");
+    }
 }
