@@ -15,6 +15,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::http1::ReadBuffer;
 
+/// The one contract that it knows.
+pub(crate) const CONTRACT: &str = "made-up";
 /// Tells this test program to be the server.
 const MARK: &str = "POSTRIDER_BENCH_FAKE_SERVER";
 /// Connections to one endpoint.
@@ -78,7 +80,7 @@ impl Organizations {
     fn answer(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let parts: Vec<&str> = path.trim_start_matches("/v1/organizations/").split('/').collect();
         match (method, parts.as_slice()) {
-            ("PUT", [_]) if body["contract"] != "standard" => (422, json!({"title": "There is no such contract"})),
+            ("PUT", [_]) if body["contract"] != CONTRACT => (422, json!({"title": "There is no such contract"})),
             ("PUT", [id]) => {
                 self.0.lock().insert((*id).to_owned(), Vec::new());
                 (200, json!({"id": id}))

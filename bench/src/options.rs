@@ -109,14 +109,14 @@ pub struct BenchOptions {
 }
 
 impl BenchOptions {
-    /// The options of the published figures.
+    /// The options of the published figures, for a program and organisations of this contract.
     #[must_use]
-    pub fn new(executable: PathBuf) -> Self {
+    pub fn new(executable: PathBuf, contract: String) -> Self {
         BenchOptions {
             executable,
             duration: Duration::from_secs(10),
             scenarios: Scenario::ALL.to_vec(),
-            contract: "standard".to_owned(),
+            contract,
             plan: None,
             data_parent: None,
             connections: 64,

@@ -219,7 +219,7 @@ mod tests {
 
     fn report() -> Report {
         let machine = Machine { cores: 2, cpu: "C".into(), kernel: "6.1".into(), filesystem: "ext4".into() };
-        let mut report = Report::new(machine, 10.0, "standard");
+        let mut report = Report::new(machine, 10.0, "made-up");
         report.judge(Scenario::Single, "deliveries", 15_000.4, Unit::PerSecond, Target::AtLeast(15_000.0));
         report.judge(Scenario::Isolation, "p99 with and without", 2.0, Unit::Times, Target::Below(2.0));
         report.add(Scenario::Single, "share of the ceiling", 0.1234, Unit::Share);
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn ratios_stand_first_and_targets_are_judged_at_their_bound() {
         let expected = "\
-2 cores (C), Linux 6.1, data on ext4; contract standard, 10 s a figure
+2 cores (C), Linux 6.1, data on ext4; contract made-up, 10 s a figure
 
 scenario   figure                    value       target  met
 isolation  p99 with and without     2.00 ×     < 2.00 ×  NO

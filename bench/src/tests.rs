@@ -15,9 +15,14 @@ async fn short_run(directory: &Path, scenarios: &[Scenario]) -> anyhow::Result<R
         latency_events_per_s: 200,
         neighbours: 25,
         pending_deliveries: 2_000,
-        ..BenchOptions::new(fake::executable(directory))
+        ..BenchOptions::new(fake::executable(directory), fake::CONTRACT.to_owned())
     };
     run(options, Progress::hidden()).await
+}
+
+/// For what ends before anything is started.
+fn nowhere() -> BenchOptions {
+    BenchOptions::new("/nowhere/postrider".into(), fake::CONTRACT.to_owned())
 }
 
 fn value(report: &Report, scenario: Scenario, name: &str) -> f64 {
@@ -91,9 +96,8 @@ async fn what_the_server_refuses_is_the_error_and_nothing_is_left_over() {
     let directory = tempfile::tempdir().unwrap();
     let options = BenchOptions {
         scenarios: vec![Scenario::Latency],
-        contract: "unheard-of".to_owned(),
         data_parent: Some(directory.path().to_owned()),
-        ..BenchOptions::new(fake::executable(directory.path()))
+        ..BenchOptions::new(fake::executable(directory.path()), "unheard-of".to_owned())
     };
     let error = format!("{:#}", run(options, Progress::hidden()).await.unwrap_err());
     assert!(error.contains("scenario latency") && error.contains("There is no such contract"), "{error}");
@@ -104,14 +108,14 @@ async fn what_the_server_refuses_is_the_error_and_nothing_is_left_over() {
 async fn a_missing_directory_for_data_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let missing = directory.path().join("missing");
-    let options = BenchOptions { data_parent: Some(missing), ..BenchOptions::new("/nowhere/postrider".into()) };
+    let options = BenchOptions { data_parent: Some(missing), ..nowhere() };
     let error = format!("{:#}", run(options, Progress::hidden()).await.unwrap_err());
     assert!(error.contains("missing"), "{error}");
 }
 
 #[tokio::test]
 async fn options_out_of_bounds_are_refused_before_anything_starts() {
-    let options = BenchOptions { connections: 0, ..BenchOptions::new("/nowhere/postrider".into()) };
+    let options = BenchOptions { connections: 0, ..nowhere() };
     assert!(run(options, Progress::hidden()).await.unwrap_err().to_string().contains("connections"));
 }
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use postrider_bench::{BenchOptions, Progress};
+use postrider_contract::Contracts;
 
 use crate::cli::BenchArgs;
-use crate::failure::Misuse;
+use crate::failure::{Misuse, all};
 use crate::output;
 
 pub(crate) async fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
@@ -23,6 +24,7 @@ pub(crate) async fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn options(args: BenchArgs, executable: std::path::PathBuf) -> anyhow::Result<BenchOptions> {
+    let built_in = Contracts::built_in().map_err(|mistakes| all(&mistakes))?;
     let BenchOptions {
         duration,
         scenarios,
@@ -32,7 +34,7 @@ fn options(args: BenchArgs, executable: std::path::PathBuf) -> anyhow::Result<Be
         neighbours,
         pending_deliveries,
         ..
-    } = BenchOptions::new(executable.clone());
+    } = BenchOptions::new(executable.clone(), built_in.default_name().to_owned());
     let wrong = |_| Misuse::of("--duration is a number of seconds, as 10 or 0.5");
     let given = args.duration.map(Duration::try_from_secs_f64).transpose().map_err(wrong)?;
     Ok(BenchOptions {
