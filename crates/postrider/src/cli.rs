@@ -54,7 +54,14 @@ const SERVE_EXAMPLES: &str = "Examples:
   POSTRIDER_LISTEN=0.0.0.0:8400 POSTRIDER_LOG_FORMAT=json postrider serve --data /var/lib/postrider
 
 Settings come from postrider.toml, then POSTRIDER_* variables, then flags. Once it accepts requests it prints one line on standard
-output: listening on http://ADDR. SIGTERM and Ctrl-C stop it within 10 seconds; a second one ends it at once.";
+output: listening on http://ADDR. SIGTERM and Ctrl-C stop it within 10 seconds; a second one ends it at once.
+
+--check makes and changes nothing, and may run beside the server. So it opens no database and binds
+no address. Told at the start alone:
+  - another process has the data directory, or other users may open it
+  - the encryption key is not the one that the data was made with
+  - a contract in use is gone
+  - the address is taken";
 
 /// `serve`
 #[derive(Args, Debug)]
@@ -62,7 +69,7 @@ pub(crate) struct ServeArgs {
     /// The settings file [default: ./postrider.toml, if it is there]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Check the settings and every file that they name, then exit
+    /// Check the settings, every file that they name, and that the data directory can be made or written; then exit
     #[arg(long)]
     pub(crate) check: bool,
     #[command(flatten)]

@@ -1,10 +1,12 @@
 //! Postrider's one binary: the command line, the settings, the wiring of the crates below, and the demo.
 
+mod before_start;
 mod cli;
 mod commands;
 mod contracts_directory;
 mod demo;
 mod failure;
+mod files;
 mod http;
 mod logs;
 mod operator_key;

@@ -1,13 +1,11 @@
 //! The server: its parts put together, started, and stopped in good order.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use postrider_contract::Contracts;
+use anyhow::{Context as _, ensure};
 use postrider_domain::Secret;
 use postrider_egress::resolve::{Resolve, SystemResolver};
 use postrider_egress::{Client, ClientSettings, UrlRules};
@@ -20,27 +18,27 @@ use tokio::task::JoinHandle;
 
 use crate::cli::ServeArgs;
 use crate::failure::all;
+use crate::files::Files;
 use crate::settings::{EgressSettings, EncryptionKey, Settings, Sources, Variables};
 use crate::stop::StopSignals;
-use crate::{contracts_directory, logs, operator_key, output};
+use crate::{before_start, logs, operator_key, output};
 
 /// How long a stop in good order may take in all.
 const STOP: Duration = Duration::from_secs(10);
 /// How long requests in work are waited for before the engine refuses new events too.
 const REQUESTS_FIRST: Duration = Duration::from_millis(500);
-/// The longest file of certificate authorities, in bytes.
-const CA_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// `serve`
 pub(crate) async fn run(args: &ServeArgs, variables: &Variables) -> anyhow::Result<ExitCode> {
     let sources = Sources { config: args.config.as_deref(), variables, flags: &args.settings };
-    let settings = sources.settings().map_err(|mistakes| all(&mistakes))?;
-    let files = Files::load(&settings)?;
+    let reading = sources.read();
     if args.check {
-        files.client(&settings.egress, None)?;
+        let mistakes = before_start::check(&reading);
+        ensure!(mistakes.is_empty(), all(&mistakes));
         output::line("the settings are right")?;
         return Ok(ExitCode::SUCCESS);
     }
+    let (settings, files) = before_start::read(reading).await?;
     logs::begin(&settings.log);
     say_facts(&settings);
     let signals = StopSignals::catch().context("signals cannot be caught")?;
@@ -74,65 +72,31 @@ fn say_facts(settings: &Settings) {
     }
 }
 
-/// What the settings name and is read before anything starts.
-pub(crate) struct Files {
-    contracts: Arc<Contracts>,
-    ca_pems: Vec<Vec<u8>>,
-}
-
-impl Files {
-    /// Reads them all; every mistake is told.
-    pub(crate) fn load(settings: &Settings) -> anyhow::Result<Self> {
-        let mut mistakes = Vec::new();
-        let mut ca_pems = Vec::new();
-        for path in &settings.egress.extra_ca {
-            match read_ca(path) {
-                Ok(pem) => ca_pems.push(pem),
-                Err(error) => mistakes.push(format!("extra_ca: {} cannot be read: {error}", path.display())),
-            }
-        }
-        match contracts_directory::load(settings.contracts.as_deref()) {
-            Ok(contracts) if mistakes.is_empty() => Ok(Files { contracts: Arc::new(contracts), ca_pems }),
-            Ok(_) => Err(all(&mistakes)),
-            Err(found) => {
-                mistakes.extend(found);
-                Err(all(&mistakes))
-            }
-        }
-    }
-
-    /// The one way out, and the rules that it and the API judge by.
-    fn client(&self, egress: &EgressSettings, own: Option<SocketAddr>) -> anyhow::Result<(Client, UrlRules)> {
-        let rules = UrlRules {
-            allow_http: egress.allow_http,
-            allow_cidrs: egress.allow_cidrs.clone(),
-            own_addresses: own.into_iter().collect(),
-            allow_nat64: egress.allow_nat64,
-            ..UrlRules::default()
-        };
-        let resolver = match egress.name_servers.as_slice() {
-            [] => None,
-            servers => Some(Arc::new(SystemResolver::with_name_servers(servers)?) as Arc<dyn Resolve>),
-        };
-        let settings = ClientSettings {
-            rules: rules.clone(),
-            extra_ca_pems: self.ca_pems.clone(),
-            proxy: egress.proxy.clone(),
-            resolver,
-            ..ClientSettings::default()
-        };
-        Ok((Client::new(settings)?, rules))
-    }
-}
-
-fn read_ca(path: &Path) -> std::io::Result<Vec<u8>> {
-    use std::io::Read;
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(CA_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > CA_BYTES_MAX {
-        return Err(std::io::Error::other(format!("it has more than {CA_BYTES_MAX} bytes")));
-    }
-    Ok(bytes)
+/// The one way out, and the rules that it and the API judge by.
+pub(crate) fn client(
+    egress: &EgressSettings,
+    extra_ca_pems: Vec<Vec<u8>>,
+    own: Option<SocketAddr>,
+) -> anyhow::Result<(Client, UrlRules)> {
+    let rules = UrlRules {
+        allow_http: egress.allow_http,
+        allow_cidrs: egress.allow_cidrs.clone(),
+        own_addresses: own.into_iter().collect(),
+        allow_nat64: egress.allow_nat64,
+        ..UrlRules::default()
+    };
+    let resolver = match egress.name_servers.as_slice() {
+        [] => None,
+        servers => Some(Arc::new(SystemResolver::with_name_servers(servers)?) as Arc<dyn Resolve>),
+    };
+    let settings = ClientSettings {
+        rules: rules.clone(),
+        extra_ca_pems,
+        proxy: egress.proxy.clone(),
+        resolver,
+        ..ClientSettings::default()
+    };
+    Ok((Client::new(settings)?, rules))
 }
 
 /// Opens the store with its master key, which is made when both are new.
@@ -166,7 +130,7 @@ impl Server {
             format!("cannot listen on {}; choose another address with --listen or POSTRIDER_LISTEN", settings.listen)
         })?;
         let address = listener.local_addr()?;
-        let (client, rules) = files.client(&settings.egress, Some(address))?;
+        let (client, rules) = client(&settings.egress, files.ca_pems, Some(address))?;
         let metrics = postrider_server::install_metrics()?;
         let clock = Arc::new(Clock::default());
         let parts = EngineParts {

@@ -28,7 +28,7 @@ pub(crate) fn load(own: &OwnContracts, variables: &Variables) -> anyhow::Result<
         Some(directory) => Some(directory.clone()),
         None => sources.contracts().map_err(|mistakes| all(&mistakes))?,
     };
-    contracts_directory::load(directory.as_deref()).map_err(|mistakes| all(&mistakes))
+    contracts_directory::load(directory.as_deref()).map_err(|unsound| all(&unsound.mistakes))
 }
 
 /// The contract of that name.

@@ -23,9 +23,10 @@ use tokio::sync::mpsc;
 
 use crate::cli::DemoArgs;
 use crate::failure::{Misuse, all};
+use crate::files::Files;
 use crate::http::Api;
-use crate::serve::{Files, Server};
-use crate::settings::{SettingFlags, Settings, Variables};
+use crate::serve::Server;
+use crate::settings::{Paths, SettingFlags, Settings, Variables};
 use crate::stop::StopSignals;
 use crate::{logs, operator_key, output};
 
@@ -57,7 +58,8 @@ pub(crate) async fn run(args: &DemoArgs, variables: &Variables) -> anyhow::Resul
     let key = operator_key::make()?;
     let settings = settings(listen, &folder, key.reveal(), variables)?;
     logs::begin(&settings.log);
-    let (server, _) = Server::start(&settings, Files::load(&settings)?).await?;
+    let files = Files::load(&Paths::default()).map_err(|unsound| all(&unsound.mistakes))?;
+    let (server, _) = Server::start(&settings, files).await?;
     let api = Api::new(&format!("http://{}", server.address), key.clone())?;
     let stage = Arc::new(Stage::set(&api, &receiver, &args.contracts).await?);
 

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use postrider_domain::Secret;
 use postrider_egress::{EgressProxy, ProxyAuth};
 
+use super::paths::KEY_FILE;
 use super::raw::{Mistake, Raw};
 use super::table;
 
@@ -17,7 +18,6 @@ pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     pub(crate) public_url: Option<String>,
     pub(crate) operator_key: Option<Secret>,
-    pub(crate) contracts: Option<PathBuf>,
     pub(crate) data: PathBuf,
     pub(crate) encryption_key: EncryptionKey,
     pub(crate) retention: Duration,
@@ -43,7 +43,6 @@ pub(crate) struct EgressSettings {
     pub(crate) allow_http: bool,
     pub(crate) allow_cidrs: Vec<IpNet>,
     pub(crate) allow_nat64: bool,
-    pub(crate) extra_ca: Vec<PathBuf>,
     pub(crate) proxy: EgressProxy,
     pub(crate) name_servers: Vec<SocketAddr>,
     pub(crate) addresses: Vec<String>,
@@ -75,8 +74,6 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// The master key's file when none is named.
-const KEY_FILE: &str = "encryption.key";
 /// The fewest and most characters of an operator key.
 const OPERATOR_KEY_CHARS: std::ops::RangeInclusive<usize> = 16..=256;
 /// The shortest and longest retention.
@@ -93,13 +90,15 @@ pub(crate) fn check(raw: Raw) -> Result<Settings, Vec<Mistake>> {
     }
 }
 
-/// None only when a mistake was noted; every value is read before the first is used, so that all mistakes are.
+/// None only when a mistake was noted, be it that the file of settings cannot be read; every value is read before the first is used, so that all mistakes are.
 fn read(reader: &mut Reader) -> Option<Settings> {
     let listen = reader.one("listen", socket_address);
     let public_url = reader.optional("public_url", public_url);
     let operator_key = reader.optional("operator_key", operator_key);
-    let contracts = reader.optional("contracts", path);
     let data = reader.one("data", path);
+    // What these name is in the paths.
+    reader.list("contracts", path);
+    reader.list("extra_ca", path);
     let encryption_key = reader.encryption_key(data.as_ref());
     let retention = reader.one("retention", retention);
     let egress = reader.egress();
@@ -109,7 +108,6 @@ fn read(reader: &mut Reader) -> Option<Settings> {
         listen: listen?,
         public_url: public_url?,
         operator_key: operator_key?,
-        contracts: contracts?,
         data: data?,
         encryption_key: encryption_key?,
         retention: retention?,
@@ -175,7 +173,6 @@ impl Reader {
         let allow_http = self.one("allow_http", truth);
         let allow_cidrs = self.list("allow_cidrs", cidr);
         let allow_nat64 = self.one("allow_nat64", truth);
-        let extra_ca = self.list("extra_ca", path);
         let proxy = self.optional("egress_proxy", proxy);
         let name_servers = self.list("name_servers", name_server);
         let addresses = self.list("egress_addresses", address_or_cidr);
@@ -183,7 +180,6 @@ impl Reader {
             allow_http: allow_http?,
             allow_cidrs: allow_cidrs?,
             allow_nat64: allow_nat64?,
-            extra_ca: extra_ca?,
             proxy: proxy?.unwrap_or_default(),
             name_servers: name_servers?,
             addresses: addresses?,

@@ -36,8 +36,12 @@ pub(super) fn reference() -> String {
     let mut text = String::from(
         "# Settings\n\n\
          `postrider serve` takes its settings from `postrider.toml` in the current directory (or `--config FILE`), then from variables, then from flags;\n\
-         the later wins. `postrider serve --check` validates them, reads every file that they name, and exits. All mistakes are told at once, each with\n\
-         its setting, its place, what is wrong and what to do; a setting that does not exist is a mistake.\n\n\
+         the later wins. All mistakes in them and in the files that they name are told at once, each with its setting, its place, what is wrong\n\
+         and what to do; a setting that does not exist is a mistake.\n\n\
+         `postrider serve --check` tells them and exits. It also says when the data directory cannot be made or written, and when the encryption key\n\
+         cannot be read. It makes and changes nothing, and may run beside the server. So it opens no database: that another process has the data\n\
+         directory, that other users may open it, that the encryption key is not the one that it was made with, that a contract in use is gone, and\n\
+         that the address is taken are told at the start.\n\n\
          - In the file a setting has its name: `listen = \"0.0.0.0:8400\"`. [postrider.example.toml](../postrider.example.toml) holds them all.\n\
          - As a variable it has `POSTRIDER_` before its name in capitals; the items of a list are separated by commas; an empty variable counts as not set.\n\
          - As a flag it has dashes. Secrets have no flag, since other users of a machine can read the arguments of a process.\n\

@@ -6,6 +6,7 @@
 mod check;
 mod document;
 mod flags;
+mod paths;
 mod raw;
 mod table;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use check::{EgressSettings, EncryptionKey, LogFormat, LogSettings, Settings};
 pub(crate) use flags::SettingFlags;
+pub(crate) use paths::{NamedPath, Paths};
 pub(crate) use raw::Mistake;
 use raw::Raw;
 use table::VARIABLE_PREFIX;
@@ -71,6 +73,14 @@ impl Settings {
     }
 }
 
+/// What the settings are.
+pub(crate) struct Reading {
+    /// All of them, or every mistake in them.
+    pub(crate) settings: Result<Settings, Vec<Mistake>>,
+    /// The paths among them, right as such whatever else is wrong.
+    pub(crate) paths: Paths,
+}
+
 /// Everything that says what the settings are.
 pub(crate) struct Sources<'s> {
     /// The file that was named; it must exist.
@@ -87,7 +97,13 @@ impl Sources<'_> {
     /// # Errors
     /// Every mistake there is.
     pub(crate) fn settings(&self) -> Result<Settings, Vec<Mistake>> {
-        check::check(self.raw()?)
+        self.read().settings
+    }
+
+    /// The settings, and the paths that are known even where settings are wrong.
+    pub(crate) fn read(&self) -> Reading {
+        let raw = self.raw();
+        Reading { paths: Paths::of(&raw), settings: check::check(raw) }
     }
 
     /// The directory of the operator's contracts alone, for commands that need nothing else.
@@ -95,10 +111,14 @@ impl Sources<'_> {
     /// # Errors
     /// When the settings file cannot be read.
     pub(crate) fn contracts(&self) -> Result<Option<PathBuf>, Vec<Mistake>> {
-        Ok(self.raw()?.get("contracts").and_then(|given| given.texts.first()).map(PathBuf::from))
+        let raw = self.raw();
+        if raw.is_file_unread {
+            return Err(raw.mistakes);
+        }
+        Ok(raw.get("contracts").and_then(|given| given.texts.first()).map(PathBuf::from))
     }
 
-    fn raw(&self) -> Result<Raw, Vec<Mistake>> {
+    fn raw(&self) -> Raw {
         let mut raw = Raw::defaults();
         let named =
             self.config.map(Path::to_owned).or_else(|| self.variables.get("POSTRIDER_CONFIG").map(PathBuf::from));
@@ -107,12 +127,13 @@ impl Sources<'_> {
             Ok(text) => raw.merge_file(&file.display().to_string(), &text),
             Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => {
-                return Err(vec![Mistake(format!("the settings file {} cannot be read: {error}", file.display()))]);
+                let wrong = format!("the settings file {} cannot be read: {error}", file.display());
+                raw.lose_file(vec![Mistake(wrong)]);
             }
         }
         raw.merge_variables(self.variables);
         raw.merge_flags(self.flags.given());
-        Ok(raw)
+        raw
     }
 }
 

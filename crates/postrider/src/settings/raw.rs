@@ -52,6 +52,8 @@ pub(crate) struct Given {
 pub(crate) struct Raw {
     given: HashMap<&'static str, Given>,
     pub(crate) mistakes: Vec<Mistake>,
+    /// There is a settings file, and what it says is not known.
+    pub(crate) is_file_unread: bool,
 }
 
 impl Raw {
@@ -110,12 +112,12 @@ impl Raw {
             Origin::File { file: file.to_owned(), line, column }
         };
         let (table, errors) = DeTable::parse_recoverable(text);
-        for error in &errors {
-            let origin = place(error.span().unwrap_or_default());
-            self.mistakes.push(Mistake(format!("{origin}: {}", error.message().trim_end())));
-        }
         if !errors.is_empty() {
-            return;
+            let mistake = |error: &toml::de::Error| {
+                let origin = place(error.span().unwrap_or_default());
+                Mistake(format!("{origin}: {}", error.message().trim_end()))
+            };
+            return self.lose_file(errors.iter().map(mistake).collect());
         }
         // In the order of the file, which is how its author reads the mistakes.
         let entries: BTreeMap<usize, _> =
@@ -125,10 +127,20 @@ impl Raw {
                 None => self.unknown(key.get_ref(), &place(key.span())),
                 Some(setting) => match texts_in_file(setting, value) {
                     Ok(texts) => self.take(setting, texts, place(value.span())),
-                    Err(wanted) => self.mistake(setting.name, &place(value.span()), format!("write {wanted}")),
+                    Err(wanted) => {
+                        self.given.remove(setting.name);
+                        self.mistake(setting.name, &place(value.span()), format!("write {wanted}"));
+                    }
                 },
             }
         }
+    }
+
+    /// Notes why the file cannot be read. It may set anything, so nothing is left at its default: what only later layers give is judged.
+    pub(crate) fn lose_file(&mut self, mistakes: Vec<Mistake>) {
+        self.mistakes.extend(mistakes);
+        self.is_file_unread = true;
+        self.given.clear();
     }
 
     fn unknown(&mut self, name: &str, origin: &Origin) {

@@ -26,7 +26,7 @@ fn nothing_given_is_a_strict_server_on_loopback() {
     assert_eq!(settings.limits.payload_bytes_max, 256 * 1024);
     assert_eq!(settings.log.format, LogFormat::Text);
     assert!(!settings.egress.allow_http && settings.egress.allow_cidrs.is_empty() && settings.loosened.is_empty());
-    assert!(settings.operator_key.is_none() && settings.contracts.is_none() && settings.public_url.is_none());
+    assert!(settings.operator_key.is_none() && settings.public_url.is_none());
 }
 
 #[test]

@@ -1,0 +1,73 @@
+//! The files that the settings name and a start reads: certificate authorities and contracts.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use postrider_contract::Contracts;
+use postrider_egress::{Client, ClientSettings, SetupError};
+
+use crate::contracts_directory::{self, Unsound};
+use crate::settings::{NamedPath, Paths};
+
+/// The longest file of certificate authorities, in bytes.
+const CA_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// What was read.
+pub(crate) struct Files {
+    pub(crate) contracts: Arc<Contracts>,
+    pub(crate) ca_pems: Vec<Vec<u8>>,
+}
+
+impl Files {
+    /// Reads them all.
+    ///
+    /// # Errors
+    /// Every mistake in them, also those that are not the contracts'.
+    pub(crate) fn load(paths: &Paths) -> Result<Self, Unsound> {
+        let mut mistakes = Vec::new();
+        let mut ca_pems = Vec::new();
+        for named in &paths.extra_ca {
+            match read_ca(named) {
+                Ok(pem) => ca_pems.push(pem),
+                Err(wrong) => mistakes.push(named.mistake(wrong).to_string()),
+            }
+        }
+        match contracts_directory::load(paths.contracts.as_ref().map(NamedPath::path)) {
+            Ok(contracts) if mistakes.is_empty() => Ok(Files { contracts: Arc::new(contracts), ca_pems }),
+            Ok(contracts) => {
+                let sound: BTreeSet<_> = contracts.iter().map(|contract| contract.name().to_owned()).collect();
+                Err(Unsound { mistakes, sound })
+            }
+            Err(Unsound { mistakes: found, sound }) => {
+                mistakes.extend(found);
+                Err(Unsound { mistakes, sound })
+            }
+        }
+    }
+}
+
+/// The text of certificate authorities, or what is wrong with the file.
+fn read_ca(named: &NamedPath) -> Result<Vec<u8>, String> {
+    let file = named.path().display();
+    let pem = read_bounded(named.path()).map_err(|error| format!("{file} cannot be read: {error}"))?;
+    // One by one, so that a mistake has its file's name.
+    let alone = ClientSettings { extra_ca_pems: vec![pem.clone()], ..ClientSettings::default() };
+    match Client::new(alone) {
+        Ok(_) => Ok(pem),
+        Err(SetupError::CertificateAuthority { why, .. }) => {
+            Err(format!("{file} cannot be used: {why}; give PEM text with CA certificates"))
+        }
+        Err(error) => Err(format!("{file} cannot be used: {error}")),
+    }
+}
+
+fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(CA_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > CA_BYTES_MAX {
+        return Err(std::io::Error::other(format!("it has more than {CA_BYTES_MAX} bytes")));
+    }
+    Ok(bytes)
+}
