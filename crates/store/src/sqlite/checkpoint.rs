@@ -73,7 +73,17 @@ impl Checkpointer {
     }
 }
 
+/// Even if the thread panics: the writer waits for it.
+struct IdleAtEnd<'a>(&'a Busy);
+
+impl Drop for IdleAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
 fn run(conn: &Connection, incoming: &Receiver<()>, busy: &Busy) {
+    let _idle = IdleAtEnd(busy);
     while incoming.recv().is_ok() {
         state(conn, CheckpointMode::PASSIVE);
         busy.set(false);

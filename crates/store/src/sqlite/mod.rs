@@ -192,9 +192,10 @@ fn start_threads(
         path: dir.to_owned(),
         reason: format!("a thread cannot be started: {error}"),
     };
+    let takers = readers.takers();
     for _ in 0..READERS {
         let reader = Reader::new(open::open_reader(dir)?);
-        let questions = Arc::clone(&readers.questions);
+        let questions = Arc::clone(&takers);
         let thread = std::thread::Builder::new().name("store-read".to_owned());
         threads.others.push(thread.spawn(move || reader.run(&questions)).map_err(failed)?);
     }
@@ -245,3 +246,6 @@ fn page_of<T>(mut rows: Vec<T>, limit: usize, id: impl Fn(&T) -> Uuid) -> PageOf
     let next = if has_more { rows.last().map(id) } else { None };
     PageOf { rows, next }
 }
+
+#[cfg(test)]
+mod tests;

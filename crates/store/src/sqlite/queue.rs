@@ -1,6 +1,7 @@
 //! A bounded queue between async tasks and the store's threads: what does not fit is refused at once, and one taker can take all that waits.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex};
 
@@ -86,6 +87,26 @@ impl<T> Queue<T> {
         self.state.lock().is_closed = true;
         self.arrived.notify_all();
     }
+
+    /// Lets go of what waits.
+    fn clear(&self) {
+        let mut state = self.state.lock();
+        state.bytes = 0;
+        let items = std::mem::take(&mut state.items);
+        drop(state);
+        drop(items);
+    }
+}
+
+/// Held by a queue's takers: once it is dropped nobody takes, by a panic maybe. So that nobody waits for an answer that cannot come, what
+/// waits is dropped, and what comes is refused.
+pub(super) struct ClosedAtEnd<T>(pub(super) Arc<Queue<T>>);
+
+impl<T> Drop for ClosedAtEnd<T> {
+    fn drop(&mut self) {
+        self.0.close();
+        self.0.clear();
+    }
 }
 
 #[cfg(test)]
@@ -136,5 +157,19 @@ mod tests {
         let mut taken = vec![];
         assert!(queue.take(&mut taken, ALL));
         assert!(!queue.take(&mut taken, ALL));
+    }
+
+    #[test]
+    fn once_nobody_takes_what_waits_is_dropped_and_what_comes_is_refused() {
+        let queue = Arc::new(Queue::new(ALL));
+        let takers = Arc::new(ClosedAtEnd(Arc::clone(&queue)));
+        let other_taker = Arc::clone(&takers);
+        let (reply, answer) = std::sync::mpsc::channel::<()>();
+        queue.push(reply.clone(), 1).unwrap();
+        drop(takers);
+        assert!(queue.push(reply, 1).is_ok());
+        drop(other_taker);
+        assert!(answer.recv().is_err());
+        assert_eq!(queue.push(std::sync::mpsc::channel().0, 1), Err(Refused::Closed));
     }
 }

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::queue::{Queue, QueueLimits, Refused};
+use super::queue::{ClosedAtEnd, Queue, QueueLimits, Refused};
 use super::writer::{Fault, unavailable};
 use crate::error::{Result, StoreError};
 use crate::limits::{NUMBERS_CACHED, READS_WAITING_MAX};
@@ -29,10 +29,11 @@ impl Reader {
         Reader { conn, words: HashMap::new(), revisions: HashMap::new(), endpoints: HashMap::new() }
     }
 
-    pub(super) fn run(mut self, questions: &Queue<Question>) {
+    /// Answers until the queue is closed and empty. When one reader panics the others go on; the last one closes the queue.
+    pub(super) fn run(mut self, questions: &ClosedAtEnd<Question>) {
         let one = QueueLimits { items_max: 1, bytes_max: usize::MAX };
         let mut taken = Vec::with_capacity(1);
-        while questions.take(&mut taken, one) {
+        while questions.0.take(&mut taken, one) {
             for question in taken.drain(..) {
                 question(&mut self);
             }
@@ -95,13 +96,18 @@ pub(super) fn uuid_at(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Resul
 
 /// What the rest of the store knows of the readers.
 pub(super) struct Readers {
-    pub(super) questions: Arc<Queue<Question>>,
+    questions: Arc<Queue<Question>>,
 }
 
 impl Readers {
     pub(super) fn new() -> Self {
         let limits = QueueLimits { items_max: READS_WAITING_MAX, bytes_max: usize::MAX };
         Readers { questions: Arc::new(Queue::new(limits)) }
+    }
+
+    /// What every reading thread holds as long as it takes questions.
+    pub(super) fn takers(&self) -> Arc<ClosedAtEnd<Question>> {
+        Arc::new(ClosedAtEnd(Arc::clone(&self.questions)))
     }
 
     /// Has a reading thread run `read` on one snapshot.

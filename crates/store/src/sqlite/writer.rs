@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use super::numbers::Numbers;
-use super::queue::{Queue, QueueLimits, Refused};
+use super::queue::{ClosedAtEnd, Queue, QueueLimits, Refused};
 use super::resources::FreshResources;
 use crate::error::{Result, StoreError};
 use crate::limits::{GROUP_BYTES_MAX, GROUP_WRITES_MAX, WRITES_WAITING_BYTES_MAX, WRITES_WAITING_MAX};
@@ -103,14 +103,14 @@ where
 
 /// What the rest of the store knows of the writer.
 pub(super) struct WriterShared {
-    queue: Queue<Box<dyn Unit>>,
+    queue: Arc<Queue<Box<dyn Unit>>>,
     pub(super) open_deliveries: AtomicI64,
 }
 
 impl WriterShared {
     pub(super) fn new() -> Arc<Self> {
         let limits = QueueLimits { items_max: WRITES_WAITING_MAX, bytes_max: WRITES_WAITING_BYTES_MAX };
-        Arc::new(WriterShared { queue: Queue::new(limits), open_deliveries: AtomicI64::new(0) })
+        Arc::new(WriterShared { queue: Arc::new(Queue::new(limits)), open_deliveries: AtomicI64::new(0) })
     }
 
     /// Has the writer apply `write` and waits until it is on disk. `bytes`: about how much it writes.
@@ -154,9 +154,9 @@ impl Writer {
     /// Works until the queue is closed and empty; `after_group` runs between groups.
     pub(super) fn run(mut self, mut after_group: impl FnMut(&Connection)) -> Connection {
         let limits = QueueLimits { items_max: GROUP_WRITES_MAX, bytes_max: GROUP_BYTES_MAX };
+        let taker = ClosedAtEnd(Arc::clone(&self.shared.queue));
         let mut group = Vec::new();
-        let shared = Arc::clone(&self.shared);
-        while shared.queue.take(&mut group, limits) {
+        while taker.0.take(&mut group, limits) {
             self.write_group(&mut group);
             for unit in group.drain(..) {
                 unit.answer();
