@@ -44,6 +44,8 @@ pub(crate) const MERGED_A_GROUP_MAX: usize = 8_192;
 pub(crate) const FRESH_RESOURCES_CROWDED: usize = 8 * FRESH_RESOURCES_MAX;
 /// The part of what lies above it that each group then merges at least, as one in so many.
 pub(crate) const MERGED_A_GROUP_CROWDED_SHARE: usize = 8;
+/// Damaged deliveries that one claim passes over, about; where there are more, the lane waits until retention has taken them.
+pub(crate) const CLAIM_FAULTS_MAX: usize = 10_000;
 /// Events about one record that one page of a delivery list examines at most.
 pub(crate) const RESOURCE_EVENTS_EXAMINED_MAX: usize = 2_000;
 /// Bytes of event data that one page of events unseals; it may then be short and still have a next one.

@@ -12,7 +12,8 @@ use super::reader::{Reader, uuid_at};
 use super::rows::{EventRow, millis_at, progress_at, trigger};
 use super::tenants::Tenant;
 use super::writer::Fault;
-use crate::error::Result;
+use crate::error::{Result, StoreError};
+use crate::limits::CLAIM_FAULTS_MAX;
 use crate::model::{Event, LaneDue, OpenDelivery, RevisionId};
 
 pub(super) async fn lanes_due(store: &SqliteStore, after: Option<EndpointId>, limit: usize) -> Result<Vec<LaneDue>> {
@@ -75,13 +76,31 @@ pub(super) async fn claim_due(
 ) -> Result<Vec<OpenDelivery>> {
     let Some(tenant) = store.tenants.find(&store.readers, organization).await? else { return Ok(Vec::new()) };
     let org_no = tenant.no;
-    let read = move |reader: &mut Reader| {
-        let Some(endpoint_no) = endpoint_no(&reader.conn, org_no, endpoint)? else { return Ok(Claimed::default()) };
-        let held: HashSet<_> = held.into_iter().collect();
-        let open = read_due(&reader.conn, endpoint_no, now, limit, &held)?;
-        with_events(reader, open)
-    };
-    store.readers.read(read).await?.open(&tenant, organization, endpoint)
+    let mut left_alone: HashSet<_> = held.into_iter().collect();
+    let (mut open, mut faults) = (Vec::new(), Vec::new());
+    // Fewer rows than asked for say that nothing more is due: others take the place of those that do not open.
+    while open.len() < limit && faults.len() < CLAIM_FAULTS_MAX {
+        let read = move |reader: &mut Reader| {
+            let Some(endpoint_no) = endpoint_no(&reader.conn, org_no, endpoint)? else { return Ok(None) };
+            let rows = read_due(&reader.conn, endpoint_no, now, limit, &left_alone)?;
+            left_alone.extend(rows.iter().map(|row| row.id));
+            Ok(Some((rows.len(), with_events(reader, rows)?, left_alone)))
+        };
+        let Some((rows_count, claimed, read_so_far)) = store.readers.read(read).await? else { break };
+        left_alone = read_so_far;
+        let opened = claimed.open(&tenant, organization, endpoint);
+        open.extend(opened.open);
+        faults.extend(opened.faults);
+        if rows_count < limit {
+            break;
+        }
+    }
+    open.truncate(limit);
+    if let Some((delivery, error)) = faults.first() {
+        let count = faults.len();
+        tracing::error!(%endpoint, count, %delivery, %error, "due deliveries are left out, this one first: they do not open");
+    }
+    Ok(open)
 }
 
 fn read_due(
@@ -177,19 +196,31 @@ fn event_by_no(reader: &mut Reader, event_no: i64) -> Result<Option<EventRow>, F
     Ok(Some(event))
 }
 
+/// Claimed deliveries that opened, and why the others did not.
+pub(super) struct Opened {
+    pub(super) open: Vec<OpenDelivery>,
+    pub(super) faults: Vec<(DeliveryId, StoreError)>,
+}
+
 impl Claimed {
-    pub(super) fn open(
-        self,
-        tenant: &Tenant,
-        organization: &OrganizationId,
-        endpoint: EndpointId,
-    ) -> Result<Vec<OpenDelivery>> {
-        let open_event = |(no, row): (i64, EventRow)| Ok((no, Arc::new(row.open(tenant)?)));
-        let events: HashMap<i64, Arc<Event>> = self.events.into_iter().map(open_event).collect::<Result<_>>()?;
-        let mut open = Vec::with_capacity(self.open.len());
+    /// Each by itself: a damaged one must not keep its lane from the others.
+    pub(super) fn open(self, tenant: &Tenant, organization: &OrganizationId, endpoint: EndpointId) -> Opened {
+        let mut events: HashMap<i64, Result<Arc<Event>, String>> = HashMap::with_capacity(self.events.len());
+        for (no, row) in self.events {
+            events.insert(no, row.open(tenant).map(Arc::new).map_err(reason_of));
+        }
+        let mut opened = Opened { open: Vec::with_capacity(self.open.len()), faults: Vec::new() };
         for (row, event_type, revision) in self.open {
             let Some(event) = events.get(&row.event_no) else { continue };
-            open.push(OpenDelivery {
+            let event = event.clone().map_err(|reason| StoreError::Sealed { reason });
+            let (event, trigger) = match event.and_then(|event| Ok((event, row.trigger()?))) {
+                Ok(both) => both,
+                Err(error) => {
+                    opened.faults.push((row.id, error));
+                    continue;
+                }
+            };
+            opened.open.push(OpenDelivery {
                 id: row.id,
                 organization: organization.clone(),
                 endpoint,
@@ -199,10 +230,18 @@ impl Claimed {
                 created_at: row.created_at,
                 due_at: row.due_at,
                 progress: row.progress,
-                trigger: row.trigger()?,
-                event: Arc::clone(event),
+                trigger,
+                event,
             });
         }
-        Ok(open)
+        opened
+    }
+}
+
+/// Why an event does not open, for each of its deliveries.
+fn reason_of(error: StoreError) -> String {
+    match error {
+        StoreError::Sealed { reason } => reason,
+        other => other.to_string(),
     }
 }

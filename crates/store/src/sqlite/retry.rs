@@ -33,7 +33,11 @@ pub(super) async fn retry_delivery(
         with_events(reader, row.into_iter().collect())
     };
     let claimed = store.readers.read(read).await?;
-    Ok(claimed.open(&tenant, organization, endpoint)?.pop())
+    let mut opened = claimed.open(&tenant, organization, endpoint);
+    match opened.faults.pop() {
+        Some((_, error)) => Err(error),
+        None => Ok(opened.open.pop()),
+    }
 }
 
 fn apply(tx: &mut WriteTx<'_>, org_no: i64, id: DeliveryId, now: Millis) -> Result<Option<EndpointId>, Fault> {

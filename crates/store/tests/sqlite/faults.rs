@@ -6,7 +6,7 @@ use postrider_domain::{EventId, Millis, Resource};
 use postrider_store::{Event, NewEvent, Outcome, Recorded, RevisionId, Store, StoreError};
 use rusqlite::Connection;
 
-use super::{DATABASE, T0, claim, fill, master, new_event, open, org, outcome, prepare, refusal};
+use super::{DATABASE, T0, claim, endpoint, fill, master, new_event, open, org, outcome, prepare, refusal};
 
 /// An event with an id of its own and these records.
 fn event_about(number: u128, ids: usize) -> NewEvent {
@@ -97,4 +97,26 @@ async fn a_damaged_page_found_at_opening_is_refused_with_what_to_do() {
     for name in ["meta", "data_keys", "events", "attempts", "deliveries", "fresh_resources", "open_deliveries"] {
         assert!(refused.iter().any(|table| table == name), "{name}: {refused:?}");
     }
+}
+
+#[tokio::test]
+async fn events_that_do_not_open_do_not_hold_up_their_lane() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path()).unwrap();
+    prepare(&store).await;
+    store.commit_events(&org(), (0..20).map(|i| new_event(10 + 2 * i, "{}")).collect()).await.unwrap();
+    let whole = claim(&store).await;
+    let conn = Connection::open(dir.path().join(DATABASE)).unwrap();
+    conn.execute("UPDATE events SET sealed = x'00' WHERE no <= 7 OR no = 12", []).unwrap();
+    conn.execute("UPDATE open_deliveries SET resume = 99 WHERE event_no = 9", []).unwrap();
+    let expected: Vec<_> = [8, 10, 11].map(|no| whole[no - 1].id).into();
+    let claimed = store.claim_due(&org(), endpoint().id, T0, 3, vec![]).await.unwrap();
+    assert_eq!(claimed.iter().map(|open| open.id).collect::<Vec<_>>(), expected);
+    let rest = store.claim_due(&org(), endpoint().id, T0, 100, expected).await.unwrap();
+    assert_eq!(
+        rest.iter().map(|open| open.id).collect::<Vec<_>>(),
+        whole[12..].iter().map(|open| open.id).collect::<Vec<_>>()
+    );
+    let again = store.retry_delivery(&org(), whole[0].id, T0).await;
+    assert!(matches!(again, Err(StoreError::Sealed { .. })), "{again:?}");
 }
