@@ -90,6 +90,15 @@ fn run(conn: &Connection, incoming: &Receiver<()>, busy: &Busy) {
     }
 }
 
+/// Copies all of the log and cuts it to nothing, at the end: even while another program's connection, a backup's say, keeps the file in use.
+pub(super) fn empty(conn: &Connection) {
+    // A reader of such a program in the middle of a question holds it up for as long as the connection waits; the log then keeps everything.
+    match conn.wal_checkpoint_v2(None::<&str>, CheckpointMode::TRUNCATE) {
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "the write-ahead log could not be emptied; the next start reads it"),
+    }
+}
+
 /// Frames in the log, and how many of them are in the database.
 fn state(conn: &Connection, mode: CheckpointMode) -> Option<(usize, usize)> {
     // A checkpoint that fails (no room, say) is tried again after the next group; the log keeps everything meanwhile.

@@ -75,7 +75,7 @@ pub struct SqliteStore {
 /// What runs for a store, and the lock that keeps other processes out.
 #[derive(Default)]
 struct Threads {
-    /// Gives its connection back: the last one to be closed empties the write-ahead log, and a reader's could not.
+    /// Gives its connection back: once the readers' are closed it empties the write-ahead log, which a reader's could not.
     writer: Option<JoinHandle<Connection>>,
     others: Vec<JoinHandle<()>>,
     lock: Option<File>,
@@ -176,7 +176,10 @@ fn join(threads: Threads) {
     if panicked {
         tracing::error!("a thread of the store panicked");
     }
-    drop(conn);
+    if let Some(Ok(conn)) = conn {
+        checkpoint::empty(&conn);
+        drop(conn);
+    }
     drop(threads.lock);
 }
 

@@ -120,3 +120,21 @@ async fn events_that_do_not_open_do_not_hold_up_their_lane() {
     let again = store.retry_delivery(&org(), whole[0].id, T0).await;
     assert!(matches!(again, Err(StoreError::Sealed { .. })), "{again:?}");
 }
+
+#[tokio::test]
+async fn nothing_is_left_in_the_log_after_closing() {
+    for round in 0..20 {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path()).unwrap();
+        fill(&store).await;
+        claim(&store).await;
+        // A backup's reader, say, that is still there.
+        let other = (round % 2 == 1).then(|| Connection::open(dir.path().join(DATABASE)).unwrap());
+        if let Some(other) = &other {
+            other.query_row("SELECT count(*) FROM events", [], |row| row.get::<_, i64>(0)).unwrap();
+        }
+        store.close().await.unwrap();
+        let log = std::fs::metadata(dir.path().join(format!("{DATABASE}-wal")));
+        assert_eq!(log.map_or(0, |log| log.len()), 0, "round {round}");
+    }
+}
