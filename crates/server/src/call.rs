@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::auth::{Caller, Need};
 use crate::fields::{Fields, read_body, read_optional_body};
+use crate::idempotency;
 use crate::problem::{Kind, Problem};
 
 /// The body, read by the gate.
@@ -22,6 +23,7 @@ pub(crate) struct RequestBody(pub(crate) Bytes);
 /// Who asks for what.
 pub(crate) struct Call {
     pub(crate) caller: Caller,
+    pub(crate) idempotency_key: Option<String>,
     path: Option<RawPathParams>,
     query: Option<String>,
     body: Bytes,
@@ -33,10 +35,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Call {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let caller = parts.extensions.remove::<Caller>();
         let caller = caller.ok_or_else(|| Problem::internal("a route is not behind the gate"))?;
+        // The gate refused a wrong one where it means something.
+        let idempotency_key = idempotency::key(&parts.headers).ok().flatten();
         let RequestBody(body) = parts.extensions.remove().unwrap_or_default();
         // What is not UTF-8 in a path names nothing.
         let path = RawPathParams::from_request_parts(parts, state).await.ok();
-        Ok(Call { caller, path, query: parts.uri.query().map(str::to_owned), body })
+        Ok(Call { caller, idempotency_key, path, query: parts.uri.query().map(str::to_owned), body })
     }
 }
 

@@ -23,6 +23,11 @@ use crate::idempotency::{self, Idempotent};
 use crate::limits::ServerLimits;
 use crate::problem::{Kind, Problem};
 use crate::state::{App, Share};
+use crate::unkept::OwnedKey;
+
+/// How the paths under which events are published end.
+const EVENTS: &str = "/events";
+const BATCH: &str = "/events/batch";
 
 /// What a request holds while it is in work.
 struct InWork {
@@ -102,10 +107,15 @@ fn matched(request: &Request) -> &str {
     request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str)
 }
 
+/// Whether the request publishes events. Under a key, that may be repeated at will: see [`crate::event_ids`].
+fn is_publishing(request: &Request) -> bool {
+    *request.method() == Method::POST && [EVENTS, BATCH].iter().any(|path| matched(request).ends_with(path))
+}
+
 fn body_bytes_max(limits: &ServerLimits, request: &Request) -> usize {
     match matched(request) {
-        path if path.ends_with("/events") => limits.event_bytes_max,
-        path if path.ends_with("/events/batch") => limits.batch_bytes_max,
+        path if path.ends_with(EVENTS) => limits.event_bytes_max,
+        path if path.ends_with(BATCH) => limits.batch_bytes_max,
         _ => limits.request_bytes_max,
     }
 }
@@ -125,7 +135,8 @@ async fn idempotent_of(caller: &Caller, request: &mut Request, body: &Bytes) -> 
         Caller::Key(key) => Some(key.organization.clone()),
         Caller::Operator => within_organization(request).await,
     };
-    Ok(Some(Idempotent { organization, key, request_hash: sha256(&hashed) }))
+    let id = OwnedKey { organization, key };
+    Ok(Some(Idempotent { id, request_hash: sha256(&hashed), is_publishing: is_publishing(request) }))
 }
 
 /// The organisation whose data key seals the answer: the one within which the operator does something. The organisation itself may

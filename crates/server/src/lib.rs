@@ -10,6 +10,7 @@ mod body;
 mod call;
 mod docs;
 mod edge;
+mod event_ids;
 mod fields;
 mod gate;
 mod idempotency;
@@ -24,6 +25,7 @@ mod serve;
 mod state;
 mod system_limit;
 mod time;
+mod unkept;
 mod wire;
 
 use std::sync::Arc;

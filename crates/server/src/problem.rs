@@ -281,6 +281,7 @@ impl IntoResponse for Problem {
         if self.kind == Kind::Unauthenticated {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"postrider\""));
         }
+        response.extensions_mut().insert(self.kind);
         if let Some(cause) = self.cause {
             response.extensions_mut().insert(Cause(cause));
         }

@@ -18,6 +18,7 @@ use crate::auth::KeyCache;
 use crate::limits::ServerLimits;
 use crate::problem::Problem;
 use crate::ready::Readiness;
+use crate::unkept::Unkept;
 
 /// What a server is handed.
 #[derive(Clone)]
@@ -49,6 +50,7 @@ pub(crate) struct Running {
     pub(crate) in_work: Arc<Semaphore>,
     pub(crate) bodies: Arc<Budget>,
     pub(crate) readiness: Readiness,
+    pub(crate) unkept: Unkept,
     pub(crate) openapi: Bytes,
     pub(crate) docs_page: Bytes,
     pub(crate) problems_page: Bytes,
@@ -66,6 +68,7 @@ impl Running {
             in_work: Arc::new(Semaphore::new(limits.requests_in_work_max)),
             bodies: Arc::new(Budget::new(limits.bodies_bytes_max)),
             readiness: Readiness::default(),
+            unkept: Unkept::default(),
             openapi,
             docs_page,
             problems_page,

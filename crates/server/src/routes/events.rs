@@ -4,10 +4,12 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use postrider_domain::{EventId, OrganizationId, Scope};
-use postrider_engine::IncomingEvent;
+use postrider_engine::{AcceptError, IncomingEvent};
 use postrider_store::EventFilter;
 
 use crate::call::{Call, json};
+use crate::event_ids::{self, Source};
+use crate::idempotency::key_reused;
 use crate::paging::{Page, Query};
 use crate::problem::{Kind, Problem, accept_problem};
 use crate::state::{App, Running};
@@ -24,7 +26,7 @@ use crate::wire::event::{AcceptedBatch, AcceptedEvent, EventBatch, EventBody, Ev
 pub(crate) async fn publish(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     let organization = call.organization(Scope::EventsWrite)?;
     let event = call.read(PublishedEvent::FIELDS, PublishedEvent::read)?;
-    let accepted = accept(&app, &organization, vec![event], |_| String::new()).await?;
+    let accepted = accept(&app, &call, &organization, vec![event], |_| String::new()).await?;
     let one = accepted.into_iter().next().ok_or_else(|| Problem::internal("the engine accepted no event of one"))?;
     json(StatusCode::ACCEPTED, &one)
 }
@@ -57,18 +59,30 @@ pub(crate) async fn publish_batch(State(app): State<App>, call: Call) -> Result<
         let detail = format!("has more than {bytes_max} bytes, the most that one event may have");
         return Err(Problem::field(Kind::TooLarge, format!("/events/{index}"), detail));
     }
-    let data = accept(&app, &organization, read?, |index| format!("/events/{index}")).await?;
+    let data = accept(&app, &call, &organization, read?, |index| format!("/events/{index}")).await?;
     json(StatusCode::ACCEPTED, &AcceptedBatch { data })
 }
 
 async fn accept(
     app: &Running,
+    call: &Call,
     organization: &OrganizationId,
-    events: Vec<IncomingEvent>,
+    mut events: Vec<IncomingEvent>,
     at: impl Fn(usize) -> String,
 ) -> Result<Vec<AcceptedEvent>, Problem> {
-    let accepted = app.engine().accept(organization, events).await.map_err(|error| accept_problem(error, at))?;
-    Ok(accepted.into_iter().map(AcceptedEvent::from).collect())
+    let given = match &call.idempotency_key {
+        Some(key) => {
+            let source = Source { organization, identity: call.caller.identity(), key };
+            event_ids::give(app, source, &mut events).await?
+        }
+        None => Vec::new(),
+    };
+    match app.engine().accept(organization, events).await {
+        Ok(accepted) => Ok(accepted.into_iter().map(AcceptedEvent::from).collect()),
+        // The caller does not know the id: it is the key that was used before.
+        Err(AcceptError::EventDiffers { index, .. }) if given.get(index) == Some(&true) => Err(key_reused()),
+        Err(error) => Err(accept_problem(error, at)),
+    }
 }
 
 /// List events

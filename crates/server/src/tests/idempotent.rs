@@ -1,5 +1,7 @@
 //! `Idempotency-Key`: done once, answered alike.
 
+mod lost;
+
 use std::sync::Arc;
 
 use axum::body::Body;
