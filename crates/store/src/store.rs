@@ -26,7 +26,7 @@ pub trait Store: Send + Sync + 'static {
     async fn update_organization(&self, organization: &Organization) -> Result<()>;
     /// One organisation.
     async fn organization(&self, id: &OrganizationId) -> Result<Option<Organization>>;
-    /// Organisations by id, ascending, after `after`.
+    /// Organisations, newest first, that were made before `after`.
     async fn organizations(&self, after: Option<&OrganizationId>, limit: usize) -> Result<Vec<Organization>>;
     /// Removes an organisation with everything it owns; its data key first, so that nothing of it can be read again. Large histories
     /// may be dropped in later retention steps. False when there was none.

@@ -35,7 +35,7 @@ pub(crate) async fn create(State(app): State<App>, call: Call) -> Result<Respons
 
 /// List organisations
 ///
-/// By id, ascending. Needs the operator key.
+/// Newest first. Needs the operator key.
 #[utoipa::path(get, path = "/v1/organizations", operation_id = "listOrganizations", tag = "Organisations",
     params(("limit" = Option<u32>, Query, minimum = 1, maximum = 250), ("cursor" = Option<String>, Query)),
     responses((status = 200, description = "A page", body = Page<OrganizationBody>)))]

@@ -7,7 +7,7 @@ use super::{Subject, T0};
 use crate::error::StoreError;
 use crate::model::{DeliveryFilter, EventFilter};
 
-/// They come back whole, in the order of their ids, page by page.
+/// They come back whole, newest first, page by page.
 pub async fn created_ones_are_found_and_listed_in_order(subject: &mut impl Subject) {
     let store = subject.store();
     for id in ["b", "a", "C", "d:1", "not-first"] {
@@ -27,7 +27,7 @@ pub async fn created_ones_are_found_and_listed_in_order(subject: &mut impl Subje
         after = Some(last.id.clone());
         seen.extend(page.into_iter().map(|org| org.id.to_string()));
     }
-    assert_eq!(seen, ["C", "a", "b", "d:1", "e", "not-first"]);
+    assert_eq!(seen, ["e", "not-first", "d:1", "C", "a", "b"]);
 }
 
 fn bare(id: &str) -> postrider_domain::Organization {

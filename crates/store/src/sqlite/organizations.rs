@@ -88,10 +88,17 @@ pub(super) async fn list(
     after: Option<&OrganizationId>,
     limit: usize,
 ) -> Result<Vec<Organization>> {
-    let after = after.map_or(String::new(), |id| id.as_str().to_owned());
+    let after = after.map(|id| id.as_str().to_owned());
     let limit = i64::try_from(limit.min(PAGE_ROWS_MAX)).unwrap_or(i64::MAX);
     let read = move |reader: &mut Reader| {
-        let sql = format!("SELECT {COLUMNS} FROM organizations WHERE deleted = 0 AND id > ? ORDER BY id LIMIT ?");
+        // The one to go on after may have been deleted meanwhile.
+        let sql = format!(
+            "SELECT {COLUMNS} FROM organizations
+            WHERE deleted = 0 AND (?1 IS NULL OR no < coalesce(
+                (SELECT no FROM organizations WHERE id = ?1 AND deleted = 0),
+                (SELECT max(no) FROM organizations WHERE id = ?1), 0))
+            ORDER BY no DESC LIMIT ?2"
+        );
         let mut statement = reader.conn.prepare_cached(&sql)?;
         let mut rows = statement.query(params![after, limit])?;
         let mut found = Vec::new();
