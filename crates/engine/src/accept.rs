@@ -15,9 +15,9 @@ use crate::lane::{Lane, Reservation};
 use crate::model::{Accepted, IncomingEvent};
 use crate::revisions::revision_of;
 
-/// An event ready to commit, with what its lanes will be handed.
+/// What the lanes are handed once an event is committed.
 struct Prepared {
-    new: NewEvent,
+    id: EventId,
     handovers: Vec<Handover>,
 }
 
@@ -44,8 +44,7 @@ impl Engine {
         }
         let view = inner.directory.view(organization).await?.ok_or(AcceptError::UnknownOrganization)?;
         let events = inner.check_all(&view, events)?;
-        let mut prepared: Vec<_> = events.into_iter().map(|event| inner.prepare(&view, event)).collect();
-        let news = prepared.iter_mut().map(|p| take_new(&mut p.new)).collect();
+        let (news, prepared): (Vec<_>, Vec<_>) = events.into_iter().map(|event| inner.prepare(&view, event)).unzip();
         match inner.store.commit_events(organization, news).await {
             Ok(committed) => Ok(inner.hand_over_all(prepared, &committed)),
             Err(error) => {
@@ -53,16 +52,6 @@ impl Engine {
                 Err(accept_error(error))
             }
         }
-    }
-}
-
-/// The deliveries go to the store; the event and its handovers stay here.
-fn take_new(new: &mut NewEvent) -> NewEvent {
-    NewEvent {
-        event: Arc::clone(&new.event),
-        fingerprint: new.fingerprint,
-        test: new.test,
-        deliveries: std::mem::take(&mut new.deliveries),
     }
 }
 
@@ -133,7 +122,7 @@ impl Inner {
         }
     }
 
-    fn prepare(&self, view: &OrganizationView, incoming: IncomingEvent) -> Prepared {
+    fn prepare(&self, view: &OrganizationView, incoming: IncomingEvent) -> (NewEvent, Prepared) {
         let now = self.clock.now();
         let key = self.ids.next(now);
         let routes = view.routes(&incoming.event_type);
@@ -150,7 +139,8 @@ impl Inner {
         });
         let (deliveries, handovers) =
             routes.iter().map(|route| self.prepare_delivery(&view.organization.id, &event, route, now)).unzip();
-        Prepared { new: NewEvent { event, fingerprint, test: false, deliveries }, handovers }
+        let id = event.id.clone();
+        (NewEvent { event, fingerprint, test: false, deliveries }, Prepared { id, handovers })
     }
 
     fn prepare_delivery(
@@ -188,7 +178,7 @@ impl Inner {
     fn hand_over_all(self: &Arc<Self>, prepared: Vec<Prepared>, committed: &[Committed]) -> Vec<Accepted> {
         let mut accepted = Vec::with_capacity(prepared.len());
         for (one, committed) in prepared.into_iter().zip(committed) {
-            let id = one.new.event.id.clone();
+            let id = one.id.clone();
             let deliveries_count = match committed {
                 Committed::Stored => {
                     let count = u32::try_from(one.handovers.len()).unwrap_or(u32::MAX);
