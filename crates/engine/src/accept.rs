@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use postrider_contract::{changes_from_previous, check_changes};
 use postrider_domain::{DeliveryId, EventId, EventValidation, Millis, OrganizationId, Progress, Trigger};
-use postrider_store::{Committed, Event, NewDelivery, NewEvent, OpenDelivery, StoreError};
+use postrider_store::{Basis, Committed, Event, NewDelivery, NewEvent, OpenDelivery, StoreError};
 
 use crate::directory::{OrganizationView, Route};
 use crate::engine::{Engine, Inner};
@@ -45,7 +45,7 @@ impl Engine {
         let view = inner.directory.view(organization).await?.ok_or(AcceptError::UnknownOrganization)?;
         let events = inner.check_all(&view, events)?;
         let (news, prepared): (Vec<_>, Vec<_>) = events.into_iter().map(|event| inner.prepare(&view, event)).unzip();
-        match inner.store.commit_events(organization, news).await {
+        match inner.store.commit_events(inner.basis(), organization, news).await {
             Ok(committed) => Ok(inner.hand_over_all(prepared, &committed)),
             Err(error) => {
                 inner.let_go_all(prepared);
@@ -65,6 +65,10 @@ fn accept_error(error: StoreError) -> AcceptError {
 }
 
 impl Inner {
+    pub(crate) fn basis(&self) -> Basis {
+        Basis { lease: self.lease, version: None }
+    }
+
     /// Every mistake of every event, or the events with their `changes`.
     fn check_all(
         &self,
@@ -180,7 +184,7 @@ impl Inner {
         for (one, committed) in prepared.into_iter().zip(committed) {
             let id = one.id.clone();
             let deliveries_count = match committed {
-                Committed::Stored => {
+                Committed::Stored { .. } => {
                     let count = u32::try_from(one.handovers.len()).unwrap_or(u32::MAX);
                     one.handovers.into_iter().for_each(|handover| self.hand_over(handover));
                     count

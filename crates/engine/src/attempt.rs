@@ -88,7 +88,7 @@ impl Inner {
         };
         let (progress, transition) = after_attempt(delivery.progress, ended, contract.schedule());
         let Judged { attempt, ended_at, .. } = judged;
-        Outcome { delivery: Arc::clone(delivery), attempt, progress, transition, ended_at }
+        Outcome { lease: self.lease, delivery: Arc::clone(delivery), attempt, progress, transition, ended_at }
     }
 
     /// Sends a delivery once to an endpoint as it is now, under the contract that the delivery was made under.

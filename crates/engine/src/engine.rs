@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use postrider_contract::{Contract, Contracts};
-use postrider_domain::{DeliveryId, EndpointId, Millis, OrganizationId};
+use postrider_domain::{DeliveryId, Millis, OrganizationId};
 use postrider_egress::Client;
-use postrider_store::{DeliveryDetail, LaneDue, RevisionId, Store};
+use postrider_store::{DeliveryDetail, LaneDue, LeaseNo, RevisionId, Store};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -46,6 +46,7 @@ pub struct Engine {
 
 pub(crate) struct Inner {
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) lease: LeaseNo,
     pub(crate) contracts: Arc<Contracts>,
     pub(crate) egress: Client,
     pub(crate) clock: Arc<dyn Clock>,
@@ -77,6 +78,7 @@ impl Engine {
     pub async fn start(parts: EngineParts) -> Result<Engine, EngineError> {
         let EngineParts { store, contracts, egress, clock, limits } = parts;
         check_contracts(store.as_ref(), &contracts).await?;
+        let lease = store.grant_lease("", limits.lease).await?.lease;
         let (recorder, waiting) = Recorder::new(&limits);
         let inner = Arc::new(Inner {
             directory: Directory::new(
@@ -96,6 +98,7 @@ impl Engine {
             drained: CancellationToken::new(),
             attempts: TaskTracker::new(),
             store,
+            lease,
             contracts,
             egress,
             clock,
@@ -199,13 +202,11 @@ impl Inner {
     }
 
     async fn take_up_open_work(self: &Arc<Self>) -> Result<(), EngineError> {
-        let mut after: Option<EndpointId> = None;
         loop {
-            let page = self.store.lanes_due(after, LANES_PAGE).await?;
-            for LaneDue { organization, endpoint, due_at } in &page {
-                self.ring_at(organization, *endpoint, *due_at);
+            let page = self.store.take_lanes(self.lease, Millis(i64::MAX), LANES_PAGE).await?;
+            for LaneDue { lane, due_at } in &page {
+                self.ring_at(&lane.organization, lane.endpoint, *due_at);
             }
-            after = page.last().map(|lane| lane.endpoint);
             if page.len() < LANES_PAGE {
                 return Ok(());
             }
@@ -228,8 +229,8 @@ impl Inner {
         if self.lanes.existing(endpoint).is_some_and(|lane| lane.will_send_again(delivery)) {
             return Ok(true);
         }
-        let retried = self.store.retry_delivery(organization, delivery, self.clock.now()).await?;
-        let Some(open) = retried.map(Arc::new) else { return Ok(false) };
+        let retried = self.store.retry_delivery(self.lease, organization, delivery, self.clock.now()).await?;
+        let Some(open) = retried.map(|retried| Arc::new(retried.delivery)) else { return Ok(false) };
         self.with_lane(organization, endpoint, |lane| lane.push_first(Arc::clone(&open)));
         Ok(true)
     }

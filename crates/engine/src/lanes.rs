@@ -166,7 +166,7 @@ impl Inner {
         let now = self.clock.now();
         let plan = lane.plan_claim(self.limits.claim_rows_max);
         let held = plan.held.clone();
-        match self.store.claim_due(&lane.organization, lane.endpoint, now, plan.limit, held).await {
+        match self.store.claim_due(self.lease, &lane.organization, lane.endpoint, now, plan.limit, held).await {
             Ok(rows) => {
                 let (is_drained, start) = lane.end_claim(&plan, rows);
                 self.start(&lane, start);

@@ -53,6 +53,8 @@ pub struct EngineLimits {
     pub retention: Duration,
     /// Rows one retention step drops.
     pub retention_rows_max: usize,
+    /// How long a lease lasts.
+    pub lease: Duration,
     /// How often retention looks for something to do.
     pub retention_every: Duration,
 }
@@ -84,6 +86,7 @@ impl Default for EngineLimits {
             record_grace: Duration::from_secs(2),
             retention: Duration::from_secs(30 * 24 * 3_600),
             retention_rows_max: 500,
+            lease: Duration::from_secs(15),
             retention_every: Duration::from_secs(60),
         }
     }

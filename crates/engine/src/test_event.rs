@@ -42,13 +42,14 @@ impl Engine {
         let progress = Progress { attempts_count: 1, ..Progress::default() };
         let attempt = judged.attempt.clone();
         let outcome = Outcome {
+            lease: inner.lease,
             delivery: Arc::clone(&open),
             attempt: judged.attempt,
             progress,
             transition,
             ended_at: judged.ended_at,
         };
-        inner.store.commit_events(organization, vec![new]).await.map_err(EngineError::Store)?;
+        inner.store.commit_events(inner.basis(), organization, vec![new]).await.map_err(EngineError::Store)?;
         inner.store.record_outcomes(&[outcome]).await.map_err(EngineError::Store)?;
         Ok(TestOutcome { delivery: open.id, succeeded, attempt })
     }

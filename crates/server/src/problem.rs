@@ -304,7 +304,9 @@ impl From<StoreError> for Problem {
                 ),
             ),
             StoreError::EventDiffers { id, index } => event_differs(&id, &format!("/events/{index}")),
-            StoreError::Unavailable { .. } => Problem::unavailable(error),
+            StoreError::Unavailable { .. } | StoreError::LeaseLost | StoreError::Outdated => {
+                Problem::unavailable(error)
+            }
             StoreError::Unusable { .. } | StoreError::Sealed { .. } => Problem::internal(error),
         }
     }

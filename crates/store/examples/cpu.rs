@@ -8,15 +8,15 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use postrider_domain::{
     AttemptId, DeliveryId, DeliveryStatus, Endpoint, EndpointId, EndpointStatus, EventId, EventValidation, Millis,
     Organization, OrganizationId, Progress, Resource, Secret, Transition, Trigger,
 };
 use postrider_store::{
-    Attempt, ContractRevision, DeliveryFilter, EndpointLimits, Event, MasterKey, NewDelivery, NewEvent, OpenDelivery,
-    Outcome, PageRequest, Response, RevisionId, SqliteOptions, SqliteStore, Store,
+    Attempt, Basis, ContractRevision, DeliveryFilter, EndpointLimits, Event, LeaseNo, MasterKey, NewDelivery, NewEvent,
+    OpenDelivery, Outcome, PageRequest, Response, RevisionId, SqliteOptions, SqliteStore, Store,
 };
 use uuid::Uuid;
 
@@ -81,8 +81,7 @@ fn main() {
 }
 
 async fn run(plan: &Plan, dir: &Path) {
-    let store = SqliteStore::open(dir, MasterKey::generate().unwrap(), &SqliteOptions::default()).unwrap();
-    let store: Arc<dyn Store> = Arc::new(store);
+    let store = leased(dir, MasterKey::generate().unwrap()).await;
     let worlds = Arc::new(prepare(&store, plan).await);
     let events = plan.deliveries / plan.fan_out;
     let (cpu, began) = (cpu_seconds(), Instant::now());
@@ -111,23 +110,33 @@ async fn run(plan: &Plan, dir: &Path) {
     store.close().await.unwrap();
 }
 
+/// The first lease of a store that was opened just now.
+const LEASE: LeaseNo = LeaseNo(1);
+const BASIS: Basis = Basis { lease: LEASE, version: None };
+
+async fn leased(dir: &Path, key: MasterKey) -> Arc<dyn Store> {
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir, key, &SqliteOptions::default()).unwrap());
+    assert_eq!(store.grant_lease("", Duration::MAX).await.unwrap().lease, LEASE);
+    store
+}
+
 /// Everything is open, the process starts again.
 async fn backlog(plan: &Plan, dir: &Path) {
     let key = MasterKey::generate().unwrap();
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir, key.clone(), &SqliteOptions::default()).unwrap());
+    let store = leased(dir, key.clone()).await;
     let worlds = Arc::new(prepare(&store, plan).await);
     let (unheard, _) = tokio::sync::mpsc::channel(1);
     commit_all(&store, &worlds, plan, plan.deliveries / plan.fan_out, Some(unheard)).await;
     store.close().await.unwrap();
     let began = Instant::now();
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir, key, &SqliteOptions::default()).unwrap());
+    let store = leased(dir, key).await;
     println!("opened in {:?}; {:.0} MB resident", began.elapsed(), resident_mb());
     let began = Instant::now();
-    let lanes = store.lanes_due(None, 1_000).await.unwrap();
+    let lanes = store.lanes_due(LEASE, None, 1_000).await.unwrap();
     println!("{} lanes found in {:?}", lanes.len(), began.elapsed());
     let (organization, endpoints) = &worlds[0];
     let began = Instant::now();
-    let claimed = store.claim_due(organization, endpoints[0], Millis(i64::MAX), 500, vec![]).await.unwrap();
+    let claimed = store.claim_due(LEASE, organization, endpoints[0], Millis(i64::MAX), 500, vec![]).await.unwrap();
     println!("{} deliveries claimed in {:?}", claimed.len(), began.elapsed());
     let filters = [
         DeliveryFilter::default(),
@@ -257,7 +266,7 @@ async fn commit_all(
                     let (organization, endpoints) = &worlds[i % worlds.len()];
                     let new = new_event(endpoints, records);
                     let committed = opened(organization, &new);
-                    store.commit_events(organization, vec![new]).await.unwrap();
+                    store.commit_events(BASIS, organization, vec![new]).await.unwrap();
                     let Some(then) = &then else {
                         open.extend(committed);
                         continue;
@@ -352,6 +361,7 @@ fn outcome(delivery: &Arc<OpenDelivery>) -> Outcome {
         failure: None,
     };
     Outcome {
+        lease: LEASE,
         delivery: Arc::clone(delivery),
         attempt,
         progress: Progress { attempts_count: 1, slots_used: 1, initial_failure_at: None },

@@ -33,6 +33,12 @@ pub enum StoreError {
         /// Which event of the batch.
         index: usize,
     },
+    /// The lease was revoked: its lanes are another's. Nothing was stored; get another lease and ask again.
+    #[error("this node's lease was revoked")]
+    LeaseLost,
+    /// The organisation or one of its endpoints changed since the configuration was read. Nothing was stored; read it again and ask again.
+    #[error("the configuration of the organization has changed")]
+    Outdated,
     /// It cannot commit at the moment: disk full, I/O error, database gone. Nothing was stored; asking again later may work.
     #[error("the store cannot commit: {reason}")]
     Unavailable {

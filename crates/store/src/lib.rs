@@ -15,7 +15,7 @@ mod sqlite;
 mod store;
 
 pub use error::{Result, StoreError};
-pub use master_key::{MasterKey, MasterKeyError};
+pub use master_key::{MasterKey, MasterKeyError, MasterKeys};
 pub use model::*;
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use store::Store;

@@ -54,6 +54,21 @@ impl fmt::Debug for MasterKey {
     }
 }
 
+/// The key that wraps from now on, and others that may still have wrapped what is stored: how nodes run side by side while a key is replaced.
+#[derive(Clone, Debug)]
+pub struct MasterKeys {
+    /// Wraps whatever is wrapped anew.
+    pub current: MasterKey,
+    /// Open what they wrapped.
+    pub others: Vec<MasterKey>,
+}
+
+impl From<MasterKey> for MasterKeys {
+    fn from(current: MasterKey) -> Self {
+        MasterKeys { current, others: Vec::new() }
+    }
+}
+
 /// Why a text is no master key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a master key is 32 random bytes in base64 (44 characters); make one with: openssl rand -base64 32")]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use postrider_domain::{
-    AttemptFailure, AttemptId, DeliveryId, DeliveryStatus, EndpointId, EventId, FailReason, Millis, OrganizationId,
-    Progress, Resource, Transition, Trigger,
+    AttemptFailure, AttemptId, DeliveryId, DeliveryStatus, Endpoint, EndpointId, EventId, FailReason, Millis,
+    Organization, OrganizationId, Progress, Resource, Transition, Trigger,
 };
 use uuid::Uuid;
 
@@ -86,11 +86,95 @@ pub struct NewDelivery {
     pub due_at: Millis,
 }
 
+/// The number of a lease: it grows with every grant and never comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LeaseNo(pub i64);
+
+/// A lease that was granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// Its number.
+    pub lease: LeaseNo,
+    /// The store's time; none when it has no time of its own and the host's counts.
+    pub now: Option<Millis>,
+}
+
+/// What became of a lease that was to be renewed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// It lasts on.
+    Renewed(Standing),
+    /// It was revoked, and its lanes with it; nothing can be committed or recorded under it any more.
+    Lost,
+}
+
+/// How the cluster stands at a renewal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The store's time; none when it has no time of its own and the host's counts.
+    pub now: Option<Millis>,
+    /// Leases that have not run out, this one included.
+    pub nodes: u32,
+    /// Lanes that are attached to any lease.
+    pub lanes: u64,
+    /// Organisations that changed (themselves or an endpoint) since the last renewal, on whichever node.
+    pub changed: Vec<OrganizationId>,
+}
+
+/// What other nodes tell this one. Nothing depends on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// There is new work for a lane of this node.
+    Work(LaneId),
+    /// Lanes with open work became free.
+    FreeLanes,
+    /// An organisation changed.
+    Changed(OrganizationId),
+    /// Hints may have been lost.
+    Missed,
+}
+
+/// Which lane.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LaneId {
+    /// Whose endpoint it is.
+    pub organization: OrganizationId,
+    /// The endpoint.
+    pub endpoint: EndpointId,
+}
+
+/// Grows with every change of an organisation or of one of its endpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub i64);
+
+/// An organisation with all its endpoints, as they were at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Configuration {
+    /// Which moment.
+    pub version: Version,
+    /// The organisation.
+    pub organization: Organization,
+    /// Its endpoints, by id.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// What a commit rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Basis {
+    /// The lease that takes the deliveries' lanes.
+    pub lease: LeaseNo,
+    /// The configuration that the deliveries were made from; none when it does not matter.
+    pub version: Option<Version>,
+}
+
 /// What became of one event of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Committed {
     /// Stored now.
-    Stored,
+    Stored {
+        /// Endpoints whose lanes another lease holds: their deliveries are for that node to send. All others are the caller's.
+        elsewhere: Vec<EndpointId>,
+    },
     /// The same id with the same content was stored within 72 hours; nothing new was stored.
     Repeated {
         /// How many deliveries the first made.
@@ -125,13 +209,11 @@ pub struct OpenDelivery {
     pub event: Arc<Event>,
 }
 
-/// An endpoint with open work, and when the first of it is due.
+/// A lane with open work, and when the first of it is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LaneDue {
-    /// Whose endpoint it is.
-    pub organization: OrganizationId,
-    /// The endpoint.
-    pub endpoint: EndpointId,
+    /// Which one.
+    pub lane: LaneId,
     /// The earliest due time of its open deliveries.
     pub due_at: Millis,
 }
@@ -173,6 +255,8 @@ pub struct Response {
 /// An attempt to record, with what it made of its delivery.
 #[derive(Clone, Debug)]
 pub struct Outcome {
+    /// The lease that held the delivery's lane when the attempt began.
+    pub lease: LeaseNo,
     /// The delivery as it was claimed (or committed).
     pub delivery: Arc<OpenDelivery>,
     /// The attempt.
@@ -190,8 +274,17 @@ pub struct Outcome {
 pub enum Recorded {
     /// It was.
     Recorded,
-    /// The delivery is no longer open (deleted, expired, or another holder recorded it); nothing changed.
+    /// The delivery is no longer open (deleted, expired), or its lane is no longer the lease's; nothing changed.
     Stale,
+}
+
+/// A delivery that a person wants sent once more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retried {
+    /// It, open and due.
+    pub delivery: OpenDelivery,
+    /// Another lease holds its lane: that node sends it.
+    pub is_elsewhere: bool,
 }
 
 /// A delivery as lists show it.

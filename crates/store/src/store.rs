@@ -1,15 +1,17 @@
 //! The trait that both stores are.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use postrider_domain::{DeliveryId, Endpoint, EndpointId, EventId, Key, KeyId, Millis, Organization, OrganizationId};
 
 use crate::error::Result;
 use crate::model::{
-    Committed, ContractRevision, ContractUse, Delivery, DeliveryDetail, DeliveryFilter, EndpointLimits, EventDetail,
-    EventFilter, Idempotency, LaneDue, NewEvent, OpenDelivery, Outcome, PageOf, PageRequest, Recorded, RetentionStep,
-    RevisionId, StoreStats, StoredAnswer,
+    Basis, Committed, Configuration, ContractRevision, ContractUse, Delivery, DeliveryDetail, DeliveryFilter,
+    EndpointLimits, EventDetail, EventFilter, Granted, Hint, Idempotency, LaneDue, LaneId, LeaseNo, NewEvent,
+    OpenDelivery, Outcome, PageOf, PageRequest, Recorded, Renewal, RetentionStep, Retried, RevisionId, StoreStats,
+    StoredAnswer,
 };
 
 /// A durable store, in whole steps of an event's way, so that an implementation can batch what is waiting.
@@ -31,6 +33,9 @@ pub trait Store: Send + Sync + 'static {
     /// Removes an organisation with everything it owns; its data key first, so that nothing of it can be read again. Large histories
     /// may be dropped in later retention steps. False when there was none.
     async fn delete_organization(&self, id: &OrganizationId) -> Result<bool>;
+
+    /// An organisation with its endpoints, read at one moment.
+    async fn configuration(&self, id: &OrganizationId) -> Result<Option<Configuration>>;
 
     // Endpoints.
 
@@ -69,14 +74,39 @@ pub trait Store: Send + Sync + 'static {
     /// Every contract that an organisation or endpoint names.
     async fn contracts_in_use(&self) -> Result<Vec<ContractUse>>;
 
+    // Leases. A store that only one node can use holds every lane under that node's newest lease.
+
+    /// Grants `node` (a name for people to read) a lease for `lasts`, in the store's time.
+    async fn grant_lease(&self, node: &str, lasts: Duration) -> Result<Granted>;
+    /// Makes a lease last `lasts` from now on, even when it had run out and nobody has revoked it.
+    async fn renew_lease(&self, lease: LeaseNo, lasts: Duration) -> Result<Renewal>;
+    /// Ends a lease: its lanes are free. What was committed and not recorded is sent by whoever takes them.
+    async fn revoke_lease(&self, lease: LeaseNo) -> Result<()>;
+    /// Revokes every lease that has run out, except while its holder has a transaction under way or `lasts` has not passed since the store
+    /// itself started. Returns how many were revoked.
+    async fn revoke_expired_leases(&self, lasts: Duration) -> Result<u32>;
+    /// Attaches free lanes that have work due before `due_before` to the lease, at most `limit`, and returns them. Nobody waits for
+    /// another who is taking lanes at the same moment.
+    async fn take_lanes(&self, lease: LeaseNo, due_before: Millis, limit: usize) -> Result<Vec<LaneDue>>;
+    /// Frees lanes of the lease, and tells the other nodes when they have open work. The caller holds nothing of them any more.
+    async fn release_lanes(&self, lease: LeaseNo, lanes: Vec<LaneId>) -> Result<()>;
+    /// Lanes of the lease that have open work, by endpoint id, after `after`.
+    async fn lanes_due(&self, lease: LeaseNo, after: Option<EndpointId>, limit: usize) -> Result<Vec<LaneDue>>;
+    /// Waits for what other nodes tell this one; may be dropped at any time.
+    async fn hear(&self, lease: LeaseNo) -> Result<Vec<Hint>>;
+
     // An event's way.
 
-    /// Commits events with their deliveries, all or none, synced to disk before it returns. One answer an event, in order.
-    /// [`crate::StoreError::EventDiffers`] when a chosen id was used within 72 hours with another fingerprint. A delivery to an endpoint that was
-    /// deleted meanwhile is left out; a contract revision that was never saved is [`crate::StoreError::NotFound`].
-    async fn commit_events(&self, organization: &OrganizationId, events: Vec<NewEvent>) -> Result<Vec<Committed>>;
-    /// Endpoints that have open work, by endpoint id, after `after`.
-    async fn lanes_due(&self, after: Option<EndpointId>, limit: usize) -> Result<Vec<LaneDue>>;
+    /// Commits events with their deliveries, all or none, synced to disk before it returns. One answer an event, in order. Free lanes of the
+    /// deliveries' endpoints are attached to the lease. [`crate::StoreError::EventDiffers`] when a chosen id was used within 72 hours with
+    /// another fingerprint, [`crate::StoreError::Outdated`] and [`crate::StoreError::LeaseLost`] when the basis does not hold. A delivery to an
+    /// endpoint that was deleted meanwhile is left out; a contract revision that was never saved is [`crate::StoreError::NotFound`].
+    async fn commit_events(
+        &self,
+        basis: Basis,
+        organization: &OrganizationId,
+        events: Vec<NewEvent>,
+    ) -> Result<Vec<Committed>>;
     /// When the earliest open delivery of an endpoint that is due after `after` is due.
     async fn lane_due(
         &self,
@@ -84,10 +114,11 @@ pub trait Store: Send + Sync + 'static {
         endpoint: EndpointId,
         after: Millis,
     ) -> Result<Option<Millis>>;
-    /// Open deliveries of one endpoint that are due at `now`, earliest first, without those `held` by the caller (at most 10,000).
-    /// Claiming writes nothing: whoever has the lane is the only one who asks.
+    /// Open deliveries of one endpoint that are due at `now`, earliest first, without those `held` by the caller (at most 10,000);
+    /// none when the lane is not the lease's. Claiming writes nothing: whoever has the lane is the only one who asks.
     async fn claim_due(
         &self,
+        lease: LeaseNo,
         organization: &OrganizationId,
         endpoint: EndpointId,
         now: Millis,
@@ -95,16 +126,18 @@ pub trait Store: Send + Sync + 'static {
         held: Vec<DeliveryId>,
     ) -> Result<Vec<OpenDelivery>>;
     /// Records attempts and moves their deliveries on: to a later due time, or from open work into history. One answer an outcome, in order.
-    /// An outcome is stale, too, when another attempt was recorded since its delivery was claimed (`progress.attempts_count` differs).
+    /// An outcome is stale, too, when another attempt was recorded since its delivery was claimed (`progress.attempts_count` differs), and when its
+    /// lease was revoked.
     async fn record_outcomes(&self, outcomes: &[Outcome]) -> Result<Vec<Recorded>>;
-    /// Makes one more attempt of a delivery due now (open again when it had ended) and returns it; the schedule is kept. None when there is no such
+    /// Makes one more attempt of a delivery due now (open again when it had ended) and returns it; the schedule is kept. Its lane, where free, is attached to the lease. None when there is no such
     /// delivery, or its event's retention has ended.
     async fn retry_delivery(
         &self,
+        lease: LeaseNo,
         organization: &OrganizationId,
         id: DeliveryId,
         now: Millis,
-    ) -> Result<Option<OpenDelivery>>;
+    ) -> Result<Option<Retried>>;
 
     // Reading.
 

@@ -5,34 +5,34 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use postrider_store::conformance::Subject;
-use postrider_store::{MasterKey, SqliteOptions, SqliteStore, Store};
+use postrider_store::conformance::{Leased, Subject};
+use postrider_store::{MasterKey, SqliteOptions, SqliteStore};
 
 struct Sqlite {
     dir: tempfile::TempDir,
-    store: Arc<SqliteStore>,
+    store: Leased,
 }
 
-fn open(dir: &tempfile::TempDir) -> Arc<SqliteStore> {
+async fn open(dir: &tempfile::TempDir) -> Leased {
     let master = MasterKey::from_base64("QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY=").unwrap();
-    Arc::new(SqliteStore::open(dir.path(), master, &SqliteOptions::default()).unwrap())
+    Leased::new(Arc::new(SqliteStore::open(dir.path(), master, &SqliteOptions::default()).unwrap())).await
 }
 
 #[async_trait]
 impl Subject for Sqlite {
-    fn store(&self) -> Arc<dyn Store> {
-        Arc::clone(&self.store) as Arc<dyn Store>
+    fn store(&self) -> Leased {
+        self.store.clone()
     }
 
     async fn reopen(&mut self) {
         self.store.close().await.unwrap();
-        self.store = open(&self.dir);
+        self.store = open(&self.dir).await;
     }
 }
 
 async fn make() -> Sqlite {
     let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
+    let store = open(&dir).await;
     Sqlite { dir, store }
 }
 

@@ -4,14 +4,17 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use postrider_domain::{
     AttemptFailure, AttemptId, DeliveryId, Endpoint, EndpointId, EndpointStatus, EventId, EventValidation, FailureKind,
     Millis, Organization, OrganizationId, Progress, Secret, Transition, Trigger,
 };
 use postrider_store::{
-    Attempt, ContractRevision, EndpointLimits, Event, Idempotency, MasterKey, NewDelivery, NewEvent, OpenDelivery,
-    Outcome, Recorded, Response, RevisionId, SqliteOptions, SqliteStore, Store, StoreError, StoredAnswer,
+    Attempt, Basis, ContractRevision, EndpointLimits, Event, Granted, Idempotency, LeaseNo, MasterKey, NewDelivery,
+    NewEvent, OpenDelivery, Outcome, Recorded, Response, RevisionId, SqliteOptions, SqliteStore, Store, StoreError,
+    StoredAnswer,
 };
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -27,8 +30,19 @@ fn master(byte: u8) -> MasterKey {
     MasterKey::from_base64(&data_encoding::BASE64.encode(&[byte; 32])).unwrap()
 }
 
+/// The first lease of a store that was opened just now.
+const LEASE: LeaseNo = LeaseNo(1);
+const BASIS: Basis = Basis { lease: LEASE, version: None };
+
 fn open(dir: &Path) -> Result<SqliteStore, StoreError> {
-    SqliteStore::open(dir, master(1), &SqliteOptions::default())
+    SqliteStore::open(dir, master(1), &SqliteOptions::default()).map(leased)
+}
+
+/// For the embedded store granting takes no time.
+fn leased(store: SqliteStore) -> SqliteStore {
+    let granted = store.grant_lease("", Duration::MAX).as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(granted, Poll::Ready(Ok(Granted { lease: LEASE, .. }))));
+    store
 }
 
 fn refusal(dir: &Path, key: MasterKey) -> String {
@@ -129,6 +143,7 @@ fn outcome(delivery: OpenDelivery) -> Outcome {
         failure: Some(AttemptFailure { kind: FailureKind::Status, message: "seeded-message".to_owned() }),
     };
     Outcome {
+        lease: LEASE,
         delivery: Arc::new(delivery),
         attempt,
         progress: Progress { attempts_count: 1, slots_used: 1, initial_failure_at: None },
@@ -138,13 +153,13 @@ fn outcome(delivery: OpenDelivery) -> Outcome {
 }
 
 async fn claim(store: &SqliteStore) -> Vec<OpenDelivery> {
-    store.claim_due(&org(), endpoint().id, T0, 10_000, vec![]).await.unwrap()
+    store.claim_due(LEASE, &org(), endpoint().id, T0, 10_000, vec![]).await.unwrap()
 }
 
 /// Commits, records, answers: something of everything that is sealed.
 async fn fill(store: &SqliteStore) {
     prepare(store).await;
-    store.commit_events(&org(), vec![new_event(10, "{\"name\":\"seeded-data\"}")]).await.unwrap();
+    store.commit_events(BASIS, &org(), vec![new_event(10, "{\"name\":\"seeded-data\"}")]).await.unwrap();
     let open = claim(store).await.remove(0);
     assert_eq!(open.trigger, Trigger::Schedule);
     assert_eq!(store.record_outcomes(&[outcome(open)]).await.unwrap(), [Recorded::Recorded]);
@@ -249,7 +264,7 @@ async fn a_damaged_or_cut_file_is_refused() {
         prepare(&store).await;
         let data = "x".repeat(100_000);
         let events = (0..50).map(|i| new_event(10 + 2 * i, &data)).collect();
-        store.commit_events(&org(), events).await.unwrap();
+        store.commit_events(BASIS, &org(), events).await.unwrap();
         store.close().await.unwrap();
         let path = dir.path().join(DATABASE);
         let mut bytes = std::fs::read(&path).unwrap();
@@ -307,7 +322,7 @@ async fn a_sealed_value_moved_to_another_row_does_not_open() {
     prepare(&store).await;
     let events = vec![new_event(10, "{\"n\":1}"), new_event(20, "{\"n\":2}")];
     let ids: Vec<_> = events.iter().map(|new| new.event.id.clone()).collect();
-    store.commit_events(&org(), events).await.unwrap();
+    store.commit_events(BASIS, &org(), events).await.unwrap();
     let conn = Connection::open(dir.path().join(DATABASE)).unwrap();
     conn.execute("UPDATE events SET sealed = (SELECT sealed FROM events WHERE no = 1) WHERE no = 2", []).unwrap();
     let moved = store.event(&org(), &ids[1]).await;
@@ -326,11 +341,11 @@ async fn another_master_key_takes_over_without_touching_what_is_sealed() {
     drop(store);
     let text = refusal(dir.path(), master(1));
     assert!(text.contains("give the right key"), "{text}");
-    let store = SqliteStore::open(dir.path(), master(2), &SqliteOptions::default()).unwrap();
+    let store = leased(SqliteStore::open(dir.path(), master(2), &SqliteOptions::default()).unwrap());
     let event = store.event(&org(), &new_event(10, "").event.id).await.unwrap().unwrap();
     assert_eq!(&*event.event.data, "{\"name\":\"seeded-data\"}");
     assert_eq!(store.endpoint(&org(), endpoint().id).await.unwrap(), Some(endpoint()));
-    assert_eq!(store.commit_events(&other, vec![]).await.unwrap(), []);
+    assert_eq!(store.commit_events(BASIS, &other, vec![]).await.unwrap(), []);
     let again = store.begin_idempotent(None, "k", [9; 32], T0).await.unwrap();
     assert!(matches!(again, Idempotency::Done(_)));
 }
@@ -339,24 +354,24 @@ async fn another_master_key_takes_over_without_touching_what_is_sealed() {
 async fn a_full_disk_refuses_writes_and_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let options = SqliteOptions { pages_max: Some(400) };
-    let store = SqliteStore::open(dir.path(), master(1), &options).unwrap();
+    let store = leased(SqliteStore::open(dir.path(), master(1), &options).unwrap());
     prepare(&store).await;
     let data = "x".repeat(20_000);
     let mut stored = 0;
     let refused = loop {
-        match store.commit_events(&org(), vec![new_event(10 + 2 * stored, &data)]).await {
+        match store.commit_events(BASIS, &org(), vec![new_event(10 + 2 * stored, &data)]).await {
             Ok(_) => stored += 1,
             Err(error) => break error,
         }
         assert!(stored < 1_000);
     };
     assert!(matches!(refused, StoreError::Unavailable { .. }), "{refused:?}");
-    let again = store.commit_events(&org(), vec![new_event(10 + 2 * stored, &data)]).await;
+    let again = store.commit_events(BASIS, &org(), vec![new_event(10 + 2 * stored, &data)]).await;
     assert!(matches!(again, Err(StoreError::Unavailable { .. })), "{again:?}");
     assert_eq!(claim(&store).await.len(), usize::try_from(stored).unwrap());
     // Retention makes room, and the store goes on by itself.
     while store.retain(Millis(T0.0 + 2), Millis(T0.0 + 1), 100).await.unwrap().more {}
-    store.commit_events(&org(), vec![new_event(100_000, &data)]).await.unwrap();
+    store.commit_events(BASIS, &org(), vec![new_event(100_000, &data)]).await.unwrap();
     store.check(T0).await.unwrap();
     store.close().await.unwrap();
     let store = open(dir.path()).unwrap();
@@ -375,7 +390,7 @@ async fn the_write_ahead_log_stays_small() {
     let mut wal_bytes_max = 0;
     for i in 0..100 {
         let batch = (0..40).map(|j| new_event(10 + 2 * (i * 40 + j), &data)).collect();
-        store.commit_events(&org(), batch).await.unwrap();
+        store.commit_events(BASIS, &org(), batch).await.unwrap();
         let wal = std::fs::metadata(dir.path().join(format!("{DATABASE}-wal"))).unwrap();
         wal_bytes_max = wal_bytes_max.max(wal.len());
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use postrider_domain::{EndpointId, EventId, Millis};
 
-use super::samples::{HOUR, World, all, at, event, id_at, org_id, resource};
+use super::samples::{HOUR, STORED, World, all, at, event, id_at, org_id, resource};
 use super::{Subject, T0};
 use crate::error::StoreError;
 use crate::model::{Committed, DeliveryFilter, Event, EventDetail, EventFilter, NewEvent, RevisionId};
@@ -63,17 +63,17 @@ pub async fn the_same_id_again_within_72_hours_stores_nothing_new(subject: &mut 
     let world = World::new(subject).await;
     let first = chosen(&world, "one", T0, 1);
     let stored = world.store.commit_events(&world.org, vec![first.clone()]).await.unwrap();
-    assert_eq!(stored, [Committed::Stored]);
+    assert_eq!(stored, [STORED]);
     let mut again = chosen(&world, "one", at(72 * HOUR - 1), 1);
     again.deliveries.push(world.delivery(T0));
     let repeated = world.store.commit_events(&world.org, vec![again, world.event(at(1))]).await.unwrap();
-    assert_eq!(repeated, [Committed::Repeated { deliveries_count: 1 }, Committed::Stored]);
+    assert_eq!(repeated, [Committed::Repeated { deliveries_count: 1 }, STORED]);
     let found = world.store.event(&world.org, &"one".parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(found.event, first.event);
     assert_eq!(world.claim(at(99 * HOUR)).await.len(), 2);
-    let other = World::of(Arc::clone(&world.store), "other").await;
+    let other = World::of(world.store.clone(), "other").await;
     let elsewhere = other.store.commit_events(&other.org, vec![chosen(&other, "one", at(1), 2)]).await.unwrap();
-    assert_eq!(elsewhere, [Committed::Stored], "ids belong to their organisation");
+    assert_eq!(elsewhere, [STORED], "ids belong to their organisation");
 }
 
 /// And says which one.
@@ -93,7 +93,7 @@ pub async fn an_id_is_free_after_72_hours(subject: &mut impl Subject) {
     world.commit(vec![chosen(&world, "one", T0, 1)]).await;
     let later = chosen(&world, "one", at(72 * HOUR), 2);
     let stored = world.store.commit_events(&world.org, vec![later.clone()]).await.unwrap();
-    assert_eq!(stored, [Committed::Stored]);
+    assert_eq!(stored, [STORED]);
     let found = world.store.event(&world.org, &"one".parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(found.event, later.event);
     let events = world.store.events(&world.org, &EventFilter::default(), all()).await.unwrap();
@@ -105,7 +105,7 @@ pub async fn ids_repeated_inside_a_batch_count_too(subject: &mut impl Subject) {
     let world = World::new(subject).await;
     let batch = vec![chosen(&world, "one", T0, 1), chosen(&world, "one", T0, 1)];
     let answers = world.store.commit_events(&world.org, batch).await.unwrap();
-    assert_eq!(answers, [Committed::Stored, Committed::Repeated { deliveries_count: 1 }]);
+    assert_eq!(answers, [STORED, Committed::Repeated { deliveries_count: 1 }]);
     let batch = vec![chosen(&world, "two", T0, 1), chosen(&world, "two", T0, 2)];
     let refused = world.store.commit_events(&world.org, batch).await;
     assert!(matches!(refused, Err(StoreError::EventDiffers { index: 1, .. })), "{refused:?}");
@@ -149,7 +149,7 @@ pub async fn one_callers_mistake_fails_no_neighbour(subject: &mut impl Subject) 
     world.commit(vec![taken.clone()]).await;
     let mut commits = vec![];
     for i in 0..60 {
-        let (store, org) = (Arc::clone(&world.store), world.org.clone());
+        let (store, org) = (world.store.clone(), world.org.clone());
         let batch = if i % 3 == 0 { vec![world.event(at(i)), taken.clone()] } else { vec![world.event(at(i))] };
         commits.push((i, tokio::spawn(async move { store.commit_events(&org, batch).await })));
     }
@@ -163,12 +163,12 @@ pub async fn one_callers_mistake_fails_no_neighbour(subject: &mut impl Subject) 
 /// Each caller's own, and none mixed up.
 pub async fn concurrent_commits_are_all_stored(subject: &mut impl Subject) {
     let world = World::new(subject).await;
-    let other = World::of(Arc::clone(&world.store), "other").await;
+    let other = World::of(world.store.clone(), "other").await;
     let mut commits = vec![];
     for i in 0..200 {
         let world = if i % 2 == 0 { &world } else { &other };
         let batch: Vec<_> = (0..3).map(|j| world.event(at(i * 10 + j))).collect();
-        let (store, org) = (Arc::clone(&world.store), world.org.clone());
+        let (store, org) = (world.store.clone(), world.org.clone());
         commits.push(tokio::spawn(async move {
             let keys: Vec<_> = batch.iter().map(|new| new.event.key).collect();
             store.commit_events(&org, batch).await.unwrap();

@@ -1,12 +1,9 @@
 //! Idempotency keys.
 
-use std::sync::Arc;
-
 use super::samples::{HOUR, at, org_id, organization};
-use super::{Subject, T0};
+use super::{Leased, Subject, T0};
 use crate::error::StoreError;
 use crate::model::{Idempotency, StoredAnswer};
-use crate::store::Store;
 
 const HASH: [u8; 32] = [1; 32];
 
@@ -14,7 +11,7 @@ fn answer() -> StoredAnswer {
     StoredAnswer { status: 201, body: b"{\"secret\":\"whsec_\"}\0\xff".to_vec() }
 }
 
-async fn acme(subject: &impl Subject) -> Arc<dyn Store> {
+async fn acme(subject: &impl Subject) -> Leased {
     let store = subject.store();
     store.create_organization(&organization("acme")).await.unwrap();
     store

@@ -11,6 +11,7 @@ pub mod endpoints;
 pub mod events;
 pub mod idempotency;
 pub mod keys;
+mod leased;
 pub mod lists;
 pub mod organizations;
 pub mod outcomes;
@@ -22,19 +23,16 @@ mod samples;
 pub mod tenancy;
 pub mod work;
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 
+pub use leased::Leased;
 pub use samples::T0;
-
-use crate::store::Store;
 
 /// A store under test.
 #[async_trait]
 pub trait Subject: Send + Sync {
     /// The store as it is open now.
-    fn store(&self) -> Arc<dyn Store>;
+    fn store(&self) -> Leased;
     /// Closes it and opens it again on the same data.
     async fn reopen(&mut self);
 }

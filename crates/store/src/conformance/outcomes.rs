@@ -117,7 +117,7 @@ pub async fn an_outcome_recorded_twice_is_stale(subject: &mut impl Subject) {
 /// Each finds its own.
 pub async fn one_batch_may_hold_several_organizations(subject: &mut impl Subject) {
     let world = World::new(subject).await;
-    let other = World::of(Arc::clone(&world.store), "other").await;
+    let other = World::of(world.store.clone(), "other").await;
     let (ours, theirs) = (world.one_open(T0).await, other.one_open(T0).await);
     let batch = [outcome(&ours, at(1), Transition::Succeed), outcome(&theirs, at(1), Transition::RetryAt(at(9)))];
     assert_eq!(world.store.record_outcomes(&batch).await.unwrap(), [Recorded::Recorded; 2]);

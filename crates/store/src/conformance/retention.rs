@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use postrider_domain::{DeliveryStatus, FailReason, Millis, Transition};
 
-use super::samples::{DAY, HOUR, World, all, at, event, outcome};
-use super::{Subject, T0};
+use super::samples::{DAY, HOUR, STORED, World, all, at, event, outcome};
+use super::{Leased, Subject, T0};
 use crate::error::StoreError;
 use crate::model::{Committed, DeliveryFilter, Event, EventFilter, NewEvent, Recorded, RetentionStep};
-use crate::store::Store;
 
 /// Steps until there is nothing more to do; all that they did.
-async fn retain(store: &Arc<dyn Store>, now: Millis, before: Millis) -> RetentionStep {
+async fn retain(store: &Leased, now: Millis, before: Millis) -> RetentionStep {
     let mut done = RetentionStep::default();
     for _ in 0..10_000 {
         let step = store.retain(now, before, 100).await.unwrap();
@@ -95,7 +94,7 @@ pub async fn a_step_is_small_and_says_whether_there_is_more(subject: &mut impl S
 /// Nothing of others.
 pub async fn what_deleted_organizations_left_goes(subject: &mut impl Subject) {
     let world = World::new(subject).await;
-    let kept = World::of(Arc::clone(&world.store), "kept").await;
+    let kept = World::of(world.store.clone(), "kept").await;
     for world in [&world, &kept] {
         for i in 0..20 {
             let open = world.one_open(at(i)).await;
@@ -161,7 +160,7 @@ pub async fn an_id_is_remembered_though_its_event_is_gone(subject: &mut impl Sub
     assert!(matches!(other, Err(StoreError::EventDiffers { .. })), "{other:?}");
     retain(&world.store, at(3 * DAY), at(2 * DAY)).await;
     let free = world.store.commit_events(&world.org, published(at(3 * DAY), 2)).await.unwrap();
-    assert_eq!(free, [Committed::Stored]);
+    assert_eq!(free, [STORED]);
     retain(&world.store, at(4 * DAY), at(2 * DAY)).await;
     assert!(world.store.event(&world.org, &"one".parse().unwrap()).await.unwrap().is_some());
 }

@@ -9,12 +9,11 @@ use postrider_domain::{
 };
 use uuid::Uuid;
 
-use super::Subject;
+use super::{Leased, Subject};
 use crate::model::{
-    Attempt, ContractRevision, EndpointLimits, Event, NewDelivery, NewEvent, OpenDelivery, Outcome, PageRequest,
-    Response, RevisionId,
+    Attempt, Committed, ContractRevision, EndpointLimits, Event, LeaseNo, NewDelivery, NewEvent, OpenDelivery, Outcome,
+    PageRequest, Response, RevisionId,
 };
-use crate::store::Store;
 
 /// When the suite's time begins.
 pub const T0: Millis = Millis(1_800_000_000_000);
@@ -38,6 +37,9 @@ pub(super) fn id_at(moment: Millis) -> Uuid {
 pub(super) fn org_id(text: &str) -> OrganizationId {
     text.parse().unwrap()
 }
+
+/// Stored, for the one lease there is to send.
+pub(super) const STORED: Committed = Committed::Stored { elsewhere: Vec::new() };
 
 pub(super) fn organization(id: &str) -> Organization {
     Organization {
@@ -94,7 +96,7 @@ pub(super) fn revision(text: &str) -> ContractRevision {
 
 /// An organisation with an endpoint and a contract revision in an empty store.
 pub(super) struct World {
-    pub(super) store: Arc<dyn Store>,
+    pub(super) store: Leased,
     pub(super) org: OrganizationId,
     pub(super) endpoint: EndpointId,
     pub(super) revision: RevisionId,
@@ -105,7 +107,7 @@ impl World {
         World::of(subject.store(), "acme").await
     }
 
-    pub(super) async fn of(store: Arc<dyn Store>, org: &str) -> World {
+    pub(super) async fn of(store: Leased, org: &str) -> World {
         store.create_organization(&organization(org)).await.unwrap();
         let org = org_id(org);
         let endpoint = endpoint(&org, T0);
@@ -227,6 +229,7 @@ pub(super) fn outcome(delivery: &Arc<OpenDelivery>, ended_at: Millis, transition
         initial_failure_at: delivery.progress.initial_failure_at.or(Some(ended_at)),
     };
     Outcome {
+        lease: LeaseNo(0),
         delivery: Arc::clone(delivery),
         attempt: attempt(ended_at, Some(status_code)),
         progress,

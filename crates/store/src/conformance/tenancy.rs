@@ -11,7 +11,7 @@ use postrider_domain::Transition;
 /// Asked for by its right id, by every method that takes one.
 pub async fn another_organizations_objects_are_like_those_that_do_not_exist(subject: &mut impl Subject) {
     let ours = World::new(subject).await;
-    let theirs = World::of(Arc::clone(&ours.store), "theirs").await;
+    let theirs = World::of(ours.store.clone(), "theirs").await;
     let store = &ours.store;
     let open = theirs.one_open(T0).await;
     let ended = theirs.one_open(at(1)).await;
@@ -57,7 +57,7 @@ pub async fn another_organizations_objects_are_like_those_that_do_not_exist(subj
 /// Though the caller names it.
 pub async fn another_organizations_endpoint_gets_no_delivery(subject: &mut impl Subject) {
     let ours = World::new(subject).await;
-    let theirs = World::of(Arc::clone(&ours.store), "theirs").await;
+    let theirs = World::of(ours.store.clone(), "theirs").await;
     let deliveries = vec![ours.delivery_to(theirs.endpoint, T0), ours.delivery(T0)];
     ours.commit(vec![ours.event_with(T0, deliveries)]).await;
     assert_eq!(theirs.claim(at(9)).await, []);

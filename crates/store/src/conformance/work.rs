@@ -6,7 +6,7 @@ use postrider_domain::{DeliveryId, EndpointId, Progress, Trigger};
 
 use super::samples::{World, at, id_at};
 use super::{Subject, T0};
-use crate::model::{LaneDue, OpenDelivery};
+use crate::model::{LaneDue, LaneId, OpenDelivery};
 
 fn ids(open: &[OpenDelivery]) -> Vec<DeliveryId> {
     open.iter().map(|delivery| delivery.id).collect()
@@ -49,21 +49,24 @@ pub async fn held_deliveries_are_left_alone(subject: &mut impl Subject) {
 /// Every endpoint with open work once, whoever's it is; page by page.
 pub async fn lanes_are_listed_by_endpoint_with_their_first_due_time(subject: &mut impl Subject) {
     let world = World::new(subject).await;
-    let other = World::of(Arc::clone(&world.store), "other").await;
+    let other = World::of(world.store.clone(), "other").await;
     let idle = world.another_endpoint().await;
     let busy = world.another_endpoint().await;
     let deliveries = vec![world.delivery(at(3)), world.delivery(at(2)), world.delivery_to(busy, at(9))];
     world.commit(vec![world.event_with(T0, deliveries)]).await;
     other.commit(vec![other.event(at(4))]).await;
-    let lane = |world: &World, endpoint, due| LaneDue { organization: world.org.clone(), endpoint, due_at: at(due) };
+    let lane = |world: &World, endpoint, due| LaneDue {
+        lane: LaneId { organization: world.org.clone(), endpoint },
+        due_at: at(due),
+    };
     let mut expected = vec![lane(&world, world.endpoint, 2), lane(&other, other.endpoint, 4), lane(&world, busy, 9)];
-    expected.sort_by_key(|lane| lane.endpoint);
+    expected.sort_by_key(|lane| lane.lane.endpoint);
     assert_eq!(world.store.lanes_due(None, 10).await.unwrap(), expected);
     let first = world.store.lanes_due(None, 2).await.unwrap();
     assert_eq!(first, expected[..2]);
-    let rest = world.store.lanes_due(Some(first[1].endpoint), 2).await.unwrap();
+    let rest = world.store.lanes_due(Some(first[1].lane.endpoint), 2).await.unwrap();
     assert_eq!(rest, expected[2..]);
-    assert!(expected.iter().all(|lane| lane.endpoint != idle));
+    assert!(expected.iter().all(|lane| lane.lane.endpoint != idle));
 }
 
 /// What was due at `after` is no longer asked for.

@@ -14,14 +14,14 @@ use super::tenants::Tenant;
 use super::writer::Fault;
 use crate::error::{Result, StoreError};
 use crate::limits::CLAIM_FAULTS_MAX;
-use crate::model::{Event, LaneDue, OpenDelivery, RevisionId};
+use crate::model::{Event, LaneDue, LaneId, OpenDelivery, RevisionId};
 
 pub(super) async fn lanes_due(store: &SqliteStore, after: Option<EndpointId>, limit: usize) -> Result<Vec<LaneDue>> {
     let rows = store.readers.read(move |reader| read_lanes(&reader.conn, after, limit)).await?;
     rows.into_iter()
         .map(|(organization, endpoint, due_at)| {
             let organization = organization.parse().map_err(|_| super::rows::damaged("an organization's id"))?;
-            Ok(LaneDue { organization, endpoint, due_at })
+            Ok(LaneDue { lane: LaneId { organization, endpoint }, due_at })
         })
         .collect()
 }

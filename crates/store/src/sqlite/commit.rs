@@ -12,10 +12,13 @@ use super::tenants::Tenant;
 use super::writer::{Fault, WriteTx};
 use crate::error::{Result, StoreError};
 use crate::limits::CHOSEN_ID_MS;
-use crate::model::{Committed, NewEvent};
+use crate::model::{Basis, Committed, NewEvent, Version};
 
 /// About what a delivery takes in a group.
 const DELIVERY_BYTES: usize = 160;
+
+/// Every lane is the one lease's.
+const STORED: Committed = Committed::Stored { elsewhere: Vec::new() };
 
 /// An event whose data is sealed already, so that the writer need not do it.
 struct SealedEvent {
@@ -26,9 +29,11 @@ struct SealedEvent {
 
 pub(super) async fn commit_events(
     store: &SqliteStore,
+    basis: Basis,
     organization: &OrganizationId,
     events: Vec<NewEvent>,
 ) -> Result<Vec<Committed>> {
+    store.leases.require(basis.lease)?;
     if events.is_empty() {
         return Ok(Vec::new());
     }
@@ -36,7 +41,7 @@ pub(super) async fn commit_events(
     let events = events.into_iter().map(|new| seal(&tenant, new)).collect::<Result<Vec<_>>>()?;
     let bytes = events.iter().map(|event| event.sealed.len() + event.new.deliveries.len() * DELIVERY_BYTES).sum();
     let org_no = tenant.no;
-    store.writer.write(bytes, move |tx| apply(tx, org_no, &events)).await
+    store.writer.write(bytes, move |tx| apply(tx, org_no, basis.version, &events)).await
 }
 
 fn seal(tenant: &Tenant, new: NewEvent) -> Result<SealedEvent> {
@@ -45,15 +50,29 @@ fn seal(tenant: &Tenant, new: NewEvent) -> Result<SealedEvent> {
     Ok(SealedEvent { new, sealed, resource })
 }
 
-fn apply(tx: &mut WriteTx<'_>, org_no: i64, events: &[SealedEvent]) -> Result<Vec<Committed>, Fault> {
+fn apply(
+    tx: &mut WriteTx<'_>,
+    org_no: i64,
+    version: Option<Version>,
+    events: &[SealedEvent],
+) -> Result<Vec<Committed>, Fault> {
     tx.numbers.require_organization(tx.conn, org_no)?;
+    if let Some(seen) = version {
+        require_version(tx, org_no, seen)?;
+    }
     let answers = judge(tx, org_no, events)?;
     for (event, answer) in events.iter().zip(&answers) {
-        if *answer == Committed::Stored {
+        if matches!(answer, Committed::Stored { .. }) {
             insert(tx, org_no, event)?;
         }
     }
     Ok(answers)
+}
+
+fn require_version(tx: &WriteTx<'_>, org_no: i64, seen: Version) -> Result<(), Fault> {
+    let sql = "SELECT version FROM organizations WHERE no = ?";
+    let version: i64 = tx.conn.prepare_cached(sql)?.query_row([org_no], |row| row.get(0))?;
+    if Version(version) == seen { Ok(()) } else { Err(StoreError::Outdated.into()) }
 }
 
 /// Which events are new. Everything that can refuse the batch is found here, before the first write.
@@ -65,7 +84,7 @@ fn judge(tx: &mut WriteTx<'_>, org_no: i64, events: &[SealedEvent]) -> Result<Ve
             tx.numbers.revision(tx.conn, delivery.revision)?;
         }
         let Some(fingerprint) = new.fingerprint else {
-            answers.push(Committed::Stored);
+            answers.push(STORED);
             continue;
         };
         let id = new.event.id.as_str();
@@ -76,7 +95,7 @@ fn judge(tx: &mut WriteTx<'_>, org_no: i64, events: &[SealedEvent]) -> Result<Ve
         answers.push(match used {
             None => {
                 in_batch.insert(id, Used { fingerprint, deliveries_count: count(new) });
-                Committed::Stored
+                STORED
             }
             Some(used) if used.fingerprint == fingerprint => {
                 Committed::Repeated { deliveries_count: used.deliveries_count }

@@ -16,7 +16,7 @@ use crate::seal::{self, RowKind};
 
 /// About what one writes.
 const ENDPOINT_BYTES: usize = 4_096;
-const COLUMNS: &str =
+pub(super) const COLUMNS: &str =
     "id, name, description, events, contract, system, status, disabled_reason, created_at, updated_at, sealed";
 
 pub(super) async fn create(store: &SqliteStore, endpoint: &Endpoint, limits: &EndpointLimits) -> Result<()> {
@@ -46,9 +46,16 @@ pub(super) async fn create(store: &SqliteStore, endpoint: &Endpoint, limits: &En
             endpoint.updated_at.0,
             sealed,
         ])?;
-        Ok(())
+        count_change(tx, tenant.no)
     };
     store.writer.write(ENDPOINT_BYTES, write).await
+}
+
+/// The organisation's configuration is a newer one from now on.
+fn count_change(tx: &WriteTx<'_>, org_no: i64) -> Result<(), Fault> {
+    let sql = "UPDATE organizations SET version = version + 1 WHERE no = ?";
+    tx.conn.prepare_cached(sql)?.execute([org_no])?;
+    Ok(())
 }
 
 fn require_room(tx: &WriteTx<'_>, org_no: i64, limits: &EndpointLimits) -> Result<(), Fault> {
@@ -84,7 +91,7 @@ pub(super) async fn update(store: &SqliteStore, endpoint: &Endpoint) -> Result<(
         if updated == 0 {
             return Err(StoreError::NotFound { what: format!("endpoint {}", endpoint.id) }.into());
         }
-        Ok(())
+        count_change(tx, tenant.no)
     };
     store.writer.write(ENDPOINT_BYTES, write).await
 }
@@ -138,6 +145,7 @@ pub(super) async fn delete(store: &SqliteStore, organization: &OrganizationId, i
         tx.conn.prepare_cached(hide)?.execute([no])?;
         tx.conn.prepare_cached("INSERT INTO sweeps (endpoint_no) VALUES (?)")?.execute([no])?;
         tx.numbers.forget_endpoint(id);
+        count_change(tx, tenant.no)?;
         Ok(true)
     };
     store.writer.write(ENDPOINT_BYTES, write).await
@@ -169,7 +177,7 @@ fn seal_endpoint(tenant: &Tenant, endpoint: &Endpoint) -> Result<Vec<u8>> {
 }
 
 /// A row as it was read, with what is sealed still sealed.
-struct EndpointRow {
+pub(super) struct EndpointRow {
     id: EndpointId,
     name: String,
     description: Option<String>,
@@ -184,7 +192,7 @@ struct EndpointRow {
 }
 
 impl EndpointRow {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(EndpointRow {
             id: EndpointId(uuid_at(row, 0)?),
             name: row.get(1)?,
@@ -200,7 +208,7 @@ impl EndpointRow {
         })
     }
 
-    fn open(self, tenant: &Tenant, organization: &OrganizationId) -> Result<Endpoint> {
+    pub(super) fn open(self, tenant: &Tenant, organization: &OrganizationId) -> Result<Endpoint> {
         let plain = tenant.key.open(self.sealed, tenant.no, RowKind::Endpoint, self.id.0.as_bytes())?;
         let mut from = Decoder::new(plain.bytes());
         let secret = |text: &str| Secret::new(text.to_owned());

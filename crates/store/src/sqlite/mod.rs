@@ -7,11 +7,13 @@ mod checkpoint;
 mod claim;
 mod commit;
 mod config;
+mod configuration;
 mod deliveries;
 mod delivery_rows;
 mod endpoints;
 mod events;
 mod idempotency;
+mod leases;
 mod numbers;
 mod open;
 mod organizations;
@@ -47,6 +49,7 @@ use crate::master_key::MasterKey;
 use crate::model::{PageOf, StoreStats};
 use checkpoint::Checkpointer;
 use idempotency::RunningRequests;
+use leases::Leases;
 use numbers::{NextNumbers, Numbers};
 use reader::{Reader, Readers};
 use tenants::Tenants;
@@ -68,6 +71,7 @@ pub struct SqliteStore {
     readers: Readers,
     tenants: Tenants,
     running: RunningRequests,
+    leases: Leases,
     sweeps_seen: AtomicI64,
     threads: Mutex<Threads>,
 }
@@ -103,6 +107,7 @@ impl SqliteStore {
             readers,
             tenants: Tenants::new(master, operator),
             running: RunningRequests::default(),
+            leases: Leases::default(),
             sweeps_seen: AtomicI64::new(0),
             threads: Mutex::new(threads),
         };

@@ -15,7 +15,8 @@ use crate::limits::PAGE_ROWS_MAX;
 
 /// About what one writes.
 const ORGANIZATION_BYTES: usize = 1_024;
-const COLUMNS: &str = "id, name, contract, plan, owner_email, locale, event_validation, created_at, updated_at";
+pub(super) const COLUMNS: &str =
+    "id, name, contract, plan, owner_email, locale, event_validation, created_at, updated_at";
 
 pub(super) async fn create(store: &SqliteStore, organization: &Organization) -> Result<()> {
     let (organization, master) = (organization.clone(), store.tenants.master.read().clone());
@@ -54,7 +55,7 @@ pub(super) async fn update(store: &SqliteStore, organization: &Organization) -> 
     let write = move |tx: &mut WriteTx<'_>| {
         let org = &organization;
         let sql = "UPDATE organizations SET name = ?, contract = ?, plan = ?, owner_email = ?, locale = ?,
-                   event_validation = ?, updated_at = ? WHERE id = ? AND deleted = 0";
+                   event_validation = ?, updated_at = ?, version = version + 1 WHERE id = ? AND deleted = 0";
         let updated = tx.conn.prepare_cached(sql)?.execute(params![
             org.name,
             org.contract,
@@ -110,7 +111,7 @@ pub(super) async fn list(
     store.readers.read(read).await
 }
 
-fn from_row(row: &Row<'_>) -> Result<Organization, Fault> {
+pub(super) fn from_row(row: &Row<'_>) -> Result<Organization, Fault> {
     let validation: String = row.get(6)?;
     Ok(Organization {
         id: row.get::<_, String>(0)?.parse().map_err(|_| damaged("an organization's id"))?,

@@ -38,6 +38,12 @@ pub(super) async fn record_outcomes(store: &SqliteStore, outcomes: &[Outcome]) -
     for outcome in outcomes {
         sealed.push(seal(store, outcome).await?);
     }
+    // What a revoked lease's attempts made of their deliveries is not recorded: each is answered as stale.
+    for (outcome, sealed) in outcomes.iter().zip(&mut sealed) {
+        if store.leases.require(outcome.lease).is_err() {
+            *sealed = None;
+        }
+    }
     let bytes = sealed.iter().flatten().map(|outcome| outcome.sealed.len() + OUTCOME_BYTES).sum();
     let write = move |tx: &mut WriteTx<'_>| {
         let mut prepared = Prepared::new(tx.conn)?;

@@ -1,19 +1,21 @@
 //! [`Store`] for SQLite: each method stands in the module that it names.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use postrider_domain::{DeliveryId, Endpoint, EndpointId, EventId, Key, KeyId, Millis, Organization, OrganizationId};
 
 use super::{
-    SqliteStore, claim, commit, config, deliveries, endpoints, events, idempotency, organizations, record, retention,
-    retry,
+    SqliteStore, claim, commit, config, configuration, deliveries, endpoints, events, idempotency, leases,
+    organizations, record, retention, retry,
 };
 use crate::error::Result;
 use crate::model::{
-    Committed, ContractRevision, ContractUse, Delivery, DeliveryDetail, DeliveryFilter, EndpointLimits, EventDetail,
-    EventFilter, Idempotency, LaneDue, NewEvent, OpenDelivery, Outcome, PageOf, PageRequest, Recorded, RetentionStep,
-    RevisionId, StoreStats, StoredAnswer,
+    Basis, Committed, Configuration, ContractRevision, ContractUse, Delivery, DeliveryDetail, DeliveryFilter,
+    EndpointLimits, EventDetail, EventFilter, Granted, Hint, Idempotency, LaneDue, LaneId, LeaseNo, NewEvent,
+    OpenDelivery, Outcome, PageOf, PageRequest, Recorded, Renewal, RetentionStep, Retried, RevisionId, StoreStats,
+    StoredAnswer,
 };
 use crate::store::Store;
 
@@ -37,6 +39,10 @@ impl Store for SqliteStore {
 
     async fn delete_organization(&self, id: &OrganizationId) -> Result<bool> {
         organizations::delete(self, id).await
+    }
+
+    async fn configuration(&self, id: &OrganizationId) -> Result<Option<Configuration>> {
+        configuration::read(self, id).await
     }
 
     async fn create_endpoint(&self, endpoint: &Endpoint, limits: &EndpointLimits) -> Result<()> {
@@ -95,12 +101,47 @@ impl Store for SqliteStore {
         config::contracts_in_use(self).await
     }
 
-    async fn commit_events(&self, organization: &OrganizationId, events: Vec<NewEvent>) -> Result<Vec<Committed>> {
-        commit::commit_events(self, organization, events).await
+    async fn grant_lease(&self, _: &str, _: Duration) -> Result<Granted> {
+        Ok(self.leases.grant())
     }
 
-    async fn lanes_due(&self, after: Option<EndpointId>, limit: usize) -> Result<Vec<LaneDue>> {
+    async fn renew_lease(&self, lease: LeaseNo, _: Duration) -> Result<Renewal> {
+        Ok(self.leases.renew(lease))
+    }
+
+    async fn revoke_lease(&self, lease: LeaseNo) -> Result<()> {
+        self.leases.revoke(lease);
+        Ok(())
+    }
+
+    async fn revoke_expired_leases(&self, _: Duration) -> Result<u32> {
+        Ok(0)
+    }
+
+    async fn take_lanes(&self, lease: LeaseNo, _: Millis, limit: usize) -> Result<Vec<LaneDue>> {
+        leases::take_lanes(self, lease, limit).await
+    }
+
+    async fn release_lanes(&self, lease: LeaseNo, _: Vec<LaneId>) -> Result<()> {
+        self.leases.require(lease)
+    }
+
+    async fn lanes_due(&self, lease: LeaseNo, after: Option<EndpointId>, limit: usize) -> Result<Vec<LaneDue>> {
+        self.leases.require(lease)?;
         claim::lanes_due(self, after, limit).await
+    }
+
+    async fn hear(&self, _: LeaseNo) -> Result<Vec<Hint>> {
+        std::future::pending().await
+    }
+
+    async fn commit_events(
+        &self,
+        basis: Basis,
+        organization: &OrganizationId,
+        events: Vec<NewEvent>,
+    ) -> Result<Vec<Committed>> {
+        commit::commit_events(self, basis, organization, events).await
     }
 
     async fn lane_due(
@@ -114,12 +155,14 @@ impl Store for SqliteStore {
 
     async fn claim_due(
         &self,
+        lease: LeaseNo,
         organization: &OrganizationId,
         endpoint: EndpointId,
         now: Millis,
         limit: usize,
         held: Vec<DeliveryId>,
     ) -> Result<Vec<OpenDelivery>> {
+        self.leases.require(lease)?;
         claim::claim_due(self, organization, endpoint, now, limit, held).await
     }
 
@@ -129,11 +172,14 @@ impl Store for SqliteStore {
 
     async fn retry_delivery(
         &self,
+        lease: LeaseNo,
         organization: &OrganizationId,
         id: DeliveryId,
         now: Millis,
-    ) -> Result<Option<OpenDelivery>> {
-        retry::retry_delivery(self, organization, id, now).await
+    ) -> Result<Option<Retried>> {
+        self.leases.require(lease)?;
+        let delivery = retry::retry_delivery(self, organization, id, now).await?;
+        Ok(delivery.map(|delivery| Retried { delivery, is_elsewhere: false }))
     }
 
     async fn events(

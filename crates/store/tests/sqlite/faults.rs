@@ -6,7 +6,9 @@ use postrider_domain::{EventId, Millis, Resource};
 use postrider_store::{Event, NewEvent, Outcome, Recorded, RevisionId, Store, StoreError};
 use rusqlite::Connection;
 
-use super::{DATABASE, T0, claim, endpoint, fill, master, new_event, open, org, outcome, prepare, refusal};
+use super::{
+    BASIS, DATABASE, LEASE, T0, claim, endpoint, fill, master, new_event, open, org, outcome, prepare, refusal,
+};
 
 /// An event with an id of its own and these records.
 fn event_about(number: u128, ids: usize) -> NewEvent {
@@ -23,7 +25,7 @@ async fn an_outcome_refused_in_the_middle_undoes_its_whole_batch() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).unwrap();
     prepare(&store).await;
-    store.commit_events(&org(), vec![new_event(10, "1"), new_event(20, "2")]).await.unwrap();
+    store.commit_events(BASIS, &org(), vec![new_event(10, "1"), new_event(20, "2")]).await.unwrap();
     let open = claim(&store).await;
     let outcomes: Vec<Outcome> = open.iter().cloned().map(outcome).collect();
     let mut refused = open[1].clone();
@@ -40,7 +42,7 @@ async fn an_event_whose_record_is_damaged_goes_like_the_others() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).unwrap();
     prepare(&store).await;
-    store.commit_events(&org(), (0..3).map(|i| event_about(10 + 2 * i, 1)).collect()).await.unwrap();
+    store.commit_events(BASIS, &org(), (0..3).map(|i| event_about(10 + 2 * i, 1)).collect()).await.unwrap();
     let conn = Connection::open(dir.path().join(DATABASE)).unwrap();
     conn.execute("UPDATE events SET resource = x'01' WHERE no = 2", []).unwrap();
     let step = store.retain(Millis(T0.0 + 2), Millis(T0.0 + 1), 1_000).await.unwrap();
@@ -54,7 +56,7 @@ async fn a_unit_of_retention_stays_small_though_its_events_are_about_many_record
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).unwrap();
     prepare(&store).await;
-    store.commit_events(&org(), (0..20).map(|i| event_about(10 + 2 * i, 100)).collect()).await.unwrap();
+    store.commit_events(BASIS, &org(), (0..20).map(|i| event_about(10 + 2 * i, 100)).collect()).await.unwrap();
     let (mut dropped, mut steps) = (0, 0);
     loop {
         let step = store.retain(Millis(T0.0 + 2), Millis(T0.0 + 1), 100).await.unwrap();
@@ -73,7 +75,7 @@ async fn a_damaged_page_found_at_opening_is_refused_with_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).unwrap();
     fill(&store).await;
-    store.commit_events(&org(), vec![event_about(20, 3)]).await.unwrap();
+    store.commit_events(BASIS, &org(), vec![event_about(20, 3)]).await.unwrap();
     store.close().await.unwrap();
     let path = dir.path().join(DATABASE);
     let conn = Connection::open(&path).unwrap();
@@ -104,20 +106,20 @@ async fn events_that_do_not_open_do_not_hold_up_their_lane() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).unwrap();
     prepare(&store).await;
-    store.commit_events(&org(), (0..20).map(|i| new_event(10 + 2 * i, "{}")).collect()).await.unwrap();
+    store.commit_events(BASIS, &org(), (0..20).map(|i| new_event(10 + 2 * i, "{}")).collect()).await.unwrap();
     let whole = claim(&store).await;
     let conn = Connection::open(dir.path().join(DATABASE)).unwrap();
     conn.execute("UPDATE events SET sealed = x'00' WHERE no <= 7 OR no = 12", []).unwrap();
     conn.execute("UPDATE open_deliveries SET resume = 99 WHERE event_no = 9", []).unwrap();
     let expected: Vec<_> = [8, 10, 11].map(|no| whole[no - 1].id).into();
-    let claimed = store.claim_due(&org(), endpoint().id, T0, 3, vec![]).await.unwrap();
+    let claimed = store.claim_due(LEASE, &org(), endpoint().id, T0, 3, vec![]).await.unwrap();
     assert_eq!(claimed.iter().map(|open| open.id).collect::<Vec<_>>(), expected);
-    let rest = store.claim_due(&org(), endpoint().id, T0, 100, expected).await.unwrap();
+    let rest = store.claim_due(LEASE, &org(), endpoint().id, T0, 100, expected).await.unwrap();
     assert_eq!(
         rest.iter().map(|open| open.id).collect::<Vec<_>>(),
         whole[12..].iter().map(|open| open.id).collect::<Vec<_>>()
     );
-    let again = store.retry_delivery(&org(), whole[0].id, T0).await;
+    let again = store.retry_delivery(LEASE, &org(), whole[0].id, T0).await;
     assert!(matches!(again, Err(StoreError::Sealed { .. })), "{again:?}");
 }
 

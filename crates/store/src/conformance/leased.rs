@@ -1,0 +1,78 @@
+//! A store with the lease under which a case works.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use postrider_domain::{DeliveryId, EndpointId, Millis, OrganizationId};
+
+use crate::error::Result;
+use crate::model::{Basis, Committed, LaneDue, LeaseNo, NewEvent, OpenDelivery, Outcome, Recorded};
+use crate::store::Store;
+
+/// Longer than any case takes.
+pub(super) const LASTS: Duration = Duration::from_secs(600);
+
+/// A store as one node uses it: what takes a lease is asked under this node's.
+#[derive(Clone)]
+pub struct Leased {
+    store: Arc<dyn Store>,
+    pub(super) lease: LeaseNo,
+}
+
+impl Deref for Leased {
+    type Target = dyn Store;
+
+    fn deref(&self) -> &Self::Target {
+        self.store.as_ref()
+    }
+}
+
+impl Leased {
+    /// The store as a node sees it that has just come.
+    ///
+    /// # Panics
+    /// When the store grants no lease.
+    pub async fn new(store: Arc<dyn Store>) -> Self {
+        let lease = store.grant_lease("conformance", LASTS).await.unwrap().lease;
+        Leased { store, lease }
+    }
+
+    pub(super) fn basis(&self) -> Basis {
+        Basis { lease: self.lease, version: None }
+    }
+
+    pub(super) async fn commit_events(&self, org: &OrganizationId, events: Vec<NewEvent>) -> Result<Vec<Committed>> {
+        self.store.commit_events(self.basis(), org, events).await
+    }
+
+    pub(super) async fn lanes_due(&self, after: Option<EndpointId>, limit: usize) -> Result<Vec<LaneDue>> {
+        self.store.lanes_due(self.lease, after, limit).await
+    }
+
+    pub(super) async fn claim_due(
+        &self,
+        org: &OrganizationId,
+        endpoint: EndpointId,
+        now: Millis,
+        limit: usize,
+        held: Vec<DeliveryId>,
+    ) -> Result<Vec<OpenDelivery>> {
+        self.store.claim_due(self.lease, org, endpoint, now, limit, held).await
+    }
+
+    pub(super) async fn record_outcomes(&self, outcomes: &[Outcome]) -> Result<Vec<Recorded>> {
+        let ours: Vec<_> = outcomes.iter().map(|outcome| Outcome { lease: self.lease, ..outcome.clone() }).collect();
+        self.store.record_outcomes(&ours).await
+    }
+
+    pub(super) async fn retry_delivery(
+        &self,
+        org: &OrganizationId,
+        id: DeliveryId,
+        now: Millis,
+    ) -> Result<Option<OpenDelivery>> {
+        let retried = self.store.retry_delivery(self.lease, org, id, now).await?;
+        Ok(retried.map(|retried| retried.delivery))
+    }
+}

@@ -1,0 +1,32 @@
+//! An organisation with all its endpoints, read at one moment.
+
+use postrider_domain::OrganizationId;
+use rusqlite::OptionalExtension;
+
+use super::SqliteStore;
+use super::endpoints::{self, EndpointRow};
+use super::organizations;
+use super::reader::Reader;
+use crate::error::Result;
+use crate::model::{Configuration, Version};
+
+pub(super) async fn read(store: &SqliteStore, id: &OrganizationId) -> Result<Option<Configuration>> {
+    let Some(tenant) = store.tenants.find(&store.readers, id).await? else { return Ok(None) };
+    let org_no = tenant.no;
+    let read = move |reader: &mut Reader| {
+        let snapshot = reader.conn.unchecked_transaction()?;
+        let sql = format!("SELECT {}, version FROM organizations WHERE no = ? AND deleted = 0", organizations::COLUMNS);
+        let found = snapshot.prepare_cached(&sql)?.query_row([org_no], |row| {
+            let version = row.get("version")?;
+            Ok(organizations::from_row(row).map(|organization| (organization, Version(version))))
+        });
+        let Some((organization, version)) = found.optional()?.transpose()? else { return Ok(None) };
+        let sql = format!("SELECT {} FROM endpoints WHERE org_no = ? AND deleted = 0 ORDER BY id", endpoints::COLUMNS);
+        let mut statement = snapshot.prepare_cached(&sql)?;
+        let rows = statement.query_map([org_no], EndpointRow::read)?.collect::<rusqlite::Result<Vec<_>>>()?;
+        Ok(Some((organization, version, rows)))
+    };
+    let Some((organization, version, rows)) = store.readers.read(read).await? else { return Ok(None) };
+    let endpoints = rows.into_iter().map(|row| row.open(&tenant, id)).collect::<Result<_>>()?;
+    Ok(Some(Configuration { version, organization, endpoints }))
+}
