@@ -7,6 +7,7 @@ mod codec;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
+mod keyring;
 mod limits;
 mod master_key;
 mod model;

@@ -41,6 +41,11 @@ pub(crate) fn unsealed(plain_bytes: usize) -> Vec<u8> {
     buffer
 }
 
+/// The id of the key that sealed a value; none when it is too short to be one.
+pub(crate) fn key_id(sealed: &[u8]) -> Option<KeyFingerprint> {
+    sealed.get(1..=KEY_ID_BYTES)?.try_into().ok().map(KeyFingerprint)
+}
+
 /// A key ready to seal and open; wiped when dropped.
 pub(crate) struct SealingKey {
     cipher: XChaCha20Poly1305,

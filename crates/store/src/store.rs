@@ -62,6 +62,9 @@ pub trait Store: Send + Sync + 'static {
     async fn delete_key(&self, organization: &OrganizationId, id: KeyId) -> Result<bool>;
     /// The SHA-256 of the operator key, once one was set.
     async fn operator_key_hash(&self) -> Result<Option<[u8; 32]>>;
+    /// Keeps this hash of the operator key unless one is there, and returns the one that is kept: of two nodes that start for the first time at
+    /// the same moment, both get the same.
+    async fn settle_operator_key_hash(&self, hash: [u8; 32]) -> Result<[u8; 32]>;
     /// Replaces the operator key's hash.
     async fn set_operator_key_hash(&self, hash: [u8; 32]) -> Result<()>;
 
@@ -187,6 +190,9 @@ pub trait Store: Send + Sync + 'static {
     async fn retain(&self, now: Millis, before: Millis, rows_max: usize) -> Result<RetentionStep>;
     /// Whether a commit would work now: writes and syncs a small row.
     async fn check(&self, now: Millis) -> Result<()>;
+    /// Wraps with the current master key every data key that another wrapped, and returns how many those were. What the data keys sealed
+    /// stays as it is. When it returns `Ok`, the other master keys are needed no more.
+    async fn rewrap(&self) -> Result<u64>;
     /// Numbers for metrics.
     async fn stats(&self) -> Result<StoreStats>;
     /// Finishes what is waiting and closes the files.

@@ -12,9 +12,9 @@ use postrider_domain::{
     Millis, Organization, OrganizationId, Progress, Secret, Transition, Trigger,
 };
 use postrider_store::{
-    Attempt, Basis, ContractRevision, EndpointLimits, Event, Granted, Idempotency, LeaseNo, MasterKey, NewDelivery,
-    NewEvent, OpenDelivery, Outcome, Recorded, Response, RevisionId, SqliteOptions, SqliteStore, Store, StoreError,
-    StoredAnswer,
+    Attempt, Basis, ContractRevision, EndpointLimits, Event, Granted, Idempotency, LeaseNo, MasterKey, MasterKeys,
+    NewDelivery, NewEvent, OpenDelivery, Outcome, Recorded, Response, RevisionId, SqliteOptions, SqliteStore, Store,
+    StoreError, StoredAnswer,
 };
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -331,11 +331,45 @@ async fn a_sealed_value_moved_to_another_row_does_not_open() {
 }
 
 #[tokio::test]
+async fn a_ring_opens_what_any_of_its_master_keys_wrapped() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(dir.path()).unwrap());
+    let ring = |current, others: &[u8]| MasterKeys {
+        current: master(current),
+        others: others.iter().copied().map(master).collect(),
+    };
+    let reopen = |keys: MasterKeys| SqliteStore::open(dir.path(), keys, &SqliteOptions::default()).map(leased);
+    // Nothing was wrapped by the second, so going back needs the first alone.
+    drop(reopen(ring(2, &[1])).unwrap());
+    let store = reopen(ring(1, &[])).unwrap();
+    store.create_organization(&organization("by-first".parse().unwrap())).await.unwrap();
+    drop(store);
+    let store = reopen(ring(2, &[1])).unwrap();
+    store.create_organization(&organization("by-second".parse().unwrap())).await.unwrap();
+    drop(store);
+    for alone in [1, 2] {
+        let text = refusal(dir.path(), master(alone));
+        assert!(text.contains("give the right key"), "{text}");
+    }
+    let store = reopen(ring(1, &[3, 2])).unwrap();
+    for name in ["by-first", "by-second"] {
+        assert_eq!(store.commit_events(BASIS, &name.parse().unwrap(), vec![]).await.unwrap(), []);
+    }
+    assert_eq!(store.rewrap().await.unwrap(), 1);
+    drop(store);
+    drop(reopen(ring(1, &[])).unwrap());
+}
+
+#[tokio::test]
 async fn another_master_key_takes_over_without_touching_what_is_sealed() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path()).unwrap();
     fill(&store).await;
-    store.rewrap(master(2)).await.unwrap();
+    drop(store);
+    let both = MasterKeys { current: master(2), others: vec![master(1)] };
+    let store = leased(SqliteStore::open(dir.path(), both, &SqliteOptions::default()).unwrap());
+    assert_eq!(store.rewrap().await.unwrap(), 2);
+    assert_eq!(store.rewrap().await.unwrap(), 0);
     let other: OrganizationId = "made-after".parse().unwrap();
     store.create_organization(&organization(other.clone())).await.unwrap();
     drop(store);

@@ -39,6 +39,18 @@ pub async fn the_operator_key_is_replaced(subject: &mut impl Subject) {
     assert_eq!(store.operator_key_hash().await.unwrap(), Some([8; 32]));
 }
 
+/// So two nodes that start for the first time at once have one operator key.
+pub async fn the_operator_key_that_is_settled_first_stays(subject: &mut impl Subject) {
+    let store = subject.store();
+    let settled = tokio::join!(store.settle_operator_key_hash([7; 32]), store.settle_operator_key_hash([8; 32]));
+    let (one, other) = (settled.0.unwrap(), settled.1.unwrap());
+    assert!(one == other && (one == [7; 32] || one == [8; 32]));
+    assert_eq!(store.settle_operator_key_hash([9; 32]).await.unwrap(), one);
+    assert_eq!(store.operator_key_hash().await.unwrap(), Some(one));
+    store.set_operator_key_hash([10; 32]).await.unwrap();
+    assert_eq!(store.settle_operator_key_hash([9; 32]).await.unwrap(), [10; 32]);
+}
+
 /// Each once, and a last page that says so.
 pub async fn pages_go_from_newest_to_oldest(subject: &mut impl Subject) {
     let store = subject.store();

@@ -59,6 +59,7 @@ macro_rules! conformance_suite {
             keys: [
                 a_key_is_found_by_its_hash_until_it_is_deleted,
                 the_operator_key_is_replaced,
+                the_operator_key_that_is_settled_first_stays,
                 pages_go_from_newest_to_oldest,
             ];
             contracts: [

@@ -110,6 +110,14 @@ pub(super) async fn operator_key_hash(store: &SqliteStore) -> Result<Option<[u8;
     hash.map(|hash| hash.try_into().map_err(|_| damaged("the operator key's hash"))).transpose()
 }
 
+pub(super) async fn settle_operator_key_hash(store: &SqliteStore, hash: [u8; 32]) -> Result<[u8; 32]> {
+    let settle = move |tx: &mut WriteTx<'_>| match meta(tx.conn, OPERATOR_KEY)? {
+        Some(kept) => Ok(kept.try_into().map_err(|_| damaged("the operator key's hash"))?),
+        None => set_meta(tx.conn, OPERATOR_KEY, &hash).map(|()| hash).map_err(Fault::Sql),
+    };
+    store.writer.write(KEY_BYTES, settle).await
+}
+
 pub(super) async fn set_operator_key_hash(store: &SqliteStore, hash: [u8; 32]) -> Result<()> {
     store.writer.write(KEY_BYTES, move |tx| Ok(set_meta(tx.conn, OPERATOR_KEY, &hash)?)).await
 }

@@ -45,7 +45,7 @@ use uuid::Uuid;
 
 use crate::error::{Result, StoreError};
 use crate::limits::{COUNTED_AT_OPEN, READERS};
-use crate::master_key::MasterKey;
+use crate::master_key::MasterKeys;
 use crate::model::{PageOf, StoreStats};
 use checkpoint::Checkpointer;
 use idempotency::RunningRequests;
@@ -90,12 +90,13 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`StoreError::Unusable`], in a sentence that says what to do: another process has the directory, the file is damaged or another
-    /// program's, the master key is not the one it was made with, a newer version wrote it, or the disk refuses.
-    pub fn open(dir: &Path, master: MasterKey, options: &SqliteOptions) -> Result<SqliteStore> {
+    /// program's, a master key that it was made with is missing, a newer version wrote it, or the disk refuses.
+    pub fn open(dir: &Path, keys: impl Into<MasterKeys>, options: &SqliteOptions) -> Result<SqliteStore> {
+        let keys = keys.into();
         open::prepare_dir(dir)?;
         let lock = open::lock(dir)?;
         let mut conn = open::open_writer(dir, options)?;
-        let operator = open::check_master(&mut conn, dir, &master)?;
+        let operator = open::check_master(&mut conn, dir, &keys)?;
         let next = NextNumbers::read(&conn).map_err(|error| open::at_opening_of(dir, error))?;
         let shared = WriterShared::new();
         let readers = Readers::new();
@@ -105,7 +106,7 @@ impl SqliteStore {
             dir: dir.to_owned(),
             writer: shared,
             readers,
-            tenants: Tenants::new(master, operator),
+            tenants: Tenants::new(keys, operator),
             running: RunningRequests::default(),
             leases: Leases::default(),
             sweeps_seen: AtomicI64::new(0),
@@ -122,21 +123,20 @@ impl SqliteStore {
         dir.join(DATABASE_FILE).exists()
     }
 
-    /// Wraps every data key with another master key, in one transaction. What the data keys sealed stays as it is. What needs an
-    /// organisation's key for the first time, or creates an organisation, in that very moment may fail once and succeed when asked again.
+    /// Wraps every data key with the current master key, in one transaction, and returns how many were wrapped anew. What the data keys
+    /// sealed stays as it is. The other master keys are needed no more.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when it cannot commit; the old master key is then still the right one.
-    pub async fn rewrap(&self, new: MasterKey) -> Result<()> {
-        let old = self.tenants.master.read().clone();
-        let wrap_with = new.clone();
+    /// [`StoreError::Unavailable`] when it cannot commit; every data key is then wrapped as before.
+    pub async fn rewrap(&self) -> Result<u64> {
+        let keys = self.tenants.keys.clone();
+        let canary = keys.canary()?;
         let write = move |tx: &mut writer::WriteTx<'_>| {
-            tenants::rewrap_all(tx, &old, &wrap_with)?;
-            open::note_master(tx.conn, &wrap_with).map_err(tenants::as_sql)
+            let rewrapped = tenants::rewrap_all(tx, &keys)?;
+            open::note_canaries(tx.conn, std::slice::from_ref(&canary))?;
+            Ok(rewrapped)
         };
-        self.writer.write(0, write).await?;
-        *self.tenants.master.write() = new;
-        Ok(())
+        self.writer.write(0, write).await
     }
 
     async fn check(&self, now: Millis) -> Result<()> {

@@ -12,17 +12,17 @@ use super::schema;
 use super::tenants::{self, Tenant};
 use super::writer::Fault;
 use crate::error::{Result, StoreError};
+use crate::keyring::{self, CANARY_BYTES, Fit};
 use crate::limits::{READER_CACHE_KIB, STATEMENTS_CACHED, WAL_BYTES_KEPT, WRITER_CACHE_KIB};
-use crate::master_key::MasterKey;
-use crate::seal::{self, RowKind, SealingKey};
+use crate::master_key::MasterKeys;
+use crate::seal;
 
 /// The database's file in the data directory.
 pub(crate) const DATABASE_FILE: &str = "postrider.sqlite3";
 /// Held while a process has the directory.
 const LOCK_FILE: &str = "postrider.lock";
-pub(super) const MASTER_KEY_ID: &str = "master key id";
+const MASTER_KEY_ID: &str = "master key id";
 const CANARY: &str = "canary";
-const CANARY_TEXT: &[u8] = b"the master key fits";
 
 fn unusable(path: &Path, reason: impl Into<String>) -> StoreError {
     StoreError::Unusable { path: path.to_owned(), reason: reason.into() }
@@ -203,49 +203,40 @@ pub(super) fn open_checkpointer(dir: &Path) -> Result<Connection> {
     opened.map_err(|error| at_opening(&path, Fault::Sql(error)))
 }
 
-/// Checks that the master key is the one that this database was made with, or notes it in a new one; returns the operator's data key.
-pub(super) fn check_master(conn: &mut Connection, dir: &Path, master: &MasterKey) -> Result<Tenant> {
-    let path = dir.join(DATABASE_FILE);
+/// Checks that the ring has every master key that wrapped something here, notes the current one, and returns the operator's data key.
+pub(super) fn check_master(conn: &mut Connection, dir: &Path, keys: &MasterKeys) -> Result<Tenant> {
     let checked = (|| {
         let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        match meta(&tx, MASTER_KEY_ID)? {
-            None => note_master(&tx, master)?,
-            Some(id) if id != master.id.0 => {
-                let reason = format!(
-                    "it was made with encryption key {}, and the key given is {}; give the right key",
-                    data_encoding::HEXLOWER.encode(&id),
-                    master.id
-                );
-                return Err(Fault::Refused(unusable(&path, reason)));
-            }
-            Some(_) => open_canary(&tx, &path, master)?,
+        let mut fitting = fitting_canaries(&tx, &dir.join(DATABASE_FILE), keys)?;
+        if !fitting.iter().any(|canary| keys.judge_canary(canary) == (Fit::Fits { is_current: true })) {
+            fitting.push(keys.canary()?);
         }
-        let operator = tenants::operator_key(&tx, master)?;
+        note_canaries(&tx, &fitting)?;
+        let operator = tenants::operator_key(&tx, keys)?;
         tx.commit()?;
         Ok(operator)
     })();
-    checked.map_err(|fault| at_opening(&path, fault))
+    checked.map_err(|fault: Fault| at_opening_of(dir, fault))
 }
 
-/// Notes which master key the data keys are wrapped with.
-pub(super) fn note_master(conn: &Connection, master: &MasterKey) -> Result<(), Fault> {
-    let mut buffer = seal::unsealed(CANARY_TEXT.len());
-    buffer.extend_from_slice(CANARY_TEXT);
-    let canary = SealingKey::of_master(master).seal(buffer, 0, RowKind::Canary, &[])?;
-    set_meta(conn, MASTER_KEY_ID, &master.id.0)?;
-    set_meta(conn, CANARY, &canary)?;
-    Ok(())
-}
-
-fn open_canary(conn: &Connection, path: &Path, master: &MasterKey) -> Result<(), Fault> {
-    let canary = meta(conn, CANARY)?.unwrap_or_default();
-    let opened = SealingKey::of_master(master).open(canary, 0, RowKind::Canary, &[]);
-    if opened.is_ok_and(|plain| plain.bytes() == CANARY_TEXT) {
-        return Ok(());
+/// Those that keys of the ring made. One whose key is missing may go when that key wrapped nothing.
+fn fitting_canaries(conn: &Connection, path: &Path, keys: &MasterKeys) -> Result<Vec<Vec<u8>>, Fault> {
+    let mut fitting = Vec::new();
+    for canary in meta(conn, CANARY)?.unwrap_or_default().chunks(CANARY_BYTES) {
+        match keys.judge_canary(canary) {
+            Fit::Fits { .. } => fitting.push(canary.to_vec()),
+            Fit::Missing(id) if tenants::is_wrapped_by(conn, id)? => return Err(unusable(path, keys.lacks(id)).into()),
+            Fit::Missing(_) => {}
+            Fit::Damaged => return Err(unusable(path, keyring::DAMAGED).into()),
+        }
     }
-    Err(unusable(
-        path,
-        "the encryption key does not open it, though it has the right id; restore the database from a backup",
-    )
-    .into())
+    Ok(fitting)
+}
+
+/// Notes which master keys may have wrapped data keys: a canary of each, one after another, and their ids likewise.
+pub(super) fn note_canaries(conn: &Connection, canaries: &[Vec<u8>]) -> rusqlite::Result<()> {
+    let ids: Vec<u8> = canaries.iter().filter_map(|canary| seal::key_id(canary)).flat_map(|id| id.0).collect();
+    // The program before this one reads the ids, and refuses a database with more than one.
+    set_meta(conn, MASTER_KEY_ID, &ids)?;
+    set_meta(conn, CANARY, &canaries.concat())
 }

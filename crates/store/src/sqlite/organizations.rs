@@ -4,8 +4,6 @@ use postrider_domain::{EventValidation, Organization, OrganizationId};
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::SqliteStore;
-use super::numbers;
-use super::open::MASTER_KEY_ID;
 use super::reader::Reader;
 use super::rows::{damaged, millis_at};
 use super::tenants;
@@ -19,17 +17,12 @@ pub(super) const COLUMNS: &str =
     "id, name, contract, plan, owner_email, locale, event_validation, created_at, updated_at";
 
 pub(super) async fn create(store: &SqliteStore, organization: &Organization) -> Result<()> {
-    let (organization, master) = (organization.clone(), store.tenants.master.read().clone());
+    let (organization, keys) = (organization.clone(), store.tenants.keys.clone());
     let write = move |tx: &mut WriteTx<'_>| {
         let org = &organization;
         let find = "SELECT 1 FROM organizations WHERE id = ? AND deleted = 0";
         if tx.conn.prepare_cached(find)?.exists([org.id.as_str()])? {
             return Err(StoreError::Exists { what: format!("organization {}", org.id) }.into());
-        }
-        if numbers::meta(tx.conn, MASTER_KEY_ID)?.is_none_or(|id| id != master.id.0) {
-            // A key wrapped with the one before would be lost at the next start.
-            let reason = "the encryption key is being replaced; ask again".to_owned();
-            return Err(StoreError::Unavailable { reason }.into());
         }
         let sql =
             "INSERT INTO organizations (id, name, contract, plan, owner_email, locale, event_validation, created_at,
@@ -45,7 +38,7 @@ pub(super) async fn create(store: &SqliteStore, organization: &Organization) -> 
             org.created_at.0,
             org.updated_at.0,
         ])?;
-        tenants::create_key(tx.conn, &master, org_no).map_err(tenants::as_sql).map(|_| ())
+        tenants::create_key(tx.conn, &keys, org_no).map_err(tenants::as_sql).map(|_| ())
     };
     store.writer.write(ORGANIZATION_BYTES, write).await
 }

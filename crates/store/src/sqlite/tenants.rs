@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use postrider_domain::OrganizationId;
 use rusqlite::{Connection, OptionalExtension};
-use zeroize::Zeroizing;
 
 use super::reader::Readers;
 use super::writer::{Fault, WriteTx};
 use crate::error::{Result, StoreError};
+use crate::keyring::KeyOwner;
 use crate::limits::DATA_KEYS_CACHED;
-use crate::master_key::{KEY_BYTES, MasterKey};
-use crate::seal::{self, RowKind, SealingKey};
+use crate::master_key::{KEY_ID_BYTES, MasterKeys};
+use crate::seal::SealingKey;
 
 /// The number under which the operator's own sealed values are kept.
 pub(super) const OPERATOR_NO: i64 = 0;
@@ -54,13 +54,13 @@ impl Kept {
 /// All organisations' data keys, opened when needed.
 pub(super) struct Tenants {
     kept: Mutex<Kept>,
-    pub(super) master: RwLock<MasterKey>,
+    pub(super) keys: MasterKeys,
     operator: Arc<Tenant>,
 }
 
 impl Tenants {
-    pub(super) fn new(master: MasterKey, operator: Tenant) -> Self {
-        Tenants { kept: Mutex::new(Kept::default()), master: RwLock::new(master), operator: Arc::new(operator) }
+    pub(super) fn new(keys: MasterKeys, operator: Tenant) -> Self {
+        Tenants { kept: Mutex::new(Kept::default()), keys, operator: Arc::new(operator) }
     }
 
     /// What seals the operator's own values.
@@ -81,7 +81,7 @@ impl Tenants {
         let Some((no, wrapped)) = readers.read(move |reader| read_wrapped(&reader.conn, &wanted)).await? else {
             return Ok(None);
         };
-        let key = unwrap_key(&self.master.read(), no, wrapped)?;
+        let key = self.keys.open_data_key(owner(no), wrapped)?;
         let tenant = Arc::new(Tenant { no, key });
         let mut kept = self.kept.lock();
         if kept.deletions == deletions {
@@ -111,27 +111,16 @@ fn read_wrapped(conn: &Connection, id: &OrganizationId) -> Result<Option<(i64, V
     Ok(conn.prepare_cached(sql)?.query_row([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
-fn unwrap_key(master: &MasterKey, org_no: i64, wrapped: Vec<u8>) -> Result<SealingKey> {
-    let plain = SealingKey::of_master(master).open(wrapped, org_no, RowKind::DataKey, &[])?;
-    let malformed = |_| StoreError::Sealed { reason: "a data key has the wrong length".to_owned() };
-    let bytes: [u8; KEY_BYTES] = plain.bytes().try_into().map_err(malformed)?;
-    Ok(SealingKey::new(&Zeroizing::new(bytes)))
-}
-
-fn wrap_key(master: &MasterKey, org_no: i64, bytes: &[u8]) -> Result<Vec<u8>> {
-    let mut buffer = seal::unsealed(bytes.len());
-    buffer.extend_from_slice(bytes);
-    SealingKey::of_master(master).seal(buffer, org_no, RowKind::DataKey, &[])
+fn owner(org_no: i64) -> KeyOwner<'static> {
+    KeyOwner { no: org_no, row: &[] }
 }
 
 /// Makes an organisation's data key and stores it wrapped.
-pub(super) fn create_key(conn: &Connection, master: &MasterKey, org_no: i64) -> Result<SealingKey, Fault> {
-    let mut bytes = Zeroizing::new([0; KEY_BYTES]);
-    seal::random(bytes.as_mut())?;
-    let wrapped = wrap_key(master, org_no, bytes.as_ref())?;
+pub(super) fn create_key(conn: &Connection, keys: &MasterKeys, org_no: i64) -> Result<SealingKey, Fault> {
+    let (key, wrapped) = keys.make_data_key(owner(org_no))?;
     let sql = "INSERT INTO data_keys (org_no, master_id, wrapped) VALUES (?, ?, ?)";
-    conn.prepare_cached(sql)?.execute((org_no, master.id.0, wrapped))?;
-    Ok(SealingKey::new(&bytes))
+    conn.prepare_cached(sql)?.execute((org_no, keys.current.id.0, wrapped))?;
+    Ok(key)
 }
 
 /// Deletes an organisation's data key; it is overwritten first, so that it does not stay behind in a free part of its page.
@@ -143,29 +132,35 @@ pub(super) fn delete_key(conn: &Connection, org_no: i64) -> rusqlite::Result<()>
 }
 
 /// The operator's data key, made at the first start.
-pub(super) fn operator_key(conn: &Connection, master: &MasterKey) -> Result<Tenant, Fault> {
+pub(super) fn operator_key(conn: &Connection, keys: &MasterKeys) -> Result<Tenant, Fault> {
     let sql = "SELECT wrapped FROM data_keys WHERE org_no = ?";
     let wrapped: Option<Vec<u8>> = conn.prepare_cached(sql)?.query_row([OPERATOR_NO], |row| row.get(0)).optional()?;
     let key = match wrapped {
-        Some(wrapped) => unwrap_key(master, OPERATOR_NO, wrapped)?,
-        None => create_key(conn, master, OPERATOR_NO)?,
+        Some(wrapped) => keys.open_data_key(owner(OPERATOR_NO), wrapped)?,
+        None => create_key(conn, keys, OPERATOR_NO)?,
     };
     Ok(Tenant { no: OPERATOR_NO, key })
 }
 
-/// Wraps every data key with another master key; what the data keys sealed stays as it is.
-pub(super) fn rewrap_all(tx: &mut WriteTx<'_>, old: &MasterKey, new: &MasterKey) -> Result<(), Fault> {
-    let mut after = -1;
+/// Whether a data key was wrapped by the master key with this id.
+pub(super) fn is_wrapped_by(conn: &Connection, id: [u8; KEY_ID_BYTES]) -> rusqlite::Result<bool> {
+    conn.prepare("SELECT 1 FROM data_keys WHERE master_id = ? LIMIT 1")?.exists([id])
+}
+
+/// Wraps with the current master key every data key that another wrapped, and returns how many those were.
+pub(super) fn rewrap_all(tx: &mut WriteTx<'_>, keys: &MasterKeys) -> Result<u64, Fault> {
+    let current = keys.current.id.0;
+    let (mut after, mut rewrapped) = (-1, 0);
     loop {
-        let sql = "SELECT org_no, wrapped FROM data_keys WHERE org_no > ? ORDER BY org_no LIMIT 1";
+        let sql = "SELECT org_no, wrapped FROM data_keys WHERE org_no > ? AND master_id <> ? ORDER BY org_no LIMIT 1";
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        let found: Option<(i64, Vec<u8>)> = tx.conn.prepare_cached(sql)?.query_row([after], read).optional()?;
-        let Some((org_no, wrapped)) = found else { return Ok(()) };
-        let plain = SealingKey::of_master(old).open(wrapped, org_no, RowKind::DataKey, &[]).map_err(as_sql)?;
-        let wrapped = wrap_key(new, org_no, plain.bytes()).map_err(as_sql)?;
+        let found: Option<(i64, Vec<u8>)> =
+            tx.conn.prepare_cached(sql)?.query_row((after, current), read).optional()?;
+        let Some((org_no, wrapped)) = found else { return Ok(rewrapped) };
+        let wrapped = keys.rewrap_data_key(owner(org_no), wrapped).map_err(as_sql)?;
         let update = "UPDATE data_keys SET wrapped = ?, master_id = ? WHERE org_no = ?";
-        tx.conn.prepare_cached(update)?.execute((wrapped, new.id.0, org_no))?;
-        after = org_no;
+        tx.conn.prepare_cached(update)?.execute((wrapped, current, org_no))?;
+        (after, rewrapped) = (org_no, rewrapped + 1);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What happens when a thread of the store panics.
 
 use super::*;
+use crate::MasterKey;
 use crate::sqlite::reader::Reader;
 use crate::sqlite::writer::{Fault, WriteTx};
 

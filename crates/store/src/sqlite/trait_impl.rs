@@ -85,6 +85,10 @@ impl Store for SqliteStore {
         config::operator_key_hash(self).await
     }
 
+    async fn settle_operator_key_hash(&self, hash: [u8; 32]) -> Result<[u8; 32]> {
+        config::settle_operator_key_hash(self, hash).await
+    }
+
     async fn set_operator_key_hash(&self, hash: [u8; 32]) -> Result<()> {
         config::set_operator_key_hash(self, hash).await
     }
@@ -237,6 +241,10 @@ impl Store for SqliteStore {
 
     async fn check(&self, now: Millis) -> Result<()> {
         SqliteStore::check(self, now).await
+    }
+
+    async fn rewrap(&self) -> Result<u64> {
+        SqliteStore::rewrap(self).await
     }
 
     async fn stats(&self) -> Result<StoreStats> {
