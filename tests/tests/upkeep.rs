@@ -52,7 +52,8 @@ async fn health_readiness_and_metrics_say_how_it_is() {
     // Prometheus text: a name, labels, and a number a line.
     for line in metrics.text().lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let number = line.rsplit(' ').next().unwrap_or_default();
-        assert!(line.starts_with("postrider_") && number.parse::<f64>().is_ok(), "{line}");
+        let named = line.starts_with("postrider_") || line.starts_with("process_");
+        assert!(named && number.parse::<f64>().is_ok(), "{line}");
     }
     let docs = open.get("/docs").await;
     assert!(docs.status == 200 && docs.text().contains("<html"), "{}", docs.status);

@@ -19,6 +19,7 @@ mod meters;
 mod openapi;
 mod paging;
 mod problem;
+mod process;
 mod ready;
 mod routes;
 mod serve;

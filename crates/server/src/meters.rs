@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use metrics::{Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, histogram};
+use metrics::{Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::process;
 
 const REQUESTS: &str = "postrider_http_requests_total";
 const SECONDS: &str = "postrider_http_request_seconds";
@@ -13,6 +15,9 @@ const SECONDS: &str = "postrider_http_request_seconds";
 pub(crate) const OPEN_DELIVERIES: &str = "postrider_open_deliveries";
 /// Set when somebody asks for the metrics.
 pub(crate) const STORE_BYTES: &str = "postrider_store_bytes";
+/// Set when somebody asks for the metrics.
+pub(crate) const READY: &str = "postrider_ready";
+const BUILD: &str = "postrider_build_info";
 /// Answers are done, refused, or failed; there are no redirects.
 const CLASSES: [&str; 3] = ["2xx", "4xx", "5xx"];
 /// From a quarter of a millisecond to half a minute, in seconds.
@@ -59,6 +64,10 @@ impl Meters {
         describe_histogram!(SECONDS, "Time from a request's head to its answer, by route");
         describe_gauge!(OPEN_DELIVERIES, "Deliveries that are pending");
         describe_gauge!(STORE_BYTES, "Bytes that the store takes on disk");
+        describe_gauge!(READY, "1 when an event would be stored now, else 0; what /readyz says");
+        describe_gauge!(BUILD, "1; the label is the version");
+        gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        process::describe();
         let mut by_route: HashMap<String, Vec<Meter>> = HashMap::new();
         for (method, route) in routes {
             let meter = Meter::new(method, &route);
