@@ -142,6 +142,10 @@ pub trait Store: Send + Sync + 'static {
         now: Millis,
     ) -> Result<Option<Retried>>;
 
+    /// Stores a test event with its one delivery, ended, and the attempt that was made of it, in one transaction. No lane is asked and none is
+    /// taken: the outcome's lease does not count. Stale, and nothing is stored, when the organisation or the endpoint is gone.
+    async fn record_test(&self, event: NewEvent, outcome: &Outcome) -> Result<Recorded>;
+
     // Reading.
 
     /// A page of events, newest first, tests left out.

@@ -95,6 +95,7 @@ macro_rules! conformance_suite {
                 attempts_come_back_byte_for_byte,
                 only_the_newest_hundred_attempts_are_shown,
                 the_last_status_code_is_the_last_answers,
+                a_test_is_recorded_whole_and_is_never_open,
             ];
             retries: [
                 a_pending_delivery_becomes_due_now_and_keeps_its_schedule,

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use postrider_domain::{DeliveryStatus, FailReason, Millis, Progress, Transition, Trigger};
+use postrider_domain::{DeliveryStatus, FailReason, Millis, OrganizationId, Progress, Transition, Trigger};
 
 use super::samples::{SECOND, World, at, attempt, outcome};
 use super::{Subject, T0};
-use crate::model::{DeliveryDetail, OpenDelivery, Recorded, Response};
+use crate::model::{DeliveryDetail, NewEvent, OpenDelivery, Recorded, Response};
 
 /// With all that the list shows of it.
 pub async fn success_moves_a_delivery_into_history(subject: &mut impl Subject) {
@@ -189,4 +189,47 @@ pub async fn the_last_status_code_is_the_last_answers(subject: &mut impl Subject
     let reopened = world.store.retry_delivery(&world.org, open.id, at(9)).await.unwrap().unwrap();
     assert_eq!(reopened.progress, progress);
     assert_ne!(reopened.trigger, Trigger::Schedule);
+}
+
+/// At once, whatever lease there is; and not at all when its endpoint or organisation is gone.
+pub async fn a_test_is_recorded_whole_and_is_never_open(subject: &mut impl Subject) {
+    let world = World::new(subject).await;
+    let made = |world: &World| {
+        let new = NewEvent { test: true, ..world.event(T0) };
+        let open = Arc::new(open_test(&world.org, &new));
+        (new, outcome(&open, at(20), Transition::Succeed))
+    };
+    let (new, done) = made(&world);
+    assert_eq!(world.store.record_test(new.clone(), &done).await.unwrap(), Recorded::Recorded);
+    let DeliveryDetail { delivery, event, attempts } =
+        world.store.delivery(&world.org, done.delivery.id).await.unwrap().unwrap();
+    assert_eq!((delivery.test, delivery.status, delivery.attempts_count), (true, DeliveryStatus::Succeeded, 1));
+    assert_eq!((delivery.ended_at, delivery.last_status_code), (Some(at(20)), Some(204)));
+    assert_eq!((event, attempts), (Some(new.event), vec![done.attempt]));
+    assert_eq!(world.claim(at(999)).await, []);
+    assert_eq!(world.store.lanes_due(None, 10).await.unwrap(), []);
+    let (new, late) = made(&world);
+    world.store.delete_endpoint(&world.org, world.endpoint).await.unwrap();
+    assert_eq!(world.store.record_test(new.clone(), &late).await.unwrap(), Recorded::Stale);
+    assert_eq!(world.store.delivery(&world.org, late.delivery.id).await.unwrap(), None);
+    assert_eq!(world.store.event(&world.org, &new.event.id).await.unwrap(), None);
+    world.store.delete_organization(&world.org).await.unwrap();
+    assert_eq!(world.store.record_test(new, &late).await.unwrap(), Recorded::Stale);
+}
+
+fn open_test(org: &OrganizationId, new: &NewEvent) -> OpenDelivery {
+    let delivery = &new.deliveries[0];
+    OpenDelivery {
+        id: delivery.id,
+        organization: org.clone(),
+        endpoint: delivery.endpoint,
+        event_type: Arc::clone(&delivery.event_type),
+        revision: delivery.revision,
+        test: true,
+        created_at: new.event.accepted_at,
+        due_at: delivery.due_at,
+        progress: Progress::default(),
+        trigger: Trigger::Schedule,
+        event: Arc::clone(&new.event),
+    }
 }

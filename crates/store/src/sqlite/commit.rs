@@ -6,13 +6,12 @@ use postrider_domain::OrganizationId;
 use rusqlite::{OptionalExtension, params};
 
 use super::SqliteStore;
-use super::resources::record_hash;
-use super::rows::{chosen_id, put_resource, seal_event};
 use super::tenants::Tenant;
 use super::writer::{Fault, WriteTx};
 use crate::error::{Result, StoreError};
 use crate::limits::CHOSEN_ID_MS;
 use crate::model::{Basis, Committed, NewEvent, Version};
+use crate::rows::{chosen_id, put_resource, record_hash, seal_event};
 
 /// About what a delivery takes in a group.
 const DELIVERY_BYTES: usize = 160;
@@ -21,7 +20,7 @@ const DELIVERY_BYTES: usize = 160;
 const STORED: Committed = Committed::Stored { elsewhere: Vec::new() };
 
 /// An event whose data is sealed already, so that the writer need not do it.
-struct SealedEvent {
+pub(super) struct SealedEvent {
     new: NewEvent,
     sealed: Vec<u8>,
     resource: Option<Vec<u8>>,
@@ -39,18 +38,25 @@ pub(super) async fn commit_events(
     }
     let tenant = store.tenants.require(&store.readers, organization).await?;
     let events = events.into_iter().map(|new| seal(&tenant, new)).collect::<Result<Vec<_>>>()?;
-    let bytes = events.iter().map(|event| event.sealed.len() + event.new.deliveries.len() * DELIVERY_BYTES).sum();
+    let bytes = events.iter().map(SealedEvent::bytes).sum();
     let org_no = tenant.no;
     store.writer.write(bytes, move |tx| apply(tx, org_no, basis.version, &events)).await
 }
 
-fn seal(tenant: &Tenant, new: NewEvent) -> Result<SealedEvent> {
-    let sealed = seal_event(tenant, &new.event)?;
+impl SealedEvent {
+    /// About what it takes in a group.
+    pub(super) fn bytes(&self) -> usize {
+        self.sealed.len() + self.new.deliveries.len() * DELIVERY_BYTES
+    }
+}
+
+pub(super) fn seal(tenant: &Tenant, new: NewEvent) -> Result<SealedEvent> {
+    let sealed = seal_event(tenant.sealer(), &new.event)?;
     let resource = new.event.resource.as_ref().map(put_resource);
     Ok(SealedEvent { new, sealed, resource })
 }
 
-fn apply(
+pub(super) fn apply(
     tx: &mut WriteTx<'_>,
     org_no: i64,
     version: Option<Version>,

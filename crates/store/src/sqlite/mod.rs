@@ -29,6 +29,7 @@ mod scan;
 mod schema;
 mod sweep;
 mod tenants;
+mod test_event;
 mod trait_impl;
 mod writer;
 
@@ -41,12 +42,11 @@ use std::thread::JoinHandle;
 use parking_lot::Mutex;
 use postrider_domain::Millis;
 use rusqlite::Connection;
-use uuid::Uuid;
 
 use crate::error::{Result, StoreError};
 use crate::limits::{COUNTED_AT_OPEN, READERS};
 use crate::master_key::MasterKeys;
-use crate::model::{PageOf, StoreStats};
+use crate::model::StoreStats;
 use checkpoint::Checkpointer;
 use idempotency::RunningRequests;
 use leases::Leases;
@@ -245,14 +245,6 @@ fn count_open(
         Err(error) => tracing::warn!(%error, "open deliveries are not counted; the metric is too low"),
     }
     Ok(())
-}
-
-/// Cuts rows of which one more than `limit` was asked for to a page.
-fn page_of<T>(mut rows: Vec<T>, limit: usize, id: impl Fn(&T) -> Uuid) -> PageOf<T> {
-    let has_more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = if has_more { rows.last().map(id) } else { None };
-    PageOf { rows, next }
 }
 
 #[cfg(test)]

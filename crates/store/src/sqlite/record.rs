@@ -6,16 +6,16 @@ use postrider_domain::{AttemptId, FailReason, FailureKind, Millis, Progress, Tra
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::SqliteStore;
-use super::rows::{chosen_id, fail_code, seal_attempt};
 use super::writer::{Fault, WriteTx};
 use crate::error::Result;
 use crate::model::{OpenDelivery, Outcome, Recorded};
+use crate::rows::{chosen_id, fail_code, seal_attempt};
 
 /// About what an outcome takes in a group beside its sealed text.
 const OUTCOME_BYTES: usize = 256;
 
 /// An outcome whose attempt is sealed already.
-struct SealedOutcome {
+pub(super) struct SealedOutcome {
     org_no: i64,
     delivery: Arc<OpenDelivery>,
     attempt_id: AttemptId,
@@ -28,6 +28,13 @@ struct SealedOutcome {
     transition: Transition,
     ended_at: Millis,
     sealed: Vec<u8>,
+}
+
+impl SealedOutcome {
+    /// About what it takes in a group.
+    pub(super) fn bytes(&self) -> usize {
+        self.sealed.len() + OUTCOME_BYTES
+    }
 }
 
 pub(super) async fn record_outcomes(store: &SqliteStore, outcomes: &[Outcome]) -> Result<Vec<Recorded>> {
@@ -44,7 +51,7 @@ pub(super) async fn record_outcomes(store: &SqliteStore, outcomes: &[Outcome]) -
             *sealed = None;
         }
     }
-    let bytes = sealed.iter().flatten().map(|outcome| outcome.sealed.len() + OUTCOME_BYTES).sum();
+    let bytes = sealed.iter().flatten().map(SealedOutcome::bytes).sum();
     let write = move |tx: &mut WriteTx<'_>| {
         let mut prepared = Prepared::new(tx.conn)?;
         sealed.iter().map(|outcome| apply(tx, &mut prepared, outcome.as_ref())).collect()
@@ -53,7 +60,7 @@ pub(super) async fn record_outcomes(store: &SqliteStore, outcomes: &[Outcome]) -
 }
 
 /// None when the organisation is gone: there is no key to seal with, and nobody may read it.
-async fn seal(store: &SqliteStore, outcome: &Outcome) -> Result<Option<SealedOutcome>> {
+pub(super) async fn seal(store: &SqliteStore, outcome: &Outcome) -> Result<Option<SealedOutcome>> {
     let Some(tenant) = store.tenants.find(&store.readers, &outcome.delivery.organization).await? else {
         return Ok(None);
     };
@@ -70,19 +77,19 @@ async fn seal(store: &SqliteStore, outcome: &Outcome) -> Result<Option<SealedOut
         progress: outcome.progress,
         transition: outcome.transition,
         ended_at: outcome.ended_at,
-        sealed: seal_attempt(&tenant, attempt)?,
+        sealed: seal_attempt(tenant.sealer(), attempt)?,
     }))
 }
 
 /// The statements of the usual way, looked up once a batch.
-struct Prepared<'a> {
+pub(super) struct Prepared<'a> {
     delete_untried: CachedStatement<'a>,
     insert_attempt: CachedStatement<'a>,
     insert_history: CachedStatement<'a>,
 }
 
 impl<'a> Prepared<'a> {
-    fn new(conn: &'a Connection) -> rusqlite::Result<Self> {
+    pub(super) fn new(conn: &'a Connection) -> rusqlite::Result<Self> {
         let delete_untried =
             "DELETE FROM open_deliveries WHERE endpoint_no = ? AND due_at = ? AND id = ? AND attempts_count = 0";
         let insert_attempt =
@@ -107,7 +114,7 @@ struct Filling {
     revision_no: i64,
 }
 
-fn apply(
+pub(super) fn apply(
     tx: &mut WriteTx<'_>,
     prepared: &mut Prepared<'_>,
     outcome: Option<&SealedOutcome>,

@@ -8,7 +8,7 @@ use postrider_domain::{DeliveryId, Endpoint, EndpointId, EventId, Key, KeyId, Mi
 
 use super::{
     SqliteStore, claim, commit, config, configuration, deliveries, endpoints, events, idempotency, leases,
-    organizations, record, retention, retry,
+    organizations, record, retention, retry, test_event,
 };
 use crate::error::Result;
 use crate::model::{
@@ -184,6 +184,10 @@ impl Store for SqliteStore {
         self.leases.require(lease)?;
         let delivery = retry::retry_delivery(self, organization, id, now).await?;
         Ok(delivery.map(|delivery| Retried { delivery, is_elsewhere: false }))
+    }
+
+    async fn record_test(&self, event: NewEvent, outcome: &Outcome) -> Result<Recorded> {
+        test_event::record_test(self, event, outcome).await
     }
 
     async fn events(
