@@ -11,6 +11,7 @@ mod keyring;
 mod limits;
 mod master_key;
 mod model;
+mod rows;
 mod seal;
 mod sqlite;
 mod store;

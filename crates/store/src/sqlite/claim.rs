@@ -9,18 +9,19 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::SqliteStore;
 use super::reader::{Reader, uuid_at};
-use super::rows::{EventRow, millis_at, progress_at, trigger};
+use super::rows::{EVENT_COLUMNS, event_row, millis_at, progress_at};
 use super::tenants::Tenant;
 use super::writer::Fault;
 use crate::error::{Result, StoreError};
 use crate::limits::CLAIM_FAULTS_MAX;
 use crate::model::{Event, LaneDue, LaneId, OpenDelivery, RevisionId};
+use crate::rows::{EventRow, damaged, trigger};
 
 pub(super) async fn lanes_due(store: &SqliteStore, after: Option<EndpointId>, limit: usize) -> Result<Vec<LaneDue>> {
     let rows = store.readers.read(move |reader| read_lanes(&reader.conn, after, limit)).await?;
     rows.into_iter()
         .map(|(organization, endpoint, due_at)| {
-            let organization = organization.parse().map_err(|_| super::rows::damaged("an organization's id"))?;
+            let organization = organization.parse().map_err(|_| damaged("an organization's id"))?;
             Ok(LaneDue { lane: LaneId { organization, endpoint }, due_at })
         })
         .collect()
@@ -138,7 +139,7 @@ pub(super) struct OpenRow {
     test: bool,
     created_at: Millis,
     pub(super) progress: Progress,
-    resume: Option<i64>,
+    resume: Option<i16>,
     resume_at: Option<i64>,
 }
 
@@ -189,8 +190,8 @@ pub(super) fn with_events(reader: &mut Reader, open: Vec<OpenRow>) -> Result<Cla
 }
 
 fn event_by_no(reader: &mut Reader, event_no: i64) -> Result<Option<EventRow>, Fault> {
-    let sql = format!("SELECT {} FROM events WHERE no = ?", EventRow::COLUMNS);
-    let found = reader.conn.prepare_cached(&sql)?.query_row([event_no], EventRow::read).optional()?;
+    let sql = format!("SELECT {} FROM events WHERE no = ?", EVENT_COLUMNS);
+    let found = reader.conn.prepare_cached(&sql)?.query_row([event_no], event_row).optional()?;
     let Some((type_no, mut event)) = found else { return Ok(None) };
     event.event_type = reader.word(type_no)?;
     Ok(Some(event))
@@ -207,7 +208,7 @@ impl Claimed {
     pub(super) fn open(self, tenant: &Tenant, organization: &OrganizationId, endpoint: EndpointId) -> Opened {
         let mut events: HashMap<i64, Result<Arc<Event>, String>> = HashMap::with_capacity(self.events.len());
         for (no, row) in self.events {
-            events.insert(no, row.open(tenant).map(Arc::new).map_err(reason_of));
+            events.insert(no, row.open(tenant.sealer()).map(Arc::new).map_err(reason_of));
         }
         let mut opened = Opened { open: Vec::with_capacity(self.open.len()), faults: Vec::new() };
         for (row, event_type, revision) in self.open {

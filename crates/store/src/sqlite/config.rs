@@ -6,11 +6,12 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::SqliteStore;
 use super::numbers::{meta, set_meta};
 use super::reader::{Reader, uuid_at};
-use super::rows::{damaged, millis_at, opt_millis_at};
+use super::rows::{millis_at, opt_millis_at};
 use super::writer::{Fault, WriteTx};
 use crate::error::{Result, StoreError};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::model::{ContractRevision, ContractUse, PageOf, PageRequest, RevisionId};
+use crate::rows::{damaged, page_of};
 
 /// About what a key writes.
 const KEY_BYTES: usize = 512;
@@ -93,7 +94,7 @@ pub(super) async fn keys(store: &SqliteStore, organization: &OrganizationId, pag
         Ok(found)
     };
     let found = store.readers.read(read).await?;
-    Ok(super::page_of(found, limit, |key| key.id.0))
+    Ok(page_of(found, limit, |key| key.id.0))
 }
 
 pub(super) async fn delete_key(store: &SqliteStore, organization: &OrganizationId, id: KeyId) -> Result<bool> {

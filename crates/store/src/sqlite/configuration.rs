@@ -4,9 +4,9 @@ use postrider_domain::OrganizationId;
 use rusqlite::OptionalExtension;
 
 use super::SqliteStore;
-use super::endpoints::{self, EndpointRow};
 use super::organizations;
 use super::reader::Reader;
+use super::rows::{ENDPOINT_COLUMNS, endpoint_row};
 use crate::error::Result;
 use crate::model::{Configuration, Version};
 
@@ -21,12 +21,12 @@ pub(super) async fn read(store: &SqliteStore, id: &OrganizationId) -> Result<Opt
             Ok(organizations::from_row(row).map(|organization| (organization, Version(version))))
         });
         let Some((organization, version)) = found.optional()?.transpose()? else { return Ok(None) };
-        let sql = format!("SELECT {} FROM endpoints WHERE org_no = ? AND deleted = 0 ORDER BY id", endpoints::COLUMNS);
+        let sql = format!("SELECT {ENDPOINT_COLUMNS} FROM endpoints WHERE org_no = ? AND deleted = 0 ORDER BY id");
         let mut statement = snapshot.prepare_cached(&sql)?;
-        let rows = statement.query_map([org_no], EndpointRow::read)?.collect::<rusqlite::Result<Vec<_>>>()?;
+        let rows = statement.query_map([org_no], endpoint_row)?.collect::<rusqlite::Result<Vec<_>>>()?;
         Ok(Some((organization, version, rows)))
     };
     let Some((organization, version, rows)) = store.readers.read(read).await? else { return Ok(None) };
-    let endpoints = rows.into_iter().map(|row| row.open(&tenant, id)).collect::<Result<_>>()?;
+    let endpoints = rows.into_iter().map(|row| row.open(tenant.sealer(), id)).collect::<Result<_>>()?;
     Ok(Some(Configuration { version, organization, endpoints }))
 }

@@ -9,15 +9,16 @@ use uuid::Uuid;
 
 use super::SqliteStore;
 use super::delivery_rows::{DeliveryRow, RowState, by_id, enrich, event_key, is_deleted};
-use super::events::{by_key, is_within, key_range, word_no};
+use super::events::{by_key, word_no};
 use super::reader::Reader;
 use super::related::related;
-use super::rows::AttemptRow;
+use super::rows::{ATTEMPT_COLUMNS, attempt_row};
 use super::scan::{Scan, next_of};
 use super::writer::Fault;
 use crate::error::Result;
 use crate::limits::{LIST_ROWS_EXAMINED_MAX, PAGE_ROWS_MAX};
 use crate::model::{Delivery, DeliveryDetail, DeliveryFilter, PageOf, PageRequest};
+use crate::rows::{AttemptRow, is_within, key_range};
 
 pub(super) async fn list(
     store: &SqliteStore,
@@ -187,22 +188,22 @@ pub(super) async fn get(
     let Some((delivery, event, attempts)) = store.readers.read(read).await? else { return Ok(None) };
     Ok(Some(DeliveryDetail {
         delivery,
-        event: event.map(|row| row.open(&tenant).map(Arc::new)).transpose()?,
-        attempts: attempts.into_iter().rev().map(|row| row.open(&tenant)).collect::<Result<_>>()?,
+        event: event.map(|row| row.open(tenant.sealer()).map(Arc::new)).transpose()?,
+        attempts: attempts.into_iter().rev().map(|row| row.open(tenant.sealer())).collect::<Result<_>>()?,
     }))
 }
 
 /// Attempts from the last one backwards; those before retention's end are no more.
 fn attempts(conn: &Connection, last_no: i64) -> Result<Vec<AttemptRow>, Fault> {
-    let sql = format!("SELECT {} FROM attempts WHERE no = ?", AttemptRow::COLUMNS);
+    let sql = format!("SELECT {} FROM attempts WHERE no = ?", ATTEMPT_COLUMNS);
     let mut statement = conn.prepare_cached(&sql)?;
     let mut found = Vec::new();
     let mut next_no = Some(last_no);
     while let Some(no) = next_no
         && found.len() < DeliveryDetail::ATTEMPTS_MAX
-        && let Some(row) = statement.query_row([no], AttemptRow::read).optional()?
+        && let Some((prev_no, row)) = statement.query_row([no], attempt_row).optional()?
     {
-        next_no = row.prev_no;
+        next_no = prev_no;
         found.push(row);
     }
     Ok(found)

@@ -5,10 +5,11 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::reader::{Reader, uuid_at};
-use super::rows::{event_id, fail_reason, millis_at, resource};
+use super::rows::millis_at;
 use super::writer::Fault;
 use crate::error::Result;
 use crate::model::Delivery;
+use crate::rows::{event_id, fail_reason, resource};
 
 /// A delivery's row as it was read.
 pub(super) struct DeliveryRow {

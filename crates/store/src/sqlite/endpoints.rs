@@ -1,27 +1,23 @@
-//! Endpoints. URL, secret and headers are sealed together.
+//! Endpoints.
 
-use postrider_domain::{Endpoint, EndpointId, EndpointStatus, Millis, OrganizationId, Secret};
-use rusqlite::{OptionalExtension, Row, params};
+use postrider_domain::{Endpoint, EndpointId, OrganizationId};
+use rusqlite::{OptionalExtension, params};
 
 use super::SqliteStore;
-use super::reader::{Reader, uuid_at};
-use super::rows::{damaged, millis_at};
-use super::tenants::Tenant;
+use super::reader::Reader;
+use super::rows::{ENDPOINT_COLUMNS, endpoint_row};
 use super::writer::{Fault, WriteTx};
-use crate::codec::{Decoder, put_len, put_opt_str, put_str};
 use crate::error::{Result, StoreError};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::model::{EndpointLimits, PageOf, PageRequest};
-use crate::seal::{self, RowKind};
+use crate::rows::{disabled_reason, events_text, page_of, seal_endpoint};
 
 /// About what one writes.
 const ENDPOINT_BYTES: usize = 4_096;
-pub(super) const COLUMNS: &str =
-    "id, name, description, events, contract, system, status, disabled_reason, created_at, updated_at, sealed";
 
 pub(super) async fn create(store: &SqliteStore, endpoint: &Endpoint, limits: &EndpointLimits) -> Result<()> {
     let tenant = store.tenants.require(&store.readers, &endpoint.organization).await?;
-    let (endpoint, limits, sealed) = (endpoint.clone(), limits.clone(), seal_endpoint(&tenant, endpoint)?);
+    let (endpoint, limits, sealed) = (endpoint.clone(), limits.clone(), seal_endpoint(tenant.sealer(), endpoint)?);
     let write = move |tx: &mut WriteTx<'_>| {
         tx.numbers.require_organization(tx.conn, tenant.no)?;
         require_room(tx, tenant.no, &limits)?;
@@ -71,7 +67,7 @@ fn require_room(tx: &WriteTx<'_>, org_no: i64, limits: &EndpointLimits) -> Resul
 
 pub(super) async fn update(store: &SqliteStore, endpoint: &Endpoint) -> Result<()> {
     let tenant = store.tenants.require(&store.readers, &endpoint.organization).await?;
-    let (endpoint, sealed) = (endpoint.clone(), seal_endpoint(&tenant, endpoint)?);
+    let (endpoint, sealed) = (endpoint.clone(), seal_endpoint(tenant.sealer(), endpoint)?);
     let write = move |tx: &mut WriteTx<'_>| {
         let sql = "UPDATE endpoints SET name = ?, description = ?, events = ?, contract = ?, system = ?, status = ?,
                    disabled_reason = ?, updated_at = ?, sealed = ? WHERE id = ? AND org_no = ? AND deleted = 0";
@@ -104,11 +100,11 @@ pub(super) async fn get(
     let Some(tenant) = store.tenants.find(&store.readers, organization).await? else { return Ok(None) };
     let org_no = tenant.no;
     let read = move |reader: &mut Reader| {
-        let sql = format!("SELECT {COLUMNS} FROM endpoints WHERE id = ? AND org_no = ? AND deleted = 0");
+        let sql = format!("SELECT {ENDPOINT_COLUMNS} FROM endpoints WHERE id = ? AND org_no = ? AND deleted = 0");
         let key = params![id.0.as_bytes(), org_no];
-        Ok(reader.conn.prepare_cached(&sql)?.query_row(key, EndpointRow::read).optional()?)
+        Ok(reader.conn.prepare_cached(&sql)?.query_row(key, endpoint_row).optional()?)
     };
-    store.readers.read(read).await?.map(|row| row.open(&tenant, organization)).transpose()
+    store.readers.read(read).await?.map(|row| row.open(tenant.sealer(), organization)).transpose()
 }
 
 pub(super) async fn list(
@@ -123,15 +119,15 @@ pub(super) async fn list(
     let before = page.before.unwrap_or(uuid::Uuid::max());
     let read = move |reader: &mut Reader| {
         let sql = format!(
-            "SELECT {COLUMNS} FROM endpoints WHERE org_no = ? AND deleted = 0 AND id < ? ORDER BY id DESC LIMIT ?"
+            "SELECT {ENDPOINT_COLUMNS} FROM endpoints WHERE org_no = ? AND deleted = 0 AND id < ? ORDER BY id DESC LIMIT ?"
         );
         let mut statement = reader.conn.prepare_cached(&sql)?;
         let key = params![org_no, before.as_bytes(), i64::try_from(limit + 1).unwrap_or(i64::MAX)];
-        Ok(statement.query_map(key, EndpointRow::read)?.collect::<rusqlite::Result<Vec<_>>>()?)
+        Ok(statement.query_map(key, endpoint_row)?.collect::<rusqlite::Result<Vec<_>>>()?)
     };
     let found = store.readers.read(read).await?;
-    let rows = found.into_iter().map(|row| row.open(&tenant, organization)).collect::<Result<Vec<_>>>()?;
-    Ok(super::page_of(rows, limit, |endpoint| endpoint.id.0))
+    let rows = found.into_iter().map(|row| row.open(tenant.sealer(), organization)).collect::<Result<Vec<_>>>()?;
+    Ok(page_of(rows, limit, |endpoint| endpoint.id.0))
 }
 
 /// Its secrets go now; its open deliveries and the text of its attempts are invisible from now on and go in retention's steps.
@@ -149,94 +145,4 @@ pub(super) async fn delete(store: &SqliteStore, organization: &OrganizationId, i
         Ok(true)
     };
     store.writer.write(ENDPOINT_BYTES, write).await
-}
-
-fn events_text(endpoint: &Endpoint) -> String {
-    let entries: Vec<_> = endpoint.events.iter().map(ToString::to_string).collect();
-    // No subscription holds a space.
-    entries.join(" ")
-}
-
-fn disabled_reason(endpoint: &Endpoint) -> Option<&str> {
-    match &endpoint.status {
-        EndpointStatus::Disabled { reason } => Some(reason),
-        EndpointStatus::Active | EndpointStatus::Paused => None,
-    }
-}
-
-fn seal_endpoint(tenant: &Tenant, endpoint: &Endpoint) -> Result<Vec<u8>> {
-    let mut buffer = seal::unsealed(1_024);
-    put_str(&mut buffer, &endpoint.url);
-    put_opt_str(&mut buffer, endpoint.secret.as_ref().map(Secret::reveal));
-    put_len(&mut buffer, endpoint.headers.len());
-    for (name, value) in &endpoint.headers {
-        put_str(&mut buffer, name);
-        put_str(&mut buffer, value.reveal());
-    }
-    tenant.key.seal(buffer, tenant.no, RowKind::Endpoint, endpoint.id.0.as_bytes())
-}
-
-/// A row as it was read, with what is sealed still sealed.
-pub(super) struct EndpointRow {
-    id: EndpointId,
-    name: String,
-    description: Option<String>,
-    events: String,
-    contract: String,
-    system: Option<String>,
-    status: String,
-    disabled_reason: Option<String>,
-    created_at: Millis,
-    updated_at: Millis,
-    sealed: Vec<u8>,
-}
-
-impl EndpointRow {
-    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(EndpointRow {
-            id: EndpointId(uuid_at(row, 0)?),
-            name: row.get(1)?,
-            description: row.get(2)?,
-            events: row.get(3)?,
-            contract: row.get(4)?,
-            system: row.get(5)?,
-            status: row.get(6)?,
-            disabled_reason: row.get(7)?,
-            created_at: millis_at(row, 8)?,
-            updated_at: millis_at(row, 9)?,
-            sealed: row.get(10)?,
-        })
-    }
-
-    pub(super) fn open(self, tenant: &Tenant, organization: &OrganizationId) -> Result<Endpoint> {
-        let plain = tenant.key.open(self.sealed, tenant.no, RowKind::Endpoint, self.id.0.as_bytes())?;
-        let mut from = Decoder::new(plain.bytes());
-        let secret = |text: &str| Secret::new(text.to_owned());
-        let url = from.str()?.to_owned();
-        let signing = from.opt_str()?.map(secret);
-        let headers = 0..from.len()?;
-        let headers = headers.map(|_| Ok((from.str()?.to_owned(), secret(from.str()?)))).collect::<Result<_>>()?;
-        let events = self.events.split_ascii_whitespace().map(str::parse).collect::<Result<_, _>>();
-        Ok(Endpoint {
-            id: self.id,
-            organization: organization.clone(),
-            name: self.name,
-            description: self.description,
-            url,
-            events: events.map_err(|_| damaged("an endpoint's events"))?,
-            contract: self.contract,
-            secret: signing,
-            headers,
-            system: self.system,
-            status: status(&self.status, self.disabled_reason)?,
-            created_at: self.created_at,
-            updated_at: self.updated_at,
-        })
-    }
-}
-
-fn status(name: &str, disabled_reason: Option<String>) -> Result<EndpointStatus> {
-    let disabled = EndpointStatus::Disabled { reason: disabled_reason.unwrap_or_default() };
-    let all = [EndpointStatus::Active, EndpointStatus::Paused, disabled];
-    all.into_iter().find(|status| status.as_str() == name).ok_or_else(|| damaged("an endpoint's status"))
 }

@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use postrider_domain::{EventId, Millis, OrganizationId, decode_id};
+use postrider_domain::{EventId, OrganizationId, decode_id};
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::SqliteStore;
 use super::reader::{Reader, uuid_at};
-use super::resources::{is_about, keys_about, record_hash};
-use super::rows::{EventRow, millis_at};
+use super::resources::keys_about;
+use super::rows::{EVENT_COLUMNS, event_row, millis_at};
 use super::tenants::Tenant;
 use super::writer::Fault;
 use crate::error::Result;
-use crate::limits::{EVENTS_PAGE_BYTES_MAX, ID_TIME_SLACK_MS, LIST_ROWS_EXAMINED_MAX, PAGE_ROWS_MAX};
+use crate::limits::{EVENTS_PAGE_BYTES_MAX, LIST_ROWS_EXAMINED_MAX, PAGE_ROWS_MAX};
 use crate::model::{EventDetail, EventFilter, PageOf, PageRequest};
+use crate::rows::{EventRow, is_about, is_within, key_range, record_hash};
 
 /// Events of a record that are looked up at once.
 const CHUNK_KEYS: usize = 256;
@@ -36,26 +37,7 @@ pub(super) async fn list(
 
 fn detail(row: EventRow, tenant: &Tenant) -> Result<EventDetail> {
     let deliveries_count = row.deliveries_count;
-    Ok(EventDetail { event: Arc::new(row.open(tenant)?), deliveries_count })
-}
-
-/// The keys between which a page of rows made from `since` up to `until` lies, both ends excluded. An id holds the time at which it was made;
-/// the times beside it are compared exactly afterwards.
-pub(super) fn key_range(since: Option<Millis>, until: Option<Millis>, before: Option<Uuid>) -> (Uuid, Uuid) {
-    let lowest = since.map_or(Uuid::nil(), |at| first_key_of(at.0.saturating_sub(ID_TIME_SLACK_MS)));
-    let highest = until.map_or(Uuid::max(), |at| first_key_of(at.0.saturating_add(ID_TIME_SLACK_MS)));
-    (lowest, before.map_or(highest, |before| before.min(highest)))
-}
-
-/// The smallest UUIDv7 of a millisecond (RFC 9562, section 5.7: the first 48 bits).
-fn first_key_of(ms: i64) -> Uuid {
-    let ms = u128::from(ms.clamp(0, (1 << 48) - 1).unsigned_abs());
-    Uuid::from_u128(ms << 80)
-}
-
-/// Whether a time lies in a filter's range.
-pub(super) fn is_within(at: Millis, since: Option<Millis>, until: Option<Millis>) -> bool {
-    since.is_none_or(|since| at >= since) && until.is_none_or(|until| at < until)
+    Ok(EventDetail { event: Arc::new(row.open(tenant.sealer())?), deliveries_count })
 }
 
 /// The number of a type that some row has; none when no row can have it.
@@ -81,8 +63,8 @@ fn read_page(
     let mut rows = Vec::with_capacity(found.rows.len());
     let mut bytes = 0;
     for (event_no, key) in &found.rows {
-        let sql = format!("SELECT {} FROM events WHERE no = ?", EventRow::COLUMNS);
-        let (type_no, mut row) = reader.conn.prepare_cached(&sql)?.query_row([event_no], EventRow::read)?;
+        let sql = format!("SELECT {} FROM events WHERE no = ?", EVENT_COLUMNS);
+        let (type_no, mut row) = reader.conn.prepare_cached(&sql)?.query_row([event_no], event_row)?;
         row.event_type = reader.word(type_no)?;
         bytes += row.sealed.len();
         rows.push(row);
@@ -201,9 +183,9 @@ pub(super) fn key_of(conn: &Connection, org_no: i64, id: &EventId) -> Result<Opt
 
 /// The event with this key.
 pub(super) fn by_key(reader: &mut Reader, org_no: i64, key: Uuid) -> Result<Option<EventRow>, Fault> {
-    let sql = format!("SELECT {} FROM events WHERE org_no = ? AND key = ?", EventRow::COLUMNS);
+    let sql = format!("SELECT {} FROM events WHERE org_no = ? AND key = ?", EVENT_COLUMNS);
     let mut statement = reader.conn.prepare_cached(&sql)?;
-    let found = statement.query_row(params![org_no, key.as_bytes()], EventRow::read).optional()?;
+    let found = statement.query_row(params![org_no, key.as_bytes()], event_row).optional()?;
     drop(statement);
     let Some((type_no, mut row)) = found else { return Ok(None) };
     row.event_type = reader.word(type_no)?;

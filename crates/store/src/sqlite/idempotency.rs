@@ -14,7 +14,7 @@ use super::writer::WriteTx;
 use crate::error::{Result, StoreError};
 use crate::limits::{IDEMPOTENCY_MS, IDEMPOTENT_RUNNING_MAX};
 use crate::model::{Idempotency, StoredAnswer};
-use crate::seal::{self, RowKind};
+use crate::rows::{open_answer, seal_answer};
 
 /// Requests under way, by organisation's number and key.
 #[derive(Default)]
@@ -64,13 +64,6 @@ async fn tenant(store: &SqliteStore, organization: Option<&OrganizationId>) -> R
     }
 }
 
-/// What a key's answer is sealed for: keys are as long as their callers like.
-fn row_id(key: &str) -> [u8; 32] {
-    let mut id = [0; 32];
-    id.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, key.as_bytes()).as_ref());
-    id
-}
-
 pub(super) async fn begin(
     store: &SqliteStore,
     organization: Option<&OrganizationId>,
@@ -110,8 +103,7 @@ async fn find_answer(
     };
     let found: Option<([u8; 32], u16, Vec<u8>)> = store.readers.read(read).await?;
     let Some((hash, status, sealed)) = found else { return Ok(None) };
-    let plain = tenant.key.open(sealed, tenant.no, RowKind::Answer, &row_id(key))?;
-    Ok(Some((hash, StoredAnswer { status, body: plain.bytes().to_vec() })))
+    Ok(Some((hash, open_answer(tenant.sealer(), key, status, sealed)?)))
 }
 
 pub(super) async fn finish(
@@ -123,9 +115,7 @@ pub(super) async fn finish(
     let tenant = tenant(store, organization).await?;
     // What nobody began, or what took longer than 24 hours, has nothing to be found under.
     let Some(running) = store.running.get(tenant.no, key) else { return Ok(()) };
-    let mut buffer = seal::unsealed(answer.body.len());
-    buffer.extend_from_slice(&answer.body);
-    let sealed = tenant.key.seal(buffer, tenant.no, RowKind::Answer, &row_id(key))?;
+    let sealed = seal_answer(tenant.sealer(), key, &answer)?;
     let (org_no, text) = (tenant.no, key.to_owned());
     let write = move |tx: &mut WriteTx<'_>| {
         // The table is dropped from in the order in which answers came, so a newer answer takes a new place.

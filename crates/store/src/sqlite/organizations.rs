@@ -5,11 +5,12 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::SqliteStore;
 use super::reader::Reader;
-use super::rows::{damaged, millis_at};
+use super::rows::millis_at;
 use super::tenants;
 use super::writer::{Fault, WriteTx};
 use crate::error::{Result, StoreError};
 use crate::limits::PAGE_ROWS_MAX;
+use crate::rows::damaged;
 
 /// About what one writes.
 const ORGANIZATION_BYTES: usize = 1_024;

@@ -4,12 +4,13 @@ use postrider_domain::{EventId, Millis};
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-use super::events::{key_of, key_range};
-use super::resources::{is_about, keys_about, record_hash};
+use super::events::key_of;
+use super::resources::keys_about;
 use super::writer::Fault;
 use crate::error::Result;
 use crate::limits::{ID_TIME_SLACK_MS, LIST_ROWS_EXAMINED_MAX, RESOURCE_EVENTS_EXAMINED_MAX};
 use crate::model::DeliveryFilter;
+use crate::rows::{is_about, key_range, ms_of, record_hash};
 
 /// Events of a record that are looked up at once.
 const CHUNK_KEYS: usize = 256;
@@ -100,9 +101,4 @@ fn of_resource(
             }
         }
     }
-}
-
-/// The time in a UUIDv7 (RFC 9562, section 5.7).
-fn ms_of(id: Uuid) -> i64 {
-    i64::try_from(id.as_u128() >> 80).unwrap_or(i64::MAX)
 }

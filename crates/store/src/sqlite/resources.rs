@@ -10,29 +10,11 @@ use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::reader::uuid_at;
-use super::rows::resource;
 use super::writer::Fault;
 use crate::error::Result;
 use crate::limits::{
     FRESH_RESOURCES_CROWDED, FRESH_RESOURCES_MAX, MERGED_A_GROUP_CROWDED_SHARE, MERGED_A_GROUP_MAX, MERGED_A_GROUP_MIN,
 };
-
-/// What stands for a record: the first bytes of a hash. Two records may share one; the event says which it is about.
-pub(super) fn record_hash(org_no: i64, kind: &str, id: &str) -> i64 {
-    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
-    context.update(&org_no.to_le_bytes());
-    context.update(&u64::try_from(kind.len()).unwrap_or(u64::MAX).to_le_bytes());
-    context.update(kind.as_bytes());
-    context.update(id.as_bytes());
-    let digest = context.finish();
-    digest.as_ref().first_chunk::<8>().map_or(0, |bytes| i64::from_le_bytes(*bytes))
-}
-
-/// Whether an event's resource column names this record.
-pub(super) fn is_about(column: Option<&[u8]>, (kind, id): &(String, String)) -> Result<bool> {
-    let Some(about) = column.map(resource).transpose()? else { return Ok(false) };
-    Ok(about.kind == *kind && about.ids.contains(id))
-}
 
 /// Keys of events that may be about a record, newest first, between two keys, both excluded.
 pub(super) fn keys_about(
@@ -187,12 +169,6 @@ impl FreshResources {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn kind_and_id_do_not_run_together() {
-        assert_ne!(record_hash(1, "deal", "s42"), record_hash(1, "deals", "42"));
-        assert_ne!(record_hash(1, "deal", "42"), record_hash(2, "deal", "42"));
-    }
 
     fn tables() -> Connection {
         let conn = Connection::open_in_memory().unwrap();

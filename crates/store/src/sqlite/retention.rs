@@ -9,7 +9,6 @@ use super::delivery_rows::is_deleted;
 use super::numbers::NextNumbers;
 use super::reader::uuid_at;
 use super::related::split;
-use super::rows::resource;
 use super::writer::{Fault, WriteTx};
 use super::{resources, sweep};
 use crate::error::Result;
@@ -17,6 +16,7 @@ use crate::limits::{
     CHOSEN_ID_MS, IDEMPOTENCY_MS, RETENTION_LOOKUPS_A_ROW, RETENTION_UNIT_ROWS, RETENTION_WINDOW_ROWS,
 };
 use crate::model::RetentionStep;
+use crate::rows::{record_hash, resource};
 
 /// About what one row's removal writes.
 const ROW_BYTES: usize = 512;
@@ -263,7 +263,7 @@ impl OldEvent {
             }
         };
         for id in &about.ids {
-            resources::forget(tx.conn, resources::record_hash(self.org_no, &about.kind, id), self.no, self.key)?;
+            resources::forget(tx.conn, record_hash(self.org_no, &about.kind, id), self.no, self.key)?;
         }
         Ok(about.ids.len())
     }

@@ -7,10 +7,10 @@ use uuid::Uuid;
 use super::SqliteStore;
 use super::claim::{OpenRow, with_events};
 use super::reader::{Reader, uuid_at};
-use super::rows::{fail_reason, resume_columns, trigger};
 use super::writer::{Fault, WriteTx};
 use crate::error::Result;
 use crate::model::OpenDelivery;
+use crate::rows::{fail_reason, resume_columns, trigger};
 
 /// About what it writes.
 const RETRY_BYTES: usize = 256;
@@ -54,7 +54,7 @@ fn hasten(conn: &Connection, org_no: i64, id: DeliveryId, now: Millis) -> Result
     let sql = "SELECT e.id, d.endpoint_no, d.due_at, d.resume, d.resume_at FROM open_deliveries d
                JOIN endpoints e ON e.no = d.endpoint_no AND e.deleted = 0 WHERE d.org_no = ? AND d.id = ?";
     let read = |row: &Row<'_>| {
-        let resume = (row.get::<_, Option<i64>>(3)?, row.get::<_, Option<i64>>(4)?);
+        let resume = (row.get::<_, Option<i16>>(3)?, row.get::<_, Option<i64>>(4)?);
         Ok((EndpointId(uuid_at(row, 0)?), row.get::<_, i64>(1)?, row.get::<_, i64>(2)?, resume))
     };
     let found = conn.prepare_cached(sql)?.query_row(params![org_no, id.0.as_bytes()], read).optional()?;
@@ -76,7 +76,7 @@ struct Ended {
     endpoint_no: i64,
     endpoint: EndpointId,
     event_key: Uuid,
-    fail_reason: i64,
+    fail_reason: i16,
 }
 
 /// From history back into open work.

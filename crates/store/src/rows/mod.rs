@@ -1,0 +1,63 @@
+//! How values that are not simple columns lie in rows, the same in both stores.
+//!
+//! A *row* here is what was read, with what is sealed still sealed: it is opened in the caller's own task.
+
+mod attempt;
+mod codes;
+mod endpoint;
+mod event;
+mod pages;
+
+pub(crate) use attempt::{AttemptRow, seal_attempt};
+pub(crate) use codes::{fail_code, fail_reason, resume_columns, trigger};
+pub(crate) use endpoint::{EndpointRow, disabled_reason, events_text, seal_endpoint};
+pub(crate) use event::{EventRow, chosen_id, event_id, is_about, put_resource, record_hash, resource, seal_event};
+pub(crate) use pages::{is_within, key_range, ms_of, page_of};
+
+use crate::error::{Result, StoreError};
+use crate::model::StoredAnswer;
+use crate::seal::{self, Plain, RowKind, SealingKey};
+
+/// A data key with the number of its organisation, which is authenticated with all that it seals.
+#[derive(Clone, Copy)]
+pub(crate) struct Sealer<'a> {
+    pub(crate) owner: i64,
+    pub(crate) key: &'a SealingKey,
+}
+
+impl Sealer<'_> {
+    fn seal(self, buffer: Vec<u8>, kind: RowKind, row: &[u8]) -> Result<Vec<u8>> {
+        self.key.seal(buffer, self.owner, kind, row)
+    }
+
+    fn open(self, sealed: Vec<u8>, kind: RowKind, row: &[u8]) -> Result<Plain> {
+        self.key.open(sealed, self.owner, kind, row)
+    }
+}
+
+/// A row holds what this program never wrote.
+pub(crate) fn damaged(what: &str) -> StoreError {
+    StoreError::Sealed {
+        reason: format!("{what} is not in the form this program writes; restore the database from a backup"),
+    }
+}
+
+/// Seals the body of an answer that is kept under an idempotency key.
+pub(crate) fn seal_answer(sealer: Sealer<'_>, key: &str, answer: &StoredAnswer) -> Result<Vec<u8>> {
+    let mut buffer = seal::unsealed(answer.body.len());
+    buffer.extend_from_slice(&answer.body);
+    sealer.seal(buffer, RowKind::Answer, &answer_id(key))
+}
+
+/// The other way round.
+pub(crate) fn open_answer(sealer: Sealer<'_>, key: &str, status: u16, sealed: Vec<u8>) -> Result<StoredAnswer> {
+    let plain = sealer.open(sealed, RowKind::Answer, &answer_id(key))?;
+    Ok(StoredAnswer { status, body: plain.bytes().to_vec() })
+}
+
+/// What a key's answer is sealed for: keys are as long as their callers like.
+fn answer_id(key: &str) -> [u8; 32] {
+    let mut id = [0; 32];
+    id.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, key.as_bytes()).as_ref());
+    id
+}
