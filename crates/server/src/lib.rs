@@ -49,6 +49,7 @@ use crate::state::Running;
 /// The routes, ready to serve. Install the metrics recorder before: meters are made here.
 pub fn router(state: ServerState) -> Router {
     let meters = Meters::new(openapi::documented());
+    process::begin(state.engine.now());
     let text = openapi_json();
     let page = docs::page(&serde_json::from_str(&text).unwrap_or_default());
     let app = Arc::new(Running::new(state, text.into(), page.into(), docs::problems_page().into()));

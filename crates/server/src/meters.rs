@@ -7,8 +7,6 @@ use http::{Method, StatusCode};
 use metrics::{Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::process;
-
 const REQUESTS: &str = "postrider_http_requests_total";
 const SECONDS: &str = "postrider_http_request_seconds";
 /// Set when somebody asks for the metrics.
@@ -67,7 +65,6 @@ impl Meters {
         describe_gauge!(READY, "1 when an event would be stored now, else 0; what /readyz says");
         describe_gauge!(BUILD, "1; the label is the version");
         gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-        process::describe();
         let mut by_route: HashMap<String, Vec<Meter>> = HashMap::new();
         for (method, route) in routes {
             let meter = Meter::new(method, &route);

@@ -2,6 +2,7 @@
 //! them. Where there is no `/proc`, these numbers are left out.
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+use postrider_domain::Millis;
 
 const STARTED: &str = "process_start_time_seconds";
 const RESIDENT: &str = "process_resident_memory_bytes";
@@ -9,12 +10,13 @@ const CPU: &str = "process_cpu_seconds_total";
 const OPEN_FILES: &str = "process_open_fds";
 const OPEN_FILES_MAX: &str = "process_max_fds";
 
-/// Ticks in a second of `utime`, `stime` and `starttime`: `USER_HZ`, 100 on every architecture that a release is built for (proc_pid_stat(5)).
+/// Ticks in a second of `utime` and `stime`: `USER_HZ`, 100 on every architecture that a release is built for (proc_pid_stat(5)).
 const TICKS_PER_S: u64 = 100;
 
-/// Says once what the numbers mean.
-pub(crate) fn describe() {
-    describe_gauge!(STARTED, Unit::Seconds, "When the process started, in seconds since 1970");
+/// Says once what the numbers mean, and when the process started: from the clock, since hardened hosts hide the kernel's own answer.
+pub(crate) fn begin(now: Millis) {
+    gauge!(STARTED).set(now.0 as f64 / 1_000.0);
+    describe_gauge!(STARTED, Unit::Seconds, "When the server started, in seconds since 1970");
     describe_gauge!(RESIDENT, Unit::Bytes, "Memory of the process that is in RAM");
     describe_counter!(CPU, Unit::Seconds, "CPU time that the process has used, in whole seconds");
     describe_gauge!(OPEN_FILES, "Open files and connections of the process");
@@ -24,12 +26,8 @@ pub(crate) fn describe() {
 /// Sets the numbers to what they are now. Reads files that the kernel makes up, so it blocks for a moment.
 pub(crate) fn measure() {
     let read = |name: &str| std::fs::read_to_string(format!("/proc/{name}")).unwrap_or_default();
-    let stat = read("self/stat");
-    if let Some(seconds) = cpu_seconds(&stat) {
+    if let Some(seconds) = cpu_seconds(&read("self/stat")) {
         counter!(CPU).absolute(seconds);
-    }
-    if let Some(seconds) = started_seconds(&stat, &read("stat")) {
-        gauge!(STARTED).set(seconds as f64);
     }
     if let Some(bytes) = resident_bytes(&read("self/status")) {
         gauge!(RESIDENT).set(bytes as f64);
@@ -53,11 +51,6 @@ fn cpu_seconds(stat: &str) -> Option<u64> {
     Some((field(stat, 14)? + field(stat, 15)?) / TICKS_PER_S)
 }
 
-fn started_seconds(stat: &str, system: &str) -> Option<u64> {
-    let booted: u64 = system.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
-    Some(booted + field(stat, 22)? / TICKS_PER_S)
-}
-
 fn resident_bytes(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1_024)
@@ -78,7 +71,6 @@ mod tests {
     #[test]
     fn a_program_name_with_blanks_and_parentheses_shifts_nothing() {
         assert_eq!(cpu_seconds(STAT), Some(1));
-        assert_eq!(started_seconds(STAT, "cpu  1 2\nbtime 1700000000\nprocesses 9\n"), Some(1_700_000_250));
         assert_eq!(cpu_seconds("42 (x) S 1"), None);
         assert_eq!(cpu_seconds(""), None);
     }
