@@ -7,10 +7,14 @@
 //! Nothing here waits for a time to pass: it waits for something to happen, and [`wait::BOUND`] only says when to give up.
 
 pub mod api;
+pub mod cluster;
 pub mod examples;
 pub mod files;
 pub mod foreign;
+pub mod load;
+pub mod postgres;
 pub mod program;
+pub mod proxy;
 pub mod random;
 pub mod receiver;
 pub mod routes;

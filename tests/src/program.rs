@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
@@ -16,6 +17,12 @@ use crate::wait::{BOUND, within};
 
 /// The operator key that every program under test is given.
 pub const OPERATOR_KEY: &str = "operator-key-of-the-black-box-tests-7f3a9c";
+
+/// The master key of programs that share a database, where no data directory holds one: 32 bytes in base64.
+pub const ENCRYPTION_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+
+/// How long a lease lasts in tests, for what waits until one has run out.
+pub const LEASE: Duration = Duration::from_secs(2);
 
 /// Finds where a program listens in a line of its stdout.
 type Find = fn(&str) -> Option<SocketAddr>;
@@ -73,6 +80,16 @@ impl Setup {
             .env("POSTRIDER_OPERATOR_KEY", OPERATOR_KEY)
             .env("POSTRIDER_ALLOW_HTTP", "true")
             .env("POSTRIDER_ALLOW_CIDRS", "127.0.0.0/8")
+    }
+
+    /// On this Postgres database instead of a data directory of its own; others may be on it too.
+    #[must_use]
+    pub fn on_database(self, url: &str) -> Self {
+        self.without("POSTRIDER_DATA")
+            .env("POSTRIDER_DATABASE_URL", url)
+            .env("POSTRIDER_DATABASE_CONNECTIONS_MAX", "10")
+            .env("POSTRIDER_ENCRYPTION_KEY", ENCRYPTION_KEY)
+            .env("POSTRIDER_LEASE", &format!("{}s", LEASE.as_secs()))
     }
 
     /// With this variable.
@@ -196,8 +213,22 @@ impl Program {
 
     /// Asks it to stop and goes on.
     pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// Holds it still, as a host does that is out of memory or has its machine moved.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
         let pid = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        kill_process(pid.expect("it runs"), Signal::TERM).expect("it can be signalled");
+        kill_process(pid.expect("it runs"), signal).expect("it can be signalled");
     }
 
     /// Waits until it has ended.

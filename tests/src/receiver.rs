@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -113,7 +114,7 @@ pub struct Receiver {
 
 #[derive(Debug, Default)]
 struct State {
-    requests: Mutex<Vec<Request>>,
+    requests: Mutex<Vec<(Instant, Request)>>,
     scripts: Mutex<HashMap<String, VecDeque<Reply>>>,
     standing: Mutex<HashMap<String, Reply>>,
     changed: Notify,
@@ -153,19 +154,37 @@ impl Receiver {
     /// What has arrived at a path so far.
     #[must_use]
     pub fn at(&self, path: &str) -> Vec<Request> {
-        lock(&self.state.requests).iter().filter(|r| r.path == path).cloned().collect()
+        lock(&self.state.requests).iter().map(|(_, r)| r).filter(|r| r.path == path).cloned().collect()
     }
 
     /// How many have arrived at a path so far.
     #[must_use]
     pub fn count_at(&self, path: &str) -> usize {
-        lock(&self.state.requests).iter().filter(|r| r.path == path).count()
+        lock(&self.state.requests).iter().filter(|(_, r)| r.path == path).count()
     }
 
     /// Everything that has arrived so far.
     #[must_use]
     pub fn all(&self) -> Vec<Request> {
-        lock(&self.state.requests).clone()
+        self.from(0)
+    }
+
+    /// What has arrived so far, without so many of the first.
+    #[must_use]
+    pub fn from(&self, skipped: usize) -> Vec<Request> {
+        lock(&self.state.requests).iter().skip(skipped).map(|(_, request)| request.clone()).collect()
+    }
+
+    /// When each request at a path came, in order.
+    #[must_use]
+    pub fn times_at(&self, path: &str) -> Vec<Instant> {
+        lock(&self.state.requests).iter().filter(|(_, r)| r.path == path).map(|(time, _)| *time).collect()
+    }
+
+    /// Says at any time how many have arrived, also where the receiver itself cannot be.
+    pub fn counter(&self) -> impl Fn() -> usize + Send + Sync + use<> {
+        let state = self.state.clone();
+        move || lock(&state.requests).len()
     }
 
     /// How many have arrived at all.
@@ -250,7 +269,7 @@ async fn serve(mut read: BufReader<OwnedReadHalf>, mut write: OwnedWriteHalf, st
             return write.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
         }
         let path = request.path.clone();
-        lock(&state.requests).push(request);
+        lock(&state.requests).push((Instant::now(), request));
         state.changed.notify_waiters();
         let scripted = lock(&state.scripts).get_mut(&path).and_then(VecDeque::pop_front);
         let reply = scripted.or_else(|| lock(&state.standing).get(&path).cloned()).unwrap_or(Reply::status(200));

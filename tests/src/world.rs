@@ -4,9 +4,65 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::api::{Answer, Api};
+use crate::postgres::Database;
 use crate::program::{Ended, OPERATOR_KEY, Program, Setup};
 use crate::receiver::Receiver;
 use crate::wait::until;
+
+/// What the program keeps its data in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// The embedded one.
+    Sqlite,
+    /// A database of the test's own.
+    Postgres,
+}
+
+/// Makes of each named `async fn(Store)` a test on each store.
+#[macro_export]
+macro_rules! on_each_store {
+    ($($test:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test($crate::world::Store::Sqlite).await;
+            })+
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test($crate::world::Store::Postgres).await;
+            })+
+        }
+    };
+}
+
+/// Where the program's data is, and goes when this is dropped.
+#[derive(Debug)]
+pub struct Data {
+    /// How a program is started on it.
+    pub setup: Setup,
+    /// The database, where it is one.
+    pub database: Option<Database>,
+    _folder: TempDir,
+}
+
+impl Data {
+    /// None yet, in a store of this kind.
+    #[must_use]
+    pub fn none_in(store: Store) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for temporary files");
+        let setup = Setup::new(&folder.path().join("data"));
+        let (setup, database) = match store {
+            Store::Sqlite => (setup, None),
+            Store::Postgres => {
+                let database = Database::create();
+                (setup.on_database(&database.url()), Some(database))
+            }
+        };
+        Data { setup, database, _folder: folder }
+    }
+}
 
 /// A program with its data, and a receiver.
 #[derive(Debug)]
@@ -19,29 +75,38 @@ pub struct World {
     pub api: Api,
     /// The receiver.
     pub receiver: Receiver,
-    folder: TempDir,
+    /// Its data; dropped after the program.
+    pub data: Data,
 }
 
 impl World {
-    /// With the usual settings.
+    /// On the embedded store, with the usual settings.
     pub async fn start() -> Self {
-        Self::with(|setup| setup).await
+        Self::start_on(Store::Sqlite).await
     }
 
-    /// With changed settings.
+    /// On the embedded store, with changed settings.
     pub async fn with(change: impl FnOnce(Setup) -> Setup) -> Self {
-        let folder = tempfile::tempdir().expect("a folder for temporary files");
-        let setup = change(Setup::new(&folder.path().join("data")));
-        let program = setup.start().await;
-        let api = Api::new(program.address, Some(OPERATOR_KEY));
-        World { setup, program, api, receiver: Receiver::start().await, folder }
+        Self::with_on(Store::Sqlite, change).await
+    }
+
+    /// On a store of this kind, with the usual settings.
+    pub async fn start_on(store: Store) -> Self {
+        Self::with_on(store, |setup| setup).await
+    }
+
+    /// On a store of this kind, with changed settings.
+    pub async fn with_on(store: Store, change: impl FnOnce(Setup) -> Setup) -> Self {
+        let mut data = Data::none_in(store);
+        data.setup = change(data.setup);
+        Self::again(data, Receiver::start().await).await
     }
 
     /// The program killed and started again on the same data.
     pub async fn killed_and_started(self) -> Self {
-        let World { setup, program, receiver, folder, .. } = self;
+        let World { program, receiver, data, .. } = self;
         program.kill().await;
-        Self::again(setup, receiver, folder).await
+        Self::again(data, receiver).await
     }
 
     /// The program stopped in good order and started again on the same data.
@@ -51,24 +116,24 @@ impl World {
 
     /// The same; this is done right after it was asked to stop.
     pub async fn stopped_and_started_while(self, meanwhile: impl FnOnce()) -> Self {
-        let World { setup, program, receiver, folder, .. } = self;
+        let World { program, receiver, data, .. } = self;
         program.terminate();
         meanwhile();
         let ended = program.ended().await;
         assert_eq!(ended.status, Some(0), "{ended:?}");
-        Self::again(setup, receiver, folder).await
+        Self::again(data, receiver).await
     }
 
-    async fn again(setup: Setup, receiver: Receiver, folder: TempDir) -> Self {
-        let program = setup.start().await;
+    async fn again(data: Data, receiver: Receiver) -> Self {
+        let program = data.setup.start().await;
         let api = Api::new(program.address, Some(OPERATOR_KEY));
-        World { setup, program, api, receiver, folder }
+        World { setup: data.setup.clone(), program, api, receiver, data }
     }
 
-    /// The program stopped in good order; what it left, and its folder, which goes when it is dropped.
-    pub async fn stop(self) -> (Ended, Setup, TempDir) {
-        let World { setup, program, folder, .. } = self;
-        (program.stop().await, setup, folder)
+    /// The program stopped in good order; what it left, and its data, which goes when it is dropped.
+    pub async fn stop(self) -> (Ended, Setup, Data) {
+        let World { setup, program, data, .. } = self;
+        (program.stop().await, setup, data)
     }
 
     /// A new organisation under a contract. Where the contract has plans, it is on one of them.

@@ -4,6 +4,7 @@ mod access;
 mod bad_input;
 mod command_line;
 mod disk_full;
+mod harness;
 mod hostile;
 mod house;
 mod idempotency;

@@ -2,17 +2,16 @@
 
 use postrider_tests::files;
 use postrider_tests::program::{Ended, Setup};
-use postrider_tests::world::World;
+use postrider_tests::world::{Data, World};
 use serde_json::json;
-use tempfile::TempDir;
 
 /// A stopped program's data, with something in it.
-async fn used_data() -> (Setup, TempDir) {
+async fn used_data() -> (Setup, Data) {
     let world = World::start().await;
     world.organization("standard").await;
-    let (ended, setup, folder) = world.stop().await;
+    let (ended, setup, data) = world.stop().await;
     assert_eq!(ended.status, Some(0), "{ended:?}");
-    (setup, folder)
+    (setup, data)
 }
 
 /// The one line that says why.
@@ -37,7 +36,7 @@ fn assert_names(ended: &Ended, words: &[&str]) {
 
 #[tokio::test]
 async fn a_damaged_database_is_refused() {
-    let (setup, _folder) = used_data().await;
+    let (setup, _data) = used_data().await;
     let database = files::database(setup.data());
     let mut bytes = std::fs::read(&database).unwrap();
     assert!(bytes.len() > 4096, "after a stop in good order, everything is in the one file that people back up");
@@ -50,7 +49,7 @@ async fn a_damaged_database_is_refused() {
 
 #[tokio::test]
 async fn a_database_cut_short_is_refused() {
-    let (setup, _folder) = used_data().await;
+    let (setup, _data) = used_data().await;
     let database = files::database(setup.data());
     let bytes = std::fs::read(&database).unwrap();
     std::fs::write(&database, &bytes[..bytes.len() / 2]).unwrap();
@@ -59,7 +58,7 @@ async fn a_database_cut_short_is_refused() {
 
 #[tokio::test]
 async fn something_else_in_the_databases_place_is_refused_and_left_alone() {
-    let (setup, _folder) = used_data().await;
+    let (setup, _data) = used_data().await;
     let database = files::database(setup.data());
     for suffix in ["-wal", "-shm"] {
         let _ = std::fs::remove_file(format!("{}{suffix}", database.display()));
@@ -89,7 +88,7 @@ async fn a_second_process_on_the_same_data_is_refused_and_the_first_goes_on() {
 
 #[tokio::test]
 async fn another_encryption_key_is_refused() {
-    let (setup, _folder) = used_data().await;
+    let (setup, _data) = used_data().await;
     let other = data_encoding::BASE64.encode(&[7; 32]);
     assert_names(&setup.clone().env("POSTRIDER_ENCRYPTION_KEY", &other).run(&["serve"]).await, &["key"]);
     let file = setup.data().with_file_name("other.key");

@@ -101,7 +101,7 @@ async fn logs_metrics_and_files_hold_no_secret_in_the_clear() {
     // With the write-ahead log as it is now, and after a stop.
     assert_disk_without(world.setup.data(), &secrets);
     assert_owner_only(world.setup.data());
-    let (ended, setup, _folder) = world.stop().await;
+    let (ended, setup, _data) = world.stop().await;
     assert_eq!(ended.status, Some(0));
     assert_without("stdout", &ended.stdout, &secrets);
     assert_without("stderr", &ended.stderr, &secrets);
@@ -113,7 +113,7 @@ async fn logs_metrics_and_files_hold_no_secret_in_the_clear() {
 async fn the_master_key_is_in_one_file_of_its_own_and_in_none_when_it_is_given() {
     let world = World::start().await;
     world.organization("standard").await;
-    let (_, setup, _folder) = world.stop().await;
+    let (_, setup, _data) = world.stop().await;
     let with_key: Vec<_> = files::below(setup.data()).into_iter().filter(|file| !files::is_sqlite(file)).collect();
     let key_file = with_key.iter().find(|file| file.to_string_lossy().contains("key")).expect("the master key's file");
     let key = files::text_of(key_file).trim().to_owned();
@@ -122,7 +122,7 @@ async fn the_master_key_is_in_one_file_of_its_own_and_in_none_when_it_is_given()
     let given = BASE64.encode(&[42; 32]);
     let world = World::with(|setup| setup.env("POSTRIDER_ENCRYPTION_KEY", &given)).await;
     world.organization("standard").await;
-    let (_, setup, _folder) = world.stop().await;
+    let (_, setup, _data) = world.stop().await;
     let raw = String::from_utf8(vec![42; 32]).unwrap();
     assert_disk_without(setup.data(), &[given, raw]);
 }
