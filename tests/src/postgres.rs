@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -92,9 +93,19 @@ impl Database {
         format!("{}/{}", self.server, self.name)
     }
 
+    /// Where its server is.
+    ///
+    /// # Panics
+    /// When the server's URL does not end with an address.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        let address = self.server.rsplit(['@', '/']).next().and_then(|address| address.parse().ok());
+        address.unwrap_or_else(|| panic!("no address and port in {}", self.server))
+    }
+
     /// Its URL for somebody who reaches the server at another address.
     #[must_use]
-    pub fn url_at(&self, address: std::net::SocketAddr) -> String {
+    pub fn url_at(&self, address: SocketAddr) -> String {
         format!("postgres://postgres@{address}/{}", self.name)
     }
 
@@ -183,7 +194,7 @@ impl PrivateServer {
 
     /// Where it listens.
     #[must_use]
-    pub fn address(&self) -> std::net::SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         ([127, 0, 0, 1], self.port).into()
     }
 
@@ -320,7 +331,7 @@ impl Seat {
     ///
     /// # Errors
     /// When the server cannot be reached or has none left; then with the server's words.
-    pub async fn take(server: std::net::SocketAddr) -> Result<Self, String> {
+    pub async fn take(server: SocketAddr) -> Result<Self, String> {
         let told = |error: io::Error| error.to_string();
         let mut seat = Seat { stream: TcpStream::connect(server).await.map_err(told)? };
         // StartupMessage (PostgreSQL documentation, 55.7): its length, protocol 3.0, parameters, a zero byte.

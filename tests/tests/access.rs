@@ -2,8 +2,17 @@
 
 use postrider_tests::api::{Api, Call};
 use postrider_tests::routes::{Needs, ROUTES, Route};
-use postrider_tests::world::{Organization, World, items, text};
+use postrider_tests::world::{Organization, Store, World, items, text};
 use serde_json::{Value, json};
+
+postrider_tests::on_each_store!(
+    the_list_of_routes_is_the_programs_own,
+    without_a_valid_credential_every_route_answers_401,
+    a_key_without_the_scope_is_answered_403_and_with_it_not,
+    somebody_elses_things_answer_like_things_that_do_not_exist,
+    a_key_that_expired_or_was_deleted_is_refused,
+    a_deleted_organisation_is_gone_with_everything_below_it,
+);
 
 const SCOPES: [&str; 5] = ["events:write", "endpoints:read", "endpoints:write", "deliveries:read", "deliveries:write"];
 
@@ -53,9 +62,8 @@ async fn call(api: &Api, route: &Route, path: &str) -> postrider_tests::api::Ans
     api.call(if route.has_body { call.json(&json!({})) } else { call }).await
 }
 
-#[tokio::test]
-async fn the_list_of_routes_is_the_programs_own() {
-    let world = World::start().await;
+async fn the_list_of_routes_is_the_programs_own(store: Store) {
+    let world = World::start_on(store).await;
     let document = world.api.with(None).get("/openapi.json").await.expect(200);
     assert!(text(&document["openapi"]).starts_with("3.1"), "{}", document["openapi"]);
     let mut theirs = vec![];
@@ -76,9 +84,8 @@ fn without_names(path: &str) -> String {
     path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part }).collect::<Vec<_>>().join("/")
 }
 
-#[tokio::test]
-async fn without_a_valid_credential_every_route_answers_401() {
-    let world = World::start().await;
+async fn without_a_valid_credential_every_route_answers_401(store: Store) {
+    let world = World::start_on(store).await;
     let things = Things::make(&world).await;
     let before = things.seen().await;
     let none = world.api.with(None);
@@ -95,9 +102,8 @@ async fn without_a_valid_credential_every_route_answers_401() {
     assert_eq!(things.seen().await, before);
 }
 
-#[tokio::test]
-async fn a_key_without_the_scope_is_answered_403_and_with_it_not() {
-    let world = World::start().await;
+async fn a_key_without_the_scope_is_answered_403_and_with_it_not(store: Store) {
+    let world = World::start_on(store).await;
     let things = Things::make(&world).await;
     let before = things.seen().await;
     for route in &ROUTES {
@@ -117,9 +123,8 @@ async fn a_key_without_the_scope_is_answered_403_and_with_it_not() {
     assert_eq!(things.seen().await[..4], before[..4]);
 }
 
-#[tokio::test]
-async fn somebody_elses_things_answer_like_things_that_do_not_exist() {
-    let world = World::start().await;
+async fn somebody_elses_things_answer_like_things_that_do_not_exist(store: Store) {
+    let world = World::start_on(store).await;
     let (ours, theirs) = (Things::make(&world).await, Things::make(&world).await);
     let before = theirs.seen().await;
     let key = ours.organization.with_scopes(&SCOPES).await;
@@ -148,9 +153,8 @@ async fn somebody_elses_things_answer_like_things_that_do_not_exist() {
     assert_eq!(theirs.seen().await, before);
 }
 
-#[tokio::test]
-async fn a_key_that_expired_or_was_deleted_is_refused() {
-    let world = World::start().await;
+async fn a_key_that_expired_or_was_deleted_is_refused(store: Store) {
+    let world = World::start_on(store).await;
     let organization = world.organization("standard").await;
     let body = json!({"name": "K", "scopes": ["endpoints:read"], "expires_at": "2999-01-01T00:00:00Z"});
     let made = organization.api.post(&organization.path("/keys"), &body).await.expect(201);
@@ -169,9 +173,8 @@ async fn a_key_that_expired_or_was_deleted_is_refused() {
     api.get(&organization.path("/endpoints")).await.problem(401);
 }
 
-#[tokio::test]
-async fn a_deleted_organisation_is_gone_with_everything_below_it() {
-    let world = World::start().await;
+async fn a_deleted_organisation_is_gone_with_everything_below_it(store: Store) {
+    let world = World::start_on(store).await;
     let things = Things::make(&world).await;
     let key = things.organization.with_scopes(&SCOPES).await;
     world.api.delete(&things.organization.path("")).await.expect(204);

@@ -2,6 +2,7 @@
 
 mod access;
 mod bad_input;
+mod cluster;
 mod command_line;
 mod disk_full;
 mod harness;

@@ -2,8 +2,15 @@
 
 use postrider_tests::api::Call;
 use postrider_tests::receiver::{Gate, Reply};
-use postrider_tests::world::{Organization, World, items, text};
+use postrider_tests::world::{Organization, Store, World, items, text};
 use serde_json::{Value, json};
+
+postrider_tests::on_each_store!(
+    the_same_key_and_body_get_the_first_answer_again_even_after_a_restart,
+    a_key_belongs_to_one_organisation_and_is_forgotten_after_a_day,
+    a_key_whose_first_request_is_still_running_answers_409,
+    an_event_id_again_stores_nothing_new_unless_it_differs_which_is_an_error,
+);
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -11,9 +18,8 @@ fn post(path: &str, key: &str, body: &Value) -> Call {
     Call::new("POST", path).json(body).header("idempotency-key", key)
 }
 
-#[tokio::test]
-async fn the_same_key_and_body_get_the_first_answer_again_even_after_a_restart() {
-    let world = World::start().await;
+async fn the_same_key_and_body_get_the_first_answer_again_even_after_a_restart(store: Store) {
+    let world = World::start_on(store).await;
     let organization = world.organization("standard").await;
     let path = organization.path("/endpoints");
     let body = json!({"name": "Once", "url": world.receiver.url("/in"), "events": ["*"]});
@@ -31,9 +37,8 @@ async fn the_same_key_and_body_get_the_first_answer_again_even_after_a_restart()
     assert_ne!(world.api.call(post(&path, "k-2", &body)).await.expect(201)["id"], first["id"]);
 }
 
-#[tokio::test]
-async fn a_key_belongs_to_one_organisation_and_is_forgotten_after_a_day() {
-    let world = World::start().await;
+async fn a_key_belongs_to_one_organisation_and_is_forgotten_after_a_day(store: Store) {
+    let world = World::start_on(store).await;
     let (one, two) = (world.organization("standard").await, world.organization("standard").await);
     let event = json!({"type": "deal.won", "data": {}});
     let first = world.api.call(post(&one.path("/events"), "k", &event)).await.expect(202);
@@ -46,9 +51,8 @@ async fn a_key_belongs_to_one_organisation_and_is_forgotten_after_a_day() {
     assert_ne!(world.api.call(post(&one.path("/events"), "k", &event)).await.expect(202)["id"], first["id"]);
 }
 
-#[tokio::test]
-async fn a_key_whose_first_request_is_still_running_answers_409() {
-    let world = World::start().await;
+async fn a_key_whose_first_request_is_still_running_answers_409(store: Store) {
+    let world = World::start_on(store).await;
     let organization = world.organization("standard").await;
     let endpoint = organization.endpoint(&world.receiver.url("/in"), json!({})).await;
     let gate = Gate::default();
@@ -68,9 +72,8 @@ async fn a_key_whose_first_request_is_still_running_answers_409() {
     assert_eq!(world.receiver.count(), 1);
 }
 
-#[tokio::test]
-async fn an_event_id_again_stores_nothing_new_unless_it_differs_which_is_an_error() {
-    let world = World::start().await;
+async fn an_event_id_again_stores_nothing_new_unless_it_differs_which_is_an_error(store: Store) {
+    let world = World::start_on(store).await;
     let organization = world.organization("standard").await;
     organization.endpoint(&world.receiver.url("/in"), json!({})).await;
     let event = json!({"id": "crm-17", "type": "deal.won", "data": {"a": 1}, "occurred_at": "2026-01-01T00:00:00Z"});
@@ -81,15 +84,7 @@ async fn an_event_id_again_stores_nothing_new_unless_it_differs_which_is_an_erro
     organization.endpoint(&world.receiver.url("/later"), json!({})).await;
     assert_eq!(organization.try_publish(&event).await.expect(202), first);
 
-    for (field, value) in [("data", json!({"a": 2})), ("type", json!("deal.lost")), ("data", json!({"a": 1.0}))] {
-        let mut other = event.clone();
-        other[field] = value;
-        assert_eq!(organization.try_publish(&other).await.pointers(422), ["/id"], "{other}");
-    }
-    let batch =
-        json!({"events": [{"type": "deal.won", "data": {}}, {"id": "crm-17", "type": "deal.won", "data": {"a": 2}}]});
-    let refused = world.api.post(&organization.path("/events/batch"), &batch).await;
-    assert_eq!(refused.pointers(422), ["/events/1/id"]);
+    another_event_under_its_id_is_refused(&organization, &event).await;
     assert_eq!(organization.deliveries("").await.len(), 1);
 
     let world = world.killed_and_started().await;
@@ -98,4 +93,16 @@ async fn an_event_id_again_stores_nothing_new_unless_it_differs_which_is_an_erro
     world.advance_ms(73 * HOUR_MS).await;
     let later = organization.try_publish(&json!({"id": "crm-17", "type": "deal.won", "data": {"a": 3}})).await;
     assert_eq!(text(&later.expect(202)["id"]), "crm-17", "after 72 hours the id is free");
+}
+
+async fn another_event_under_its_id_is_refused(organization: &Organization, event: &Value) {
+    for (field, value) in [("data", json!({"a": 2})), ("type", json!("deal.lost")), ("data", json!({"a": 1.0}))] {
+        let mut other = event.clone();
+        other[field] = value;
+        assert_eq!(organization.try_publish(&other).await.pointers(422), ["/id"], "{other}");
+    }
+    let batch =
+        json!({"events": [{"type": "deal.won", "data": {}}, {"id": "crm-17", "type": "deal.won", "data": {"a": 2}}]});
+    let refused = organization.api.post(&organization.path("/events/batch"), &batch).await;
+    assert_eq!(refused.pointers(422), ["/events/1/id"]);
 }

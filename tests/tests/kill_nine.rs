@@ -10,11 +10,20 @@ use postrider_tests::program::{OPERATOR_KEY, Setup};
 use postrider_tests::random::Random;
 use postrider_tests::receiver::{Receiver, Request};
 use postrider_tests::wait::{until, within};
-use postrider_tests::world::{Organization, items, text};
+use postrider_tests::world::{Data, Organization, Store, items, text};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-const KILLS: usize = 100;
+postrider_tests::on_each_store!(no_accepted_event_is_lost_and_nothing_recorded_is_sent_again);
+
+/// On Postgres each life first waits until the lease of the one before has run out; `cluster` kills a hundred nodes.
+const fn kills(store: Store) -> usize {
+    match store {
+        Store::Sqlite => 100,
+        Store::Postgres => 8,
+    }
+}
+
 const POSTERS: usize = 4;
 const PATHS: [&str; 2] = ["/one", "/two"];
 
@@ -109,24 +118,23 @@ async fn set_up(setup: &Setup, receiver: &Receiver) -> (String, BTreeMap<String,
     (organization.id, paths)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_accepted_event_is_lost_and_nothing_recorded_is_sent_again() {
+async fn no_accepted_event_is_lost_and_nothing_recorded_is_sent_again(store: Store) {
     let mut random = Random::from_environment("kill -9");
-    let folder = tempfile::tempdir().unwrap();
-    let setup = Setup::new(&folder.path().join("data"));
+    let (data, kills) = (Data::none_in(store), kills(store));
+    let setup = &data.setup;
     let receiver = Receiver::start().await;
-    let (id, paths) = set_up(&setup, &receiver).await;
+    let (id, paths) = set_up(setup, &receiver).await;
     let (path, paths) = (format!("/v1/organizations/{id}/events"), Arc::new(paths));
     let recorded_path = format!("/v1/organizations/{id}/deliveries?status=succeeded&limit=250");
     let mut recorded = Recorded::new();
     let ledger = Arc::new(Ledger::default());
     let mut duplicates = 0;
 
-    for life in 0..=KILLS {
+    for life in 0..=kills {
         let before = receiver.count();
         let program = setup.start().await;
         let api = Api::new(program.address, Some(OPERATOR_KEY));
-        if life < KILLS {
+        if life < kills {
             let mut posters = JoinSet::new();
             for _ in 0..POSTERS {
                 posters.spawn(post_until_killed(api.clone(), path.clone(), ledger.clone()));
@@ -156,7 +164,7 @@ async fn no_accepted_event_is_lost_and_nothing_recorded_is_sent_again() {
         duplicates += arrivals(&receiver.all(), path).values().filter(|count| **count > 1).count();
     }
     println!(
-        "{} events accepted over {KILLS} kills; {duplicates} deliveries sent more than once",
+        "{} events accepted over {kills} kills; {duplicates} deliveries sent more than once",
         ledger.accepted_count()
     );
 }

@@ -1,17 +1,26 @@
 //! The main way: an event becomes a signed delivery that arrives, is recorded, and is shown.
 
-use postrider_tests::receiver::Reply;
+use postrider_tests::receiver::{Reply, Request};
 use postrider_tests::sign;
-use postrider_tests::world::{World, items, text};
+use postrider_tests::world::{Store, World, items, text};
 use serde_json::{Value, json};
+
+postrider_tests::on_each_store!(
+    an_event_arrives_signed_and_its_record_shows_what_was_sent_and_answered,
+    an_event_reaches_the_endpoints_that_subscribed_to_it_and_no_other,
+    lists_are_newest_first_in_pages_and_filters_find_what_they_name,
+    a_batch_is_stored_as_a_whole_or_not_at_all,
+    a_test_event_says_how_it_was_answered_even_while_the_endpoint_is_paused,
+    a_retry_by_hand_sends_the_same_body_once_more_however_soon_it_is_asked_for,
+    a_paused_endpoint_gets_nothing_new_until_it_is_enabled,
+);
 
 fn won() -> Value {
     json!({"type": "deal.won", "data": {"id": "deal_42", "amount": 1000}, "resource": {"type": "deal", "id": "42"}})
 }
 
-#[tokio::test]
-async fn an_event_arrives_signed_and_its_record_shows_what_was_sent_and_answered() {
-    let world = World::start().await;
+async fn an_event_arrives_signed_and_its_record_shows_what_was_sent_and_answered(store: Store) {
+    let world = World::start_on(store).await;
     let organization = world.organization("standard").await;
     let endpoint = organization.endpoint(&world.receiver.url("/in"), json!({"events": ["deal.won"]})).await;
     world.receiver.script("/in", [Reply::Status(200, vec![("x-answer".into(), "42".into())], b"thank you".to_vec())]);
@@ -36,12 +45,16 @@ async fn an_event_arrives_signed_and_its_record_shows_what_was_sent_and_answered
     assert_eq!(delivery["last_status_code"], 200);
     assert_eq!(delivery["next_attempt_at"], Value::Null);
 
+    shows_what_was_sent_and_answered(&delivery, arrived, &world.receiver.url("/in"));
+}
+
+fn shows_what_was_sent_and_answered(delivery: &Value, arrived: &Request, url: &str) {
     let request = &delivery["request"];
     assert_eq!(request["method"], "POST");
-    assert_eq!(request["url"], world.receiver.url("/in"));
+    assert_eq!(request["url"], url);
     assert_eq!(request["body"], arrived.text(), "the record shows the bytes that were sent");
     let shown = request["headers"].to_string().to_lowercase();
-    assert!(shown.contains("webhook-id") && shown.contains(&event), "{shown}");
+    assert!(shown.contains("webhook-id") && shown.contains(&text(&delivery["event"])), "{shown}");
 
     let attempts = items(&delivery["attempts"]);
     assert_eq!(attempts.len(), 1);
@@ -52,9 +65,8 @@ async fn an_event_arrives_signed_and_its_record_shows_what_was_sent_and_answered
     assert!(attempts[0]["response_headers"].to_string().contains("x-answer"), "{attempts:?}");
 }
 
-#[tokio::test]
-async fn an_event_reaches_the_endpoints_that_subscribed_to_it_and_no_other() {
-    let world = World::start().await;
+async fn an_event_reaches_the_endpoints_that_subscribed_to_it_and_no_other(store: Store) {
+    let world = World::start_on(store).await;
     let organization = world.organization("standard").await;
     let neighbour = world.organization("standard").await;
     neighbour.endpoint(&world.receiver.url("/neighbour"), json!({})).await;
@@ -75,9 +87,8 @@ async fn an_event_reaches_the_endpoints_that_subscribed_to_it_and_no_other() {
     assert_eq!(world.receiver.count(), 3, "{:?}", world.receiver.all());
 }
 
-#[tokio::test]
-async fn lists_are_newest_first_in_pages_and_filters_find_what_they_name() {
-    let world = World::start().await;
+async fn lists_are_newest_first_in_pages_and_filters_find_what_they_name(store: Store) {
+    let world = World::start_on(store).await;
     let organization = world.organization("standard").await;
     let endpoint = organization.endpoint(&world.receiver.url("/in"), json!({})).await;
     let mut events = vec![];
@@ -118,9 +129,8 @@ async fn lists_are_newest_first_in_pages_and_filters_find_what_they_name() {
     assert_eq!(one["type"], "deal.won");
 }
 
-#[tokio::test]
-async fn a_batch_is_stored_as_a_whole_or_not_at_all() {
-    let world = World::start().await;
+async fn a_batch_is_stored_as_a_whole_or_not_at_all(store: Store) {
+    let world = World::start_on(store).await;
     let organization = world.organization("salessheet").await;
     organization.endpoint(&world.receiver.url("/in"), json!({})).await;
     let path = organization.path("/events/batch");
@@ -135,9 +145,8 @@ async fn a_batch_is_stored_as_a_whole_or_not_at_all() {
     world.receiver.wait_for("/in", 3).await;
 }
 
-#[tokio::test]
-async fn a_test_event_says_how_it_was_answered_even_while_the_endpoint_is_paused() {
-    let world = World::start().await;
+async fn a_test_event_says_how_it_was_answered_even_while_the_endpoint_is_paused(store: Store) {
+    let world = World::start_on(store).await;
     let organization = world.organization("salessheet").await;
     let endpoint = organization.endpoint(&world.receiver.url("/in"), json!({"enabled": false})).await;
     world.receiver.script("/in", [Reply::Status(503, vec![], b"not yet".to_vec())]);
@@ -156,9 +165,8 @@ async fn a_test_event_says_how_it_was_answered_even_while_the_endpoint_is_paused
     assert_eq!(delivery["next_attempt_at"], Value::Null, "a test is never retried");
 }
 
-#[tokio::test]
-async fn a_retry_by_hand_sends_the_same_body_once_more_however_soon_it_is_asked_for() {
-    let world = World::start().await;
+async fn a_retry_by_hand_sends_the_same_body_once_more_however_soon_it_is_asked_for(store: Store) {
+    let world = World::start_on(store).await;
     let organization = world.organization("standard").await;
     organization.endpoint(&world.receiver.url("/in"), json!({})).await;
     // Many times, since the moment between a record and the retry is short.
@@ -177,9 +185,8 @@ async fn a_retry_by_hand_sends_the_same_body_once_more_however_soon_it_is_asked_
     }
 }
 
-#[tokio::test]
-async fn a_paused_endpoint_gets_nothing_new_until_it_is_enabled() {
-    let world = World::start().await;
+async fn a_paused_endpoint_gets_nothing_new_until_it_is_enabled(store: Store) {
+    let world = World::start_on(store).await;
     let organization = world.organization("standard").await;
     let endpoint = organization.endpoint(&world.receiver.url("/in"), json!({})).await;
     let path = organization.path(&format!("/endpoints/{}", endpoint.id));

@@ -11,8 +11,10 @@ use postrider_tests::foreign::Foreign;
 use postrider_tests::receiver::Request;
 use postrider_tests::sign::{hmac_hex, standard_v1};
 use postrider_tests::wait::until;
-use postrider_tests::world::{Endpoint, Organization, World, items, text};
+use postrider_tests::world::{Endpoint, Organization, Store, World, items, text};
 use serde_json::{Value, json};
+
+postrider_tests::on_each_store!(every_body_arrives_byte_for_byte_under_standard_and_salessheet);
 
 const BATCH_EVENTS: usize = 100;
 
@@ -127,10 +129,9 @@ fn by_number(requests: Vec<Request>, number: impl Fn(&Request) -> usize) -> BTre
     found
 }
 
-#[tokio::test]
-async fn every_body_arrives_byte_for_byte_under_standard_and_salessheet() {
+async fn every_body_arrives_byte_for_byte_under_standard_and_salessheet(store: Store) {
     let examples = octokit();
-    let world = World::start().await;
+    let world = World::start_on(store).await;
     let standard = world.organization("standard").await;
     let salessheet = world.organization("salessheet").await;
     let standard_endpoint = standard.endpoint(&world.receiver.url("/standard"), json!({})).await;

@@ -2,8 +2,17 @@
 
 use jiff::Timestamp;
 use postrider_tests::receiver::Reply;
-use postrider_tests::world::{Organization, World, items, text};
+use postrider_tests::world::{Organization, Store, World, items, text};
 use serde_json::{Value, json};
+
+postrider_tests::on_each_store!(
+    salessheet_counts_its_retries_from_the_initial_failure_and_then_gives_up,
+    salesos_waits_between_its_retries_and_stops_when_one_succeeds,
+    retry_after_delays_within_the_schedule_and_odd_values_change_nothing,
+    gone_ends_a_delivery_at_once,
+    a_restart_keeps_the_schedule_and_offsets_that_passed_collapse_into_one_attempt,
+    a_retry_by_hand_uses_up_no_slot,
+);
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -47,9 +56,8 @@ async fn go_to_next_attempt(world: &World, organization: &Organization, delivery
     after
 }
 
-#[tokio::test]
-async fn salessheet_counts_its_retries_from_the_initial_failure_and_then_gives_up() {
-    let world = World::start().await;
+async fn salessheet_counts_its_retries_from_the_initial_failure_and_then_gives_up(store: Store) {
+    let world = World::start_on(store).await;
     let organization = world.organization("salessheet").await;
     organization.endpoint(&world.receiver.url("/in"), json!({})).await;
     world.receiver.always("/in", Reply::status(500));
@@ -75,9 +83,8 @@ async fn salessheet_counts_its_retries_from_the_initial_failure_and_then_gives_u
     assert!(arrived.iter().all(|request| request.body == arrived[0].body), "the body changed between attempts");
 }
 
-#[tokio::test]
-async fn salesos_waits_between_its_retries_and_stops_when_one_succeeds() {
-    let world = World::start().await;
+async fn salesos_waits_between_its_retries_and_stops_when_one_succeeds(store: Store) {
+    let world = World::start_on(store).await;
     let organization = world.organization("salesos").await;
     organization.endpoint(&world.receiver.url("/in"), json!({})).await;
     world.receiver.script("/in", vec![Reply::status(500); STEPS_MS.len()]);
@@ -94,9 +101,8 @@ async fn salesos_waits_between_its_retries_and_stops_when_one_succeeds() {
     assert_eq!(delivery["attempts_count"], 6);
 }
 
-#[tokio::test]
-async fn retry_after_delays_within_the_schedule_and_odd_values_change_nothing() {
-    let world = World::start().await;
+async fn retry_after_delays_within_the_schedule_and_odd_values_change_nothing(store: Store) {
+    let world = World::start_on(store).await;
     let organization = world.organization("salessheet").await;
     organization.endpoint(&world.receiver.url("/in"), json!({})).await;
     // The header's value, and when the next attempt is due after the failure; the schedule alone says one minute.
@@ -130,9 +136,8 @@ async fn retry_after_delays_within_the_schedule_and_odd_values_change_nothing() 
     }
 }
 
-#[tokio::test]
-async fn gone_ends_a_delivery_at_once() {
-    let world = World::start().await;
+async fn gone_ends_a_delivery_at_once(store: Store) {
+    let world = World::start_on(store).await;
     let organization = world.organization("standard").await;
     organization.endpoint(&world.receiver.url("/in"), json!({})).await;
     world.receiver.script("/in", [Reply::status(410)]);
@@ -142,9 +147,8 @@ async fn gone_ends_a_delivery_at_once() {
     assert_eq!(delivery["next_attempt_at"], Value::Null);
 }
 
-#[tokio::test]
-async fn a_restart_keeps_the_schedule_and_offsets_that_passed_collapse_into_one_attempt() {
-    let world = World::start().await;
+async fn a_restart_keeps_the_schedule_and_offsets_that_passed_collapse_into_one_attempt(store: Store) {
+    let world = World::start_on(store).await;
     let organization = world.organization("salessheet").await;
     organization.endpoint(&world.receiver.url("/in"), json!({})).await;
     world.receiver.always("/in", Reply::status(500));
@@ -168,9 +172,8 @@ async fn a_restart_keeps_the_schedule_and_offsets_that_passed_collapse_into_one_
     assert_eq!(ms(&after["next_attempt_at"]) - first_due, 24 * HOUR_MS - MINUTE_MS);
 }
 
-#[tokio::test]
-async fn a_retry_by_hand_uses_up_no_slot() {
-    let world = World::start().await;
+async fn a_retry_by_hand_uses_up_no_slot(store: Store) {
+    let world = World::start_on(store).await;
     let organization = world.organization("salessheet").await;
     organization.endpoint(&world.receiver.url("/in"), json!({})).await;
     world.receiver.always("/in", Reply::status(500));

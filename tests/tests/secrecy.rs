@@ -7,8 +7,13 @@ use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER};
 use postrider_tests::files;
 use postrider_tests::program::{OPERATOR_KEY, Setup};
 use postrider_tests::receiver::Reply;
-use postrider_tests::world::{World, text};
+use postrider_tests::world::{Data, Store, World, text};
 use serde_json::json;
+
+postrider_tests::on_each_store!(
+    logs_metrics_and_what_is_stored_hold_no_secret_in_the_clear,
+    secrets_and_header_values_are_shown_once_and_never_again,
+);
 
 const PAYLOAD: &str = "payload-marker-4b8e1f";
 const TYPED_SECRET: &str = "typed-secret-marker-91ac";
@@ -33,6 +38,20 @@ fn assert_without(place: &str, content: &str, secrets: &[String]) {
     for secret in secrets {
         for form in forms(secret) {
             assert!(!content.contains(&form), "{place} holds {secret:?} as {form:?}");
+        }
+    }
+}
+
+fn assert_stored_without(data: &Data, secrets: &[String]) {
+    match &data.database {
+        None => {
+            assert_disk_without(data.setup.data(), secrets);
+            assert_owner_only(data.setup.data());
+        }
+        Some(database) => {
+            let dump = database.dump();
+            assert!(dump.contains("organizations"), "this is not the program's data: {dump}");
+            assert_without("the database", &dump, secrets);
         }
     }
 }
@@ -90,23 +109,20 @@ async fn use_secrets(world: &World) -> Vec<String> {
     secrets
 }
 
-#[tokio::test]
-async fn logs_metrics_and_files_hold_no_secret_in_the_clear() {
-    let world = World::with(|setup| setup.env("POSTRIDER_LOG", "trace")).await;
+async fn logs_metrics_and_what_is_stored_hold_no_secret_in_the_clear(store: Store) {
+    let world = World::with_on(store, |setup| setup.env("POSTRIDER_LOG", "trace")).await;
     let secrets = use_secrets(&world).await;
     let metrics = world.api.get("/metrics").await;
     assert_eq!(metrics.status, 200);
     assert!(metrics.text().contains("postrider_"), "{}", metrics.text());
     assert_without("/metrics", &metrics.text(), &secrets);
     // With the write-ahead log as it is now, and after a stop.
-    assert_disk_without(world.setup.data(), &secrets);
-    assert_owner_only(world.setup.data());
-    let (ended, setup, _data) = world.stop().await;
+    assert_stored_without(&world.data, &secrets);
+    let (ended, _, data) = world.stop().await;
     assert_eq!(ended.status, Some(0));
     assert_without("stdout", &ended.stdout, &secrets);
     assert_without("stderr", &ended.stderr, &secrets);
-    assert_disk_without(setup.data(), &secrets);
-    assert_owner_only(setup.data());
+    assert_stored_without(&data, &secrets);
 }
 
 #[tokio::test]
@@ -127,9 +143,8 @@ async fn the_master_key_is_in_one_file_of_its_own_and_in_none_when_it_is_given()
     assert_disk_without(setup.data(), &[given, raw]);
 }
 
-#[tokio::test]
-async fn secrets_and_header_values_are_shown_once_and_never_again() {
-    let world = World::start().await;
+async fn secrets_and_header_values_are_shown_once_and_never_again(store: Store) {
+    let world = World::start_on(store).await;
     let organization = world.organization("standard").await;
     let headers = json!({"headers": {"X-Token": HEADER_VALUE}});
     let endpoint = organization.endpoint(&world.receiver.url("/in"), headers).await;

@@ -1,12 +1,17 @@
 //! A graceful stop: what is under way finishes or is given back, and nothing is lost or done twice.
 
 use postrider_tests::receiver::{Gate, Reply};
-use postrider_tests::world::{Organization, World, items};
+use postrider_tests::world::{Organization, Store, World, items};
 use serde_json::json;
 
-#[tokio::test]
-async fn an_attempt_that_is_answered_during_a_stop_is_recorded_and_not_made_again() {
-    let world = World::start().await;
+postrider_tests::on_each_store!(
+    an_attempt_that_is_answered_during_a_stop_is_recorded_and_not_made_again,
+    a_stop_does_not_wait_for_a_receiver_that_hangs_and_gives_the_delivery_back,
+    events_accepted_right_before_a_stop_are_delivered_after_it,
+);
+
+async fn an_attempt_that_is_answered_during_a_stop_is_recorded_and_not_made_again(store: Store) {
+    let world = World::start_on(store).await;
     let organization = world.organization("standard").await;
     organization.endpoint(&world.receiver.url("/in"), json!({})).await;
     let gate = Gate::default();
@@ -22,9 +27,8 @@ async fn an_attempt_that_is_answered_during_a_stop_is_recorded_and_not_made_agai
     assert_eq!(world.receiver.count_at("/in"), 1);
 }
 
-#[tokio::test]
-async fn a_stop_does_not_wait_for_a_receiver_that_hangs_and_gives_the_delivery_back() {
-    let world = World::start().await;
+async fn a_stop_does_not_wait_for_a_receiver_that_hangs_and_gives_the_delivery_back(store: Store) {
+    let world = World::start_on(store).await;
     // Its timeout is 30 seconds, longer than a stop may take.
     let organization = world.organization("standard").await;
     organization.endpoint(&world.receiver.url("/in"), json!({})).await;
@@ -45,9 +49,8 @@ async fn a_stop_does_not_wait_for_a_receiver_that_hangs_and_gives_the_delivery_b
     assert_eq!(world.receiver.count_at("/in"), 2);
 }
 
-#[tokio::test]
-async fn events_accepted_right_before_a_stop_are_delivered_after_it() {
-    let world = World::start().await;
+async fn events_accepted_right_before_a_stop_are_delivered_after_it(store: Store) {
+    let world = World::start_on(store).await;
     let organization = world.organization("standard").await;
     organization.endpoint(&world.receiver.url("/in"), json!({})).await;
     for number in 0..200 {

@@ -7,9 +7,11 @@ use std::process::Stdio;
 
 use postrider_tests::program::{OPERATOR_KEY, program_path, readme};
 use postrider_tests::wait::within;
-use postrider_tests::world::World;
+use postrider_tests::world::{Store, World};
 use serde_json::Value;
 use tokio::process::Command;
+
+postrider_tests::on_each_store!(the_readmes_tour_works_as_written,);
 
 const BLOCK_ENDS: &str = "::the block ends::";
 
@@ -71,11 +73,10 @@ fn is_within(expected: &Value, actual: &Value) -> bool {
     }
 }
 
-#[tokio::test]
-async fn the_readmes_tour_works_as_written() {
+async fn the_readmes_tour_works_as_written(store: Store) {
     let readme = std::fs::read_to_string(readme()).expect("README.md");
     let steps = steps_of(&readme);
-    let world = World::start().await;
+    let world = World::start_on(store).await;
     let folder = tempfile::tempdir().unwrap();
     let programs = program_path();
     let path = format!("{}:/usr/local/bin:/usr/bin:/bin", programs.parent().unwrap().display());

@@ -2,14 +2,20 @@
 
 use postrider_tests::receiver::Reply;
 use postrider_tests::wait::until;
-use postrider_tests::world::{World, items};
+use postrider_tests::world::{Store, World, items};
 use serde_json::json;
+
+postrider_tests::on_each_store!(
+    what_is_older_than_the_retention_goes_and_what_was_pending_fails_as_expired,
+    health_readiness_and_metrics_say_how_it_is,
+    contracts_and_event_types_are_shown,
+    a_plans_limit_on_endpoints_holds,
+);
 
 const HOUR_MS: i64 = 3_600_000;
 
-#[tokio::test]
-async fn what_is_older_than_the_retention_goes_and_what_was_pending_fails_as_expired() {
-    let world = World::with(|setup| setup.env("POSTRIDER_RETENTION", "2h")).await;
+async fn what_is_older_than_the_retention_goes_and_what_was_pending_fails_as_expired(store: Store) {
+    let world = World::with_on(store, |setup| setup.env("POSTRIDER_RETENTION", "2h")).await;
     let organization = world.organization("standard").await;
     organization.endpoint(&world.receiver.url("/good"), json!({"events": ["deal.won"]})).await;
     organization.endpoint(&world.receiver.url("/bad"), json!({"events": ["deal.lost"]})).await;
@@ -32,9 +38,8 @@ async fn what_is_older_than_the_retention_goes_and_what_was_pending_fails_as_exp
     world.api.get(&organization.path(&format!("/events/{young}"))).await.expect(200);
 }
 
-#[tokio::test]
-async fn health_readiness_and_metrics_say_how_it_is() {
-    let world = World::start().await;
+async fn health_readiness_and_metrics_say_how_it_is(store: Store) {
+    let world = World::start_on(store).await;
     let organization = world.organization("standard").await;
     organization.endpoint(&world.receiver.url("/in"), json!({})).await;
     world.receiver.script("/in", [Reply::status(200), Reply::status(500)]);
@@ -59,9 +64,8 @@ async fn health_readiness_and_metrics_say_how_it_is() {
     assert!(docs.status == 200 && docs.text().contains("<html"), "{}", docs.status);
 }
 
-#[tokio::test]
-async fn contracts_and_event_types_are_shown() {
-    let world = World::start().await;
+async fn contracts_and_event_types_are_shown(store: Store) {
+    let world = World::start_on(store).await;
     let listed = world.api.get("/v1/contracts").await.expect(200);
     let names: Vec<_> = items(&listed["data"]).iter().map(|contract| contract["name"].clone()).collect();
     for name in ["salessheet", "salesos", "sendpilot", "webhook-system", "suresend", "standard"] {
@@ -81,9 +85,8 @@ async fn contracts_and_event_types_are_shown() {
     }
 }
 
-#[tokio::test]
-async fn a_plans_limit_on_endpoints_holds() {
-    let world = World::start().await;
+async fn a_plans_limit_on_endpoints_holds(store: Store) {
+    let world = World::start_on(store).await;
     let made =
         world.api.post("/v1/organizations", &json!({"name": "No plan", "contract": "salessheet"})).await.expect(201);
     let path = format!("/v1/organizations/{}", made["id"].as_str().unwrap());

@@ -1,0 +1,82 @@
+//! What is changed through one node holds for a request to another right afterwards.
+
+use postrider_tests::cluster::Cluster;
+use postrider_tests::world::text;
+use serde_json::json;
+
+const ROUNDS: usize = 15;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endpoint_made_paused_or_deleted_on_one_node_is_so_for_the_next_event_on_another() {
+    let cluster = Cluster::start(2).await;
+    let tenant = cluster.tenant(0).await;
+    for round in 0..ROUNDS {
+        let here = tenant.at(cluster.api(round % 2));
+        let there = tenant.at(cluster.api((round + 1) % 2));
+        let deliveries = async || {
+            let answer = there.try_publish(&json!({"type": "deal.won", "data": {}})).await;
+            answer.expect(202)["deliveries_count"].as_u64().unwrap()
+        };
+        assert_eq!(deliveries().await, 0, "round {round}: before there was one");
+        let path = format!("/round/{round}");
+        let endpoint = here.endpoint(&cluster.receiver.url(&path), json!({})).await;
+        assert_eq!(deliveries().await, 1, "round {round}: after it was made");
+        cluster.receiver.wait_for(&path, 1).await;
+        let endpoint = here.path(&format!("/endpoints/{}", endpoint.id));
+        here.api.patch(&endpoint, &json!({"enabled": false})).await.expect(200);
+        assert_eq!(deliveries().await, 0, "round {round}: while it is paused");
+        here.api.patch(&endpoint, &json!({"enabled": true})).await.expect(200);
+        assert_eq!(deliveries().await, 1, "round {round}: after it was enabled");
+        cluster.receiver.wait_for(&path, 2).await;
+        let moved = format!("/moved/{round}");
+        here.api.patch(&endpoint, &json!({"url": cluster.receiver.url(&moved)})).await.expect(200);
+        assert_eq!(deliveries().await, 1);
+        cluster.receiver.wait_for(&moved, 1).await;
+        assert_eq!(cluster.receiver.count_at(&path), 2, "round {round}: sent to the old address");
+        here.api.delete(&endpoint).await.expect(204);
+        assert_eq!(deliveries().await, 0, "round {round}: after it was deleted");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_or_an_organisation_deleted_on_one_node_is_gone_on_another() {
+    let cluster = Cluster::start(2).await;
+    for round in 0..ROUNDS {
+        let tenant = cluster.tenant(1).await;
+        let here = tenant.at(cluster.api(round % 2));
+        let there = tenant.at(cluster.api((round + 1) % 2));
+        let body = json!({"name": "Key", "scopes": ["events:write"]});
+        let made = here.api.post(&here.path("/keys"), &body).await.expect(201);
+        let with_key = tenant.at(there.api.with(made["key"].as_str()));
+        let event = json!({"type": "deal.won", "data": {}});
+        with_key.try_publish(&event).await.expect(202);
+        here.api.delete(&here.path(&format!("/keys/{}", text(&made["id"])))).await.expect(204);
+        with_key.try_publish(&event).await.problem(401);
+        there.try_publish(&event).await.expect(202);
+        here.api.delete(&here.path("")).await.expect(204);
+        there.try_publish(&event).await.problem(404);
+        there.api.get(&there.path("")).await.problem(404);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idempotency_key_and_an_event_id_hold_on_every_node() {
+    use postrider_tests::api::Call;
+    let cluster = Cluster::start(2).await;
+    let tenant = cluster.tenant(1).await;
+    let body = json!({"id": "crm-17", "type": "deal.won", "data": {"a": 1}});
+    for number in 0..ROUNDS {
+        let (here, there) = (tenant.at(cluster.api(number % 2)), tenant.at(cluster.api((number + 1) % 2)));
+        let first = here.try_publish(&body).await.expect(202);
+        assert_eq!(there.try_publish(&body).await.expect(202), first);
+        let mut other = body.clone();
+        other["data"] = json!({"a": 2});
+        assert_eq!(there.try_publish(&other).await.pointers(422), ["/id"]);
+        let call = Call::new("POST", &here.path("/events")).json(&json!({"type": "deal.won", "data": {}}));
+        let call = call.header("idempotency-key", &format!("key-{number}"));
+        let first = here.api.call(call.clone()).await.expect(202);
+        assert_eq!(there.api.call(call).await.expect(202), first);
+    }
+    tenant.at(cluster.any()).drained().await;
+    assert_eq!(cluster.receiver.count(), 1 + ROUNDS);
+}
