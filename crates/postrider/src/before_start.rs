@@ -13,8 +13,8 @@ use postrider_store::{ContractUse, MasterKey, SqliteStore};
 use crate::contracts_directory::Unsound;
 use crate::failure::all;
 use crate::files::Files;
-use crate::serve;
 use crate::settings::{NamedPath, Paths, Reading, Settings};
+use crate::{serve, store};
 
 /// Settings and files without mistakes.
 ///
@@ -37,7 +37,7 @@ pub(crate) async fn read(reading: Reading) -> anyhow::Result<(Settings, Files)> 
 
 /// A line for each contract in use that is not among the sound ones. Where there is no data yet, none is made.
 async fn missed(settings: &Settings, sound: &BTreeSet<String>) -> Vec<String> {
-    if !SqliteStore::exists(&settings.data) {
+    if !store::is_begun(&settings.store) {
         return Vec::new();
     }
     match contracts_in_use(settings).await {
@@ -48,7 +48,7 @@ async fn missed(settings: &Settings, sound: &BTreeSet<String>) -> Vec<String> {
 }
 
 async fn contracts_in_use(settings: &Settings) -> anyhow::Result<Vec<ContractUse>> {
-    let store = serve::open_store(settings).await?;
+    let store = store::open(&settings.store).await?;
     let uses = store.contracts_in_use().await;
     store.close().await?;
     Ok(uses?)
@@ -90,6 +90,9 @@ fn data_mistake(paths: &Paths) -> Option<String> {
 /// Judges the key's file or, where there is none yet, the place where the first start makes it.
 fn key_mistake(paths: &Paths) -> Option<String> {
     let named = paths.encryption_key_file.as_ref()?;
+    if paths.has_database {
+        return Some(named.mistake(MasterKey::load_file(named.path()).err()?).to_string());
+    }
     let (path, shown) = (named.path(), named.path().display());
     let data = paths.data.as_ref().map(NamedPath::path);
     let parent = path.parent().unwrap_or(path);

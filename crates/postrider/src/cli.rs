@@ -37,7 +37,7 @@ pub(crate) enum Command {
     /// List, show and check contracts
     #[command(subcommand, after_help = CONTRACTS_EXAMPLES)]
     Contracts(ContractsCommand),
-    /// Replace the operator key; make, list and delete organisation keys
+    /// Replace the operator key and the master key; make, list and delete organisation keys
     #[command(subcommand, after_help = KEYS_EXAMPLES)]
     Keys(KeysCommand),
     /// Print the OpenAPI 3.1 document of the API, as JSON
@@ -52,14 +52,18 @@ const SERVE_EXAMPLES: &str = "Examples:
   postrider serve                                          # 127.0.0.1:8400, data in ./data
   postrider serve --config /etc/postrider.toml --check     # validate the settings and exit
   POSTRIDER_LISTEN=0.0.0.0:8400 POSTRIDER_LOG_FORMAT=json postrider serve --data /var/lib/postrider
+  POSTRIDER_DATABASE_URL=postgres://… postrider serve      # one of any number of nodes
 
 Settings come from postrider.toml, then POSTRIDER_* variables, then flags. Once it accepts requests it prints one line on standard
 output: listening on http://ADDR. SIGTERM and Ctrl-C stop it within 10 seconds; a second one ends it at once.
 
---check makes and changes nothing, and may run beside the server. So it opens no database and binds
-no address. Told at the start alone:
+A node on Postgres is given POSTRIDER_OPERATOR_KEY and POSTRIDER_ENCRYPTION_KEY, the same as every other node.
+
+--check makes and changes nothing, and may run beside the server. So it opens and reaches no
+database and binds no address. Told at the start alone:
+  - Postgres does not answer
   - another process has the data directory, or other users may open it
-  - the encryption key is not the one that the data was made with
+  - the operator key or the encryption key is not the one that the data was made with
   - a contract in use is gone
   - the address is taken";
 
@@ -225,19 +229,44 @@ const KEYS_EXAMPLES: &str = "Examples:
   postrider keys create --org acme --name 'CRM backend' --scope events:write --scope deliveries:read
   postrider keys list --org acme
   postrider keys delete --org acme key_…
-  postrider keys operator --data ./data      # the server must be stopped; prints the new operator key once";
+  postrider keys operator --data ./data      # the server must be stopped; prints the new key once
+  postrider keys rotate-encryption --data ./data
+
+With POSTRIDER_DATABASE_URL they work on a database, whose nodes may run meanwhile:
+  - operator makes the key in POSTRIDER_OPERATOR_KEY the operator key, or prints a new one;
+    then start every node with it
+  - rotate-encryption comes when every node has the new master key, and the old one in
+    encryption_keys_old; docs/settings.md has the steps";
+
+/// The store that a command works on.
+#[derive(Args, Debug)]
+pub(crate) struct StoreArgs {
+    /// The settings file [default: ./postrider.toml, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The data directory, whose server must be stopped [default: the setting `data`]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<String>,
+    /// The database, whose nodes may run [default: the setting `database_url`, which other users of this machine cannot see]
+    #[arg(long, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+}
 
 /// `keys`
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
-    /// Replace the operator key of a data directory whose server is stopped, and print the new one, once
+    /// Replace the operator key of a stopped server's data directory, or of a database, and print the new one, once
     Operator {
-        /// The settings file [default: ./postrider.toml, if it is there]
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
-        /// The data directory [default: the setting `data`]
-        #[arg(long, value_name = "DIR")]
-        data: Option<String>,
+        #[command(flatten)]
+        store: StoreArgs,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Encrypt every organisation's data key with the current master key, in place of those in encryption_keys_old
+    RotateEncryption {
+        #[command(flatten)]
+        store: StoreArgs,
         /// Print JSON
         #[arg(long)]
         json: bool,

@@ -1,4 +1,4 @@
-//! The files that the settings name and a start reads: certificate authorities and contracts.
+//! The files that the settings name and a start reads: certificate authorities and contracts. The key's file is the store's.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -29,10 +29,16 @@ impl Files {
         let mut mistakes = Vec::new();
         let mut ca_pems = Vec::new();
         for named in &paths.extra_ca {
-            match read_ca(named) {
+            match read_ca(named.path()) {
                 Ok(pem) => ca_pems.push(pem),
                 Err(wrong) => mistakes.push(named.mistake(wrong).to_string()),
             }
+        }
+        // Those of the database are read again where the store is opened, which more than a start does.
+        if let Some(named) = &paths.database_ca_file
+            && let Err(wrong) = read_ca(named.path())
+        {
+            mistakes.push(named.mistake(wrong).to_string());
         }
         match contracts_directory::load(paths.contracts.as_ref().map(NamedPath::path)) {
             Ok(contracts) if mistakes.is_empty() => Ok(Files { contracts: Arc::new(contracts), ca_pems }),
@@ -49,9 +55,9 @@ impl Files {
 }
 
 /// The text of certificate authorities, or what is wrong with the file.
-fn read_ca(named: &NamedPath) -> Result<Vec<u8>, String> {
-    let file = named.path().display();
-    let pem = read_bounded(named.path()).map_err(|error| format!("{file} cannot be read: {error}"))?;
+pub(crate) fn read_ca(path: &Path) -> Result<Vec<u8>, String> {
+    let file = path.display();
+    let pem = read_bounded(path).map_err(|error| format!("{file} cannot be read: {error}"))?;
     // One by one, so that a mistake has its file's name.
     let alone = ClientSettings { extra_ca_pems: vec![pem.clone()], ..ClientSettings::default() };
     match Client::new(alone) {

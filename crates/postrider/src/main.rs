@@ -14,6 +14,7 @@ mod output;
 mod serve;
 mod settings;
 mod stop;
+mod store;
 
 use std::process::ExitCode;
 

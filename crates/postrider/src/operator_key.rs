@@ -1,6 +1,6 @@
-//! The operator key: given by a setting, or made at the first start. The store keeps its hash alone.
+//! The operator key: given by a setting, or made at the first start of an embedded store. The store keeps its hash alone.
 
-use anyhow::anyhow;
+use anyhow::{anyhow, ensure};
 use data_encoding::BASE32_NOPAD;
 use postrider_domain::Secret;
 use postrider_store::Store;
@@ -26,7 +26,7 @@ pub(crate) fn hash(key: &Secret) -> [u8; 32] {
     hash
 }
 
-/// The hash that requests are compared with, and the key itself when it was made just now.
+/// The hash that requests are compared with, and the key itself when it was made just now. A key that is given counts.
 pub(crate) async fn settle(store: &dyn Store, given: Option<&Secret>) -> anyhow::Result<([u8; 32], Option<Secret>)> {
     let kept = store.operator_key_hash().await?;
     if let Some(key) = given {
@@ -45,9 +45,25 @@ pub(crate) async fn settle(store: &dyn Store, given: Option<&Secret>) -> anyhow:
     Ok((hash, Some(key)))
 }
 
+/// The same where nodes share the store: the key that came first counts, and whoever has another is told.
+///
+/// # Errors
+/// When the store has another key.
+pub(crate) async fn agree(store: &dyn Store, given: &Secret) -> anyhow::Result<[u8; 32]> {
+    let hash = hash(given);
+    let kept = store.settle_operator_key_hash(hash).await?;
+    ensure!(
+        kept == hash,
+        "operator_key: the database has another operator key than this node was given; give it the one that the other nodes \
+         have or, to replace that, run `postrider keys operator` with the new one and then start every node with it"
+    );
+    Ok(hash)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use postrider_store::{MasterKey, SqliteOptions, SqliteStore};
 
     #[test]
     fn made_keys_differ_and_hash_as_the_server_hashes() {
@@ -56,5 +72,19 @@ mod tests {
         assert_eq!(one.reveal().len(), PREFIX.len() + 52);
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(data_encoding::HEXLOWER.encode(&hash(&Secret::new("abc".into()))), abc);
+    }
+
+    #[tokio::test]
+    async fn nodes_agree_on_the_key_that_came_first_and_another_is_refused_until_it_replaces_that() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(dir.path(), MasterKey::generate().unwrap(), &SqliteOptions::default()).unwrap();
+        let (first, other) = (Secret::new("first".into()), Secret::new("other".into()));
+        assert_eq!(agree(&store, &first).await.unwrap(), hash(&first));
+        assert_eq!(agree(&store, &first).await.unwrap(), hash(&first));
+        let refused = agree(&store, &other).await.unwrap_err().to_string();
+        assert!(refused.contains("postrider keys operator") && !refused.contains("other\""), "{refused}");
+        assert_eq!(store.operator_key_hash().await.unwrap(), Some(hash(&first)));
+        store.set_operator_key_hash(hash(&other)).await.unwrap();
+        assert_eq!(agree(&store, &other).await.unwrap(), hash(&other));
     }
 }

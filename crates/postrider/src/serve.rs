@@ -11,7 +11,7 @@ use postrider_egress::resolve::{Resolve, SystemResolver};
 use postrider_egress::{Client, ClientSettings, UrlRules};
 use postrider_engine::{Engine, EngineLimits, EngineParts};
 use postrider_server::{ServerLimits, ServerState};
-use postrider_store::{MasterKey, SqliteOptions, SqliteStore, Store};
+use postrider_store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -19,9 +19,9 @@ use tokio::task::JoinHandle;
 use crate::cli::ServeArgs;
 use crate::failure::all;
 use crate::files::Files;
-use crate::settings::{EgressSettings, EncryptionKey, Settings, Sources, Variables};
+use crate::settings::{EgressSettings, Purpose, Settings, Sources, StorePlace, Variables};
 use crate::stop::StopSignals;
-use crate::{before_start, logs, operator_key, output};
+use crate::{before_start, logs, operator_key, output, store};
 
 /// How long a stop in good order may take in all.
 const STOP: Duration = Duration::from_secs(10);
@@ -31,7 +31,7 @@ const REQUESTS_FIRST: Duration = Duration::from_millis(500);
 /// `serve`
 pub(crate) async fn run(args: &ServeArgs, variables: &Variables) -> anyhow::Result<ExitCode> {
     let sources = Sources { config: args.config.as_deref(), variables, flags: &args.settings };
-    let reading = sources.read();
+    let reading = sources.read(Purpose::Serve);
     if args.check {
         let mistakes = before_start::check(&reading);
         ensure!(mistakes.is_empty(), all(&mistakes));
@@ -60,7 +60,21 @@ pub(crate) async fn run(args: &ServeArgs, variables: &Variables) -> anyhow::Resu
 /// What an operator wants to find in the log later on.
 fn say_facts(settings: &Settings) {
     let version = env!("CARGO_PKG_VERSION");
-    tracing::info!(version, data = %settings.data.display(), public_url = settings.public_url, "starting");
+    match &settings.store.place {
+        StorePlace::Data(data) => {
+            tracing::info!(version, data = %data.display(), public_url = settings.public_url, "starting");
+        }
+        StorePlace::Database(database) => {
+            let (node, public_url) = (node_name(settings), &settings.public_url);
+            tracing::info!(version, node, database = %database.url, lease = ?settings.lease, public_url, "starting");
+            if database.is_password_seen {
+                tracing::warn!(
+                    "--database-url holds a password, which other users of this machine can read in the list of its \
+                     processes; give it as POSTRIDER_DATABASE_URL or in the settings file"
+                );
+            }
+        }
+    }
     if !settings.egress.addresses.is_empty() {
         tracing::info!(
             "deliveries come from {}: receivers with a firewall let these in",
@@ -99,18 +113,6 @@ pub(crate) fn client(
     Ok((Client::new(settings)?, rules))
 }
 
-/// Opens the store with its master key, which is made when both are new.
-pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
-    let key = match &settings.encryption_key {
-        EncryptionKey::Given(text) => MasterKey::from_base64(text.reveal())?,
-        EncryptionKey::File(path) => MasterKey::load_or_create_file(path, &settings.data)?,
-    };
-    let data = settings.data.clone();
-    // Opening blocks on the disk.
-    let open = tokio::task::spawn_blocking(move || SqliteStore::open(&data, key, &SqliteOptions::default()));
-    Ok(Arc::new(open.await??))
-}
-
 /// A running server.
 pub(crate) struct Server {
     /// Where it listens.
@@ -125,7 +127,8 @@ impl Server {
     /// Starts one; the operator key comes back when it was made just now.
     pub(crate) async fn start(settings: &Settings, files: Files) -> anyhow::Result<(Self, Option<Secret>)> {
         raise_open_files();
-        let store = open_store(settings).await?;
+        let store = store::open(&settings.store).await?;
+        let (operator_key_hash, made_key) = settle_operator_key(store.as_ref(), settings).await?;
         let listener = TcpListener::bind(settings.listen).await.with_context(|| {
             format!("cannot listen on {}; choose another address with --listen or POSTRIDER_LISTEN", settings.listen)
         })?;
@@ -141,8 +144,6 @@ impl Server {
             limits: engine_limits(settings),
         };
         let engine = Engine::start(parts).await?;
-        let (operator_key_hash, made_key) =
-            operator_key::settle(store.as_ref(), settings.operator_key.as_ref()).await?;
         let limits = ServerLimits { event_bytes_max: settings.limits.payload_bytes_max, ..ServerLimits::default() };
         let router = postrider_server::router(ServerState {
             engine: engine.clone(),
@@ -187,6 +188,23 @@ impl Server {
     }
 }
 
+/// The hash that requests are compared with, before the engine takes up any work, and the key itself when it was made just now.
+async fn settle_operator_key(store: &dyn Store, settings: &Settings) -> anyhow::Result<([u8; 32], Option<Secret>)> {
+    match (&settings.store.place, &settings.operator_key) {
+        (StorePlace::Database(_), Some(key)) => Ok((operator_key::agree(store, key).await?, None)),
+        (_, key) => operator_key::settle(store, key.as_ref()).await,
+    }
+}
+
+/// What this node is called: as it was told, or after its host and process.
+fn node_name(settings: &Settings) -> String {
+    let of_process = || {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        format!("{host}-{}", std::process::id())
+    };
+    settings.node_name.clone().unwrap_or_else(of_process)
+}
+
 #[cfg(feature = "test-clock")]
 type Clock = postrider_engine::MovableClock;
 #[cfg(not(feature = "test-clock"))]
@@ -201,6 +219,7 @@ fn engine_limits(settings: &Settings) -> EngineLimits {
         attempts_other_max: settings.limits.attempts_other_max,
         held_bytes_max: settings.limits.held_bytes_max,
         retention: settings.retention,
+        lease: settings.lease,
         ..defaults
     }
 }

@@ -213,3 +213,77 @@ fn a_start_that_fails_on_its_contracts_makes_no_data() {
     assert!(!printed.contains("is used by"), "{printed}");
     assert_eq!(names(folder.path()), ["broken.toml"]);
 }
+
+const DATABASE: [(&str, &str); 3] = [
+    ("POSTRIDER_DATABASE_URL", "postgres://me:hush@127.0.0.1:1/postrider"),
+    ("POSTRIDER_OPERATOR_KEY", "0123456789abcdef"),
+    ("POSTRIDER_ENCRYPTION_KEY", "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY="),
+];
+
+#[test]
+fn a_check_reaches_no_database_and_looks_at_the_files_that_it_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    // Where the store is a database, the default of `data` is nothing.
+    file(&folder, "data", "Dear Ada");
+    let letter = file(&folder, "letter", "Dear Ada");
+    assert_right(folder.path(), &DATABASE);
+    let variables = [
+        DATABASE[0],
+        DATABASE[1],
+        ("POSTRIDER_ENCRYPTION_KEY_FILE", "no.key"),
+        ("POSTRIDER_DATABASE_CA_FILE", text(&letter)),
+    ];
+    let expected: [&[&str]; 2] = [
+        &["encryption_key_file (POSTRIDER_ENCRYPTION_KEY_FILE): ", "no.key", "cannot be read"],
+        &["database_ca_file (POSTRIDER_DATABASE_CA_FILE): ", "letter", "PEM"],
+    ];
+    assert_one_for_each(&mistakes(folder.path(), &variables), &expected);
+    assert_eq!(names(folder.path()), ["data", "letter"]);
+}
+
+#[test]
+fn a_database_that_does_not_answer_is_named_without_its_password_and_nothing_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    for command in [&["serve"][..], &["keys", "operator"], &["keys", "rotate-encryption"]] {
+        let (status, printed) = run(folder.path(), command, &DATABASE);
+        assert_eq!(status, Some(1), "{printed}");
+        assert!(printed.contains("127.0.0.1:1") && printed.contains("postrider"), "{printed}");
+        assert!(!printed.contains("hush"), "{printed}");
+    }
+    assert_eq!(names(folder.path()), Vec::<String>::new());
+}
+
+#[test]
+fn the_keys_of_a_stopped_server_are_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    drop(open_store(&data));
+    let key = data.join("encryption.key");
+    let old = fs::read_to_string(&key).unwrap();
+    let new = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY=";
+    let rotate = |variables: &[(&str, &str)]| run(folder.path(), &["keys", "rotate-encryption", "--json"], variables);
+
+    let (status, printed) = rotate(&[("POSTRIDER_ENCRYPTION_KEY", new)]);
+    assert_eq!(status, Some(1), "{printed}");
+    assert!(printed.contains("give the right key"), "{printed}");
+    let both = [("POSTRIDER_ENCRYPTION_KEY", new), ("POSTRIDER_ENCRYPTION_KEYS_OLD", old.trim())];
+    let (status, printed) = rotate(&both);
+    assert_eq!(status, Some(0), "{printed}");
+    assert!(printed.starts_with("{\"rewrapped\":1,\"encryption_key\":\""), "{printed}");
+    fs::remove_file(&key).unwrap();
+    let (status, printed) = rotate(&[("POSTRIDER_ENCRYPTION_KEY", new)]);
+    assert_eq!(status, Some(0), "{printed}");
+    assert!(printed.starts_with("{\"rewrapped\":0,"), "{printed}");
+}
+
+#[test]
+fn keys_are_not_replaced_under_a_running_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open_store(&folder.path().join("data"));
+    for command in ["operator", "rotate-encryption"] {
+        let (status, printed) = run(folder.path(), &["keys", command], &[]);
+        assert_eq!(status, Some(1), "{printed}");
+        assert!(printed.contains("another process has this data directory; stop it"), "{printed}");
+    }
+    drop(store);
+}

@@ -96,6 +96,24 @@ impl MasterKey {
         Ok(Self::from_bytes(bytes))
     }
 
+    /// What names the key without telling it: 16 hex digits of a hash.
+    #[must_use]
+    pub fn id(&self) -> String {
+        self.id.to_string()
+    }
+
+    /// Reads the key from a file that its owner alone may read.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] when there is no such file, when others may read it, or when it holds no key.
+    pub fn load_file(path: &Path) -> Result<Self, StoreError> {
+        let unusable = |reason: String| StoreError::Unusable { path: path.to_owned(), reason };
+        let file = File::open(path).map_err(|error| {
+            unusable(format!("the encryption key cannot be read ({error}); put it there, or name another file"))
+        })?;
+        read_key(file).map_err(unusable)
+    }
+
     /// Reads the key from a file that its owner alone may read, or makes file and key at the first start: when `path` does not exist and
     /// `data_dir` holds no database yet.
     ///
@@ -191,6 +209,18 @@ mod tests {
         let error = MasterKey::load_or_create_file(&dir.path().join("master.key"), dir.path()).unwrap_err();
         assert!(error.to_string().contains("put the key file back"), "{error}");
         assert!(!dir.path().join("master.key").exists());
+    }
+
+    #[test]
+    fn a_key_that_is_only_read_is_not_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("master.key");
+        let error = MasterKey::load_file(&path).unwrap_err();
+        assert!(error.to_string().contains("cannot be read") && !path.exists(), "{error}");
+        let made = MasterKey::load_or_create_file(&path, dir.path()).unwrap();
+        assert_eq!(MasterKey::load_file(&path).unwrap().id(), made.id());
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(MasterKey::load_file(&path).unwrap_err().to_string().contains("chmod 600"));
     }
 
     #[test]

@@ -1,25 +1,23 @@
-//! `keys`: the operator key of a stopped server, and organisation keys through a running one.
+//! `keys`: the operator key and the master key of a store, and organisation keys through a running server.
 
 use std::process::ExitCode;
 
 use anyhow::ensure;
 use http::Method;
-use postrider_domain::Scope;
+use postrider_domain::{Scope, Secret};
+use postrider_store::Store;
 use serde_json::{Value, json};
 
-use crate::cli::KeysCommand;
+use crate::cli::{KeysCommand, StoreArgs};
 use crate::failure::{Misuse, all};
 use crate::http::{Api, segment};
-use crate::settings::{SettingFlags, Sources, Variables};
-use crate::{operator_key, output, serve};
+use crate::settings::{Purpose, SettingFlags, Settings, Sources, StorePlace, Variables};
+use crate::{operator_key, output, store};
 
 pub(crate) async fn run(command: KeysCommand, variables: &Variables) -> anyhow::Result<ExitCode> {
     match command {
-        KeysCommand::Operator { config, data, json } => {
-            let given: Vec<_> = data.iter().map(|data| ("data", data.as_str())).collect();
-            let flags = SettingFlags::of(&given);
-            replace_operator_key(&Sources { config: config.as_deref(), variables, flags: &flags }, json).await?;
-        }
+        KeysCommand::Operator { store, json } => replace_operator_key(&settings(&store, variables)?, json).await?,
+        KeysCommand::RotateEncryption { store, json } => rotate_encryption(&settings(&store, variables)?, json).await?,
         KeysCommand::Create { org, name, scopes, expires_at, json, server } => {
             let api = Api::from_args(&server, variables)?;
             let wanted = json!({"name": name, "scopes": known(&scopes)?, "expires_at": expires_at});
@@ -36,26 +34,106 @@ pub(crate) async fn run(command: KeysCommand, variables: &Variables) -> anyhow::
     Ok(ExitCode::SUCCESS)
 }
 
-async fn replace_operator_key(sources: &Sources<'_>, json: bool) -> anyhow::Result<()> {
-    let settings = sources.settings().map_err(|mistakes| all(&mistakes))?;
-    ensure!(
-        settings.operator_key.is_none(),
-        Misuse::of(
-            "the operator key is given by POSTRIDER_OPERATOR_KEY or the settings file, and that one counts; change it there"
-        )
-    );
-    ensure!(
-        settings.data.is_dir(),
-        Misuse::of(format!("there is no data directory {}; --data names it", settings.data.display()))
-    );
-    let store = serve::open_store(&settings).await?;
-    let key = operator_key::make()?;
-    let kept = store.set_operator_key_hash(operator_key::hash(&key)).await;
+/// The settings of a store that is there.
+fn settings(args: &StoreArgs, variables: &Variables) -> anyhow::Result<Settings> {
+    let given = [("data", &args.data), ("database_url", &args.database_url)];
+    let given: Vec<_> = given.iter().filter_map(|(name, text)| Some((*name, text.as_deref()?))).collect();
+    let flags = SettingFlags::of(&given);
+    let sources = Sources { config: args.config.as_deref(), variables, flags: &flags };
+    let settings = sources.read(Purpose::Keys).settings.map_err(|mistakes| all(&mistakes))?;
+    if let StorePlace::Data(data) = &settings.store.place {
+        let shown = data.display();
+        ensure!(data.is_dir(), Misuse::of(format!("there is no data directory {shown}; --data names it")));
+    }
+    Ok(settings)
+}
+
+async fn replace_operator_key(settings: &Settings, json: bool) -> anyhow::Result<()> {
+    let key = match (&settings.store.place, &settings.operator_key) {
+        (_, None) => None,
+        (StorePlace::Database(_), Some(key)) => Some(key),
+        (StorePlace::Data(_), Some(_)) => {
+            return Err(Misuse::of(
+                "the operator key is given by POSTRIDER_OPERATOR_KEY or the settings file, and that one counts; change it there",
+            ));
+        }
+    };
+    let store = store::open(&settings.store).await?;
+    let replaced = match key {
+        Some(key) => give_operator_key(store.as_ref(), key).await.map(Replaced::ByGiven),
+        None => make_operator_key(store.as_ref()).await.map(Replaced::ByMade),
+    };
     store.close().await?;
-    kept?;
-    let key = key.reveal();
-    output::line(&if json { json!({"operator_key": key}).to_string() } else { key.to_owned() })?;
-    eprintln!("postrider: this is the new operator key, shown here and never again; the old one works no more");
+    let is_shared = matches!(settings.store.place, StorePlace::Database(_));
+    replaced?.tell(is_shared, json)
+}
+
+/// What became of the operator key.
+enum Replaced {
+    /// Whether the key that was given is another than the one before.
+    ByGiven(bool),
+    ByMade(Secret),
+}
+
+async fn give_operator_key(store: &dyn Store, key: &Secret) -> anyhow::Result<bool> {
+    let hash = operator_key::hash(key);
+    let is_another = store.operator_key_hash().await? != Some(hash);
+    if is_another {
+        store.set_operator_key_hash(hash).await?;
+    }
+    Ok(is_another)
+}
+
+async fn make_operator_key(store: &dyn Store) -> anyhow::Result<Secret> {
+    let key = operator_key::make()?;
+    store.set_operator_key_hash(operator_key::hash(&key)).await?;
+    Ok(key)
+}
+
+impl Replaced {
+    fn tell(&self, is_shared: bool, json: bool) -> anyhow::Result<()> {
+        match self {
+            Replaced::ByMade(key) => {
+                let key = key.reveal();
+                output::line(&if json { json!({"operator_key": key}).to_string() } else { key.to_owned() })?;
+                let others = if is_shared {
+                    "start every node with it; those that run know the old one until then"
+                } else {
+                    "the old one works no more"
+                };
+                eprintln!("postrider: this is the new operator key, shown here and never again; {others}");
+            }
+            Replaced::ByGiven(is_another) if json => output::line(&json!({"replaced": is_another}).to_string())?,
+            Replaced::ByGiven(true) => output::line(
+                "the operator key given is the operator key from now on; start every node with it, those that run know the old one until then",
+            )?,
+            Replaced::ByGiven(false) => output::line("the operator key given is the operator key already")?,
+        }
+        Ok(())
+    }
+}
+
+async fn rotate_encryption(settings: &Settings, json: bool) -> anyhow::Result<()> {
+    let key = store::master_keys(&settings.store)?.current.id();
+    let store = store::open(&settings.store).await?;
+    let rewrapped = store.rewrap().await;
+    store.close().await?;
+    let rewrapped = rewrapped?;
+    if json {
+        output::line(&json!({"rewrapped": rewrapped, "encryption_key": key}).to_string())?;
+        return Ok(());
+    }
+    let told = match rewrapped {
+        0 => format!("every data key is encrypted with the encryption key {key} already"),
+        1 => format!("1 data key is now encrypted with the encryption key {key}"),
+        _ => format!("{rewrapped} data keys are now encrypted with the encryption key {key}"),
+    };
+    output::line(&told)?;
+    if !settings.store.keys_old.is_empty() {
+        eprintln!(
+            "postrider: encryption_keys_old may be taken away; keep the old keys for the backups that were made with them"
+        );
+    }
     Ok(())
 }
 

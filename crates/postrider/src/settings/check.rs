@@ -1,16 +1,21 @@
 //! The check: raw settings become final ones, or a list of every mistake.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use postrider_domain::Secret;
-use postrider_egress::{EgressProxy, ProxyAuth};
+use postrider_egress::EgressProxy;
 
+use super::database_url::{self, DatabaseUrl};
 use super::paths::KEY_FILE;
-use super::raw::{Mistake, Raw};
-use super::table;
+use super::raw::{Mistake, Origin, Raw};
+use super::values::{
+    Wrong, address_or_cidr, cidr, encryption_key, lease, log_filter, log_format, name_server, node_name, operator_key,
+    path, proxy, public_url, retention, socket_address, truth,
+};
+use super::{Purpose, table};
 
 /// Settings as the program uses them.
 #[derive(Debug)]
@@ -18,8 +23,10 @@ pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     pub(crate) public_url: Option<String>,
     pub(crate) operator_key: Option<Secret>,
-    pub(crate) data: PathBuf,
-    pub(crate) encryption_key: EncryptionKey,
+    pub(crate) store: StoreSettings,
+    /// None for the host's name and the process's id.
+    pub(crate) node_name: Option<String>,
+    pub(crate) lease: Duration,
     pub(crate) retention: Duration,
     pub(crate) egress: EgressSettings,
     pub(crate) limits: LimitSettings,
@@ -28,10 +35,38 @@ pub(crate) struct Settings {
     pub(crate) loosened: Vec<(&'static str, String, &'static str)>,
 }
 
+/// The store, and the master keys that it is opened with.
+#[derive(Debug)]
+pub(crate) struct StoreSettings {
+    pub(crate) place: StorePlace,
+    pub(crate) key: EncryptionKey,
+    /// In base64.
+    pub(crate) keys_old: Vec<Secret>,
+}
+
+/// Where the store is.
+#[derive(Debug)]
+pub(crate) enum StorePlace {
+    /// In this directory of this machine.
+    Data(PathBuf),
+    /// In Postgres, which other nodes may share.
+    Database(DatabaseSettings),
+}
+
+/// The Postgres database.
+#[derive(Debug)]
+pub(crate) struct DatabaseSettings {
+    pub(crate) url: DatabaseUrl,
+    /// Its password was given as a flag.
+    pub(crate) is_password_seen: bool,
+    pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) connections_max: usize,
+}
+
 /// Where the master key is.
 #[derive(Debug)]
 pub(crate) enum EncryptionKey {
-    /// In this file, which is made at the first start.
+    /// In this file, which is made at the first start where the store is a directory.
     File(PathBuf),
     /// Here, in base64.
     Given(Secret),
@@ -74,16 +109,8 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// The fewest and most characters of an operator key.
-const OPERATOR_KEY_CHARS: std::ops::RangeInclusive<usize> = 16..=256;
-/// The shortest and longest retention.
-const RETENTION: std::ops::RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(3_650 * 86_400);
-
-/// What is wrong with a value, and what to do.
-type Wrong = String;
-
-pub(crate) fn check(raw: Raw) -> Result<Settings, Vec<Mistake>> {
-    let mut reader = Reader { raw };
+pub(crate) fn check(raw: Raw, purpose: Purpose) -> Result<Settings, Vec<Mistake>> {
+    let mut reader = Reader { raw, purpose };
     match (read(&mut reader), reader.raw.mistakes) {
         (Some(settings), mistakes) if mistakes.is_empty() => Ok(settings),
         (_, mistakes) => Err(mistakes),
@@ -94,12 +121,13 @@ pub(crate) fn check(raw: Raw) -> Result<Settings, Vec<Mistake>> {
 fn read(reader: &mut Reader) -> Option<Settings> {
     let listen = reader.one("listen", socket_address);
     let public_url = reader.optional("public_url", public_url);
-    let operator_key = reader.optional("operator_key", operator_key);
-    let data = reader.one("data", path);
+    let operator_key = reader.operator_key();
     // What these name is in the paths.
     reader.list("contracts", path);
     reader.list("extra_ca", path);
-    let encryption_key = reader.encryption_key(data.as_ref());
+    let store = reader.store();
+    let node_name = reader.optional("node_name", node_name);
+    let lease = reader.one("lease", lease);
     let retention = reader.one("retention", retention);
     let egress = reader.egress();
     let limits = reader.limits();
@@ -108,8 +136,9 @@ fn read(reader: &mut Reader) -> Option<Settings> {
         listen: listen?,
         public_url: public_url?,
         operator_key: operator_key?,
-        data: data?,
-        encryption_key: encryption_key?,
+        store: store?,
+        node_name: node_name?,
+        lease: lease?,
         retention: retention?,
         egress: egress?,
         limits: limits?,
@@ -121,6 +150,7 @@ fn read(reader: &mut Reader) -> Option<Settings> {
 /// Reads values one by one and notes what is wrong.
 struct Reader {
     raw: Raw,
+    purpose: Purpose,
 }
 
 impl Reader {
@@ -154,12 +184,68 @@ impl Reader {
         })
     }
 
+    /// Many nodes share a database's operator key, so none of them makes it.
+    fn operator_key(&mut self) -> Option<Option<Secret>> {
+        let key = self.optional("operator_key", operator_key)?;
+        if key.is_none() && self.purpose == Purpose::Serve && self.has_database() {
+            let remedy = "set POSTRIDER_OPERATOR_KEY; make a key with: openssl rand -hex 32";
+            self.not_given("operator_key", remedy);
+            return None;
+        }
+        Some(key)
+    }
+
+    fn has_database(&self) -> bool {
+        self.raw.get("database_url").is_some()
+    }
+
+    /// Notes that a node of a cluster is not told what all of them must know. What a file that cannot be read says is not known.
+    fn not_given(&mut self, name: &str, remedy: &str) {
+        if !self.raw.is_file_unread {
+            let what = "with a database_url it must be given, the same to every node";
+            self.raw.mistakes.push(Mistake(format!("{name} (not set): {what}; {remedy}")));
+        }
+    }
+
+    fn store(&mut self) -> Option<StoreSettings> {
+        let data = self.one("data", path);
+        let database = self.database();
+        let key = self.encryption_key(data.as_ref());
+        let keys_old = self.list("encryption_keys_old", encryption_key);
+        let place = match (data, database?) {
+            (_, Some(database)) => StorePlace::Database(database),
+            (data, None) => StorePlace::Data(data?),
+        };
+        Some(StoreSettings { place, key: key?, keys_old: keys_old? })
+    }
+
+    fn database(&mut self) -> Option<Option<DatabaseSettings>> {
+        let url = self.optional("database_url", database_url::read);
+        let ca_file = self.optional("database_ca_file", path);
+        let connections_max = self.count("database_connections_max", 8..=1_000);
+        let is_data_given = self.raw.get("data").map(|given| given.origin.clone()).filter(|at| *at != Origin::Default);
+        if let Some(origin) = is_data_given.filter(|_| self.has_database()) {
+            self.raw.mistake("data", &origin, "database_url is set too; keep one of the two");
+            return None;
+        }
+        let Some(url) = url? else { return Some(None) };
+        let is_flag = matches!(self.raw.get("database_url")?.origin, Origin::Flag(_));
+        let is_password_seen = is_flag && url.has_password;
+        let (ca_file, connections_max) = (ca_file?, connections_max?);
+        Some(Some(DatabaseSettings { url, is_password_seen, ca_file, connections_max }))
+    }
+
     fn encryption_key(&mut self, data: Option<&PathBuf>) -> Option<EncryptionKey> {
         let given = self.optional("encryption_key", encryption_key);
         let file = self.optional("encryption_key_file", path);
         match (given?, file?) {
             (Some(key), None) => Some(EncryptionKey::Given(key)),
             (None, Some(file)) => Some(EncryptionKey::File(file)),
+            (None, None) if self.has_database() => {
+                let remedy = "set POSTRIDER_ENCRYPTION_KEY, or name a file with encryption_key_file; make a key with: openssl rand -base64 32";
+                self.not_given("encryption_key", remedy);
+                None
+            }
             (None, None) => data.map(|data| EncryptionKey::File(data.join(KEY_FILE))),
             (Some(_), Some(_)) => {
                 let origin = self.raw.get("encryption_key")?.origin.clone();
@@ -213,141 +299,5 @@ impl Reader {
             (Some(value.as_str()) != setting.default).then_some((setting.name, value, setting.loosens?))
         };
         table::all().filter_map(looser).collect()
-    }
-}
-
-fn path(text: &str) -> Result<PathBuf, Wrong> {
-    if text.trim().is_empty() {
-        return Err("is empty; name a path or remove it".to_owned());
-    }
-    Ok(PathBuf::from(text))
-}
-
-fn truth(text: &str) -> Result<bool, Wrong> {
-    text.parse().map_err(|_| format!("{text:?} is neither true nor false; write one of them"))
-}
-
-fn socket_address(text: &str) -> Result<SocketAddr, Wrong> {
-    let wrong =
-        || format!("{text:?} is no address with a port; write one as 127.0.0.1:8400, 0.0.0.0:8400 or [::1]:8400");
-    text.parse().map_err(|_| wrong())
-}
-
-fn name_server(text: &str) -> Result<SocketAddr, Wrong> {
-    let of_ip = |ip: IpAddr| SocketAddr::new(ip, 53);
-    let wrong = || format!("{text:?} is no address of a name server; write one as 10.0.0.2 or 10.0.0.2:53");
-    text.parse().or_else(|_| text.parse().map(of_ip)).map_err(|_| wrong())
-}
-
-fn cidr(text: &str) -> Result<IpNet, Wrong> {
-    let wrong = || format!("{text:?} is no address range; write one as 10.0.0.0/8 or fd00::/8, or a single address");
-    let range: IpNet = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| wrong())?;
-    if range.trunc() != range {
-        return Err(format!("{text:?} has bits set beyond its prefix; write {}", range.trunc()));
-    }
-    Ok(range)
-}
-
-fn address_or_cidr(text: &str) -> Result<String, Wrong> {
-    let wrong = || format!("{text:?} is neither an address nor a range; write one as 203.0.113.10 or 203.0.113.0/28");
-    text.parse::<IpAddr>().map(|_| ()).or_else(|_| text.parse::<IpNet>().map(|_| ())).map_err(|_| wrong())?;
-    Ok(text.to_owned())
-}
-
-fn public_url(text: &str) -> Result<String, Wrong> {
-    let advice = "write one as https://webhooks.example.com, without user, query or fragment";
-    let url = url::Url::parse(text).map_err(|error| format!("{text:?} is no URL ({error}); {advice}"))?;
-    let is_plain =
-        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() || !is_plain {
-        return Err(format!("{text:?} is no URL of a server; {advice}"));
-    }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
-}
-
-fn operator_key(text: &str) -> Result<Secret, Wrong> {
-    let (min, max) = (OPERATOR_KEY_CHARS.start(), OPERATOR_KEY_CHARS.end());
-    if !OPERATOR_KEY_CHARS.contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(format!(
-            "a key has {min} to {max} letters, digits or signs and no space; make one with: openssl rand -hex 32"
-        ));
-    }
-    Ok(Secret::new(text.to_owned()))
-}
-
-fn encryption_key(text: &str) -> Result<Secret, Wrong> {
-    postrider_store::MasterKey::from_base64(text).map_err(|error| error.to_string())?;
-    Ok(Secret::new(text.to_owned()))
-}
-
-/// Reads a number and a unit, as `30d`.
-fn retention(text: &str) -> Result<Duration, Wrong> {
-    let seconds = [('d', 86_400), ('h', 3_600), ('m', 60)];
-    let unit = |(letter, seconds): (char, u64)| text.strip_suffix(letter).map(|number| (number, seconds));
-    let read = seconds
-        .into_iter()
-        .find_map(unit)
-        .and_then(|(number, seconds)| number.parse::<u64>().ok()?.checked_mul(seconds));
-    let allowed = read.map(Duration::from_secs).filter(|duration| RETENTION.contains(duration));
-    allowed.ok_or_else(|| format!("{text:?} is no time from 1m to 3650d; write one as 30d, 12h or 90m"))
-}
-
-/// Never repeats its text, which may hold a password.
-fn proxy(text: &str) -> Result<EgressProxy, Wrong> {
-    let wrong =
-        || "is no proxy; write http://[user:password@]host:port or socks5://[user:password@]host:port".to_owned();
-    let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
-    let (auth, address) = match rest.trim_end_matches('/').rsplit_once('@') {
-        Some((auth, address)) => (Some(proxy_auth(auth)?), address.to_owned()),
-        None => (None, rest.trim_end_matches('/').to_owned()),
-    };
-    let port = address.rsplit_once(':').and_then(|(host, port)| port.parse::<u16>().ok().filter(|_| !host.is_empty()));
-    if port.is_none_or(|port| port == 0) || address.contains(['/', '?', '#']) {
-        return Err(wrong());
-    }
-    match scheme {
-        "http" => Ok(EgressProxy::Connect { address, auth }),
-        "socks5" => Ok(EgressProxy::Socks5 { address, auth }),
-        _ => Err(wrong()),
-    }
-}
-
-fn proxy_auth(text: &str) -> Result<ProxyAuth, Wrong> {
-    let wrong = || {
-        "the proxy's user and password are written as user:password, with % and two hex digits for @ : / and %"
-            .to_owned()
-    };
-    let (username, password) = text.split_once(':').ok_or_else(wrong)?;
-    let decode = |text: &str| percent_decode(text).filter(|text| (1..=255).contains(&text.len())).ok_or_else(wrong);
-    let auth = ProxyAuth { username: decode(username)?, password: decode(password)? };
-    if auth.username.contains(':') { Err(wrong()) } else { Ok(auth) }
-}
-
-fn percent_decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        if *first == b'%' {
-            let digits = std::str::from_utf8(after.get(..2)?).ok()?;
-            bytes.push(u8::from_str_radix(digits, 16).ok()?);
-            rest = &after[2..];
-        } else {
-            bytes.push(*first);
-            rest = after;
-        }
-    }
-    String::from_utf8(bytes).ok()
-}
-
-fn log_filter(text: &str) -> Result<String, Wrong> {
-    let wrong = |error| format!("{text:?} is no log filter ({error}); write a level such as info, or module=level");
-    tracing_subscriber::EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(wrong)
-}
-
-fn log_format(text: &str) -> Result<LogFormat, Wrong> {
-    match text {
-        "text" => Ok(LogFormat::Text),
-        "json" => Ok(LogFormat::Json),
-        _ => Err(format!("{text:?} is no log format; write text or json")),
     }
 }

@@ -39,12 +39,12 @@ pub(super) fn reference() -> String {
          the later wins. All mistakes in them and in the files that they name are told at once, each with its setting, its place, what is wrong\n\
          and what to do; a setting that does not exist is a mistake.\n\n\
          `postrider serve --check` tells them and exits. It also says when the data directory cannot be made or written, and when the encryption key\n\
-         cannot be read. It makes and changes nothing, and may run beside the server. So it opens no database: that another process has the data\n\
-         directory, that other users may open it, that the encryption key is not the one that it was made with, that a contract in use is gone, and\n\
-         that the address is taken are told at the start.\n\n\
+         cannot be read. It makes and changes nothing, and may run beside the server. So it opens and reaches no database: that Postgres does not\n\
+         answer, that another process has the data directory, that other users may open it, that the operator key or the encryption key is not the\n\
+         one that the data was made with, that a contract in use is gone, and that the address is taken are told at the start.\n\n\
          - In the file a setting has its name: `listen = \"0.0.0.0:8400\"`. [postrider.example.toml](../postrider.example.toml) holds them all.\n\
          - As a variable it has `POSTRIDER_` before its name in capitals; the items of a list are separated by commas; an empty variable counts as not set.\n\
-         - As a flag it has dashes. Secrets have no flag, since other users of a machine can read the arguments of a process.\n\
+         - As a flag it has dashes. Secrets have no flag, since other users of a machine can read the arguments of a process. `--database-url` is for URLs without a password.\n\
          - Paths are relative to the directory that the server is started in.\n\n\
          This page is generated from the table in `crates/postrider/src/settings/table.rs`; a test compares them.\n",
     );
@@ -77,8 +77,8 @@ pub(super) fn reference() -> String {
 fn default_text(setting: &Setting) -> Option<String> {
     let default = setting.default?;
     Some(match setting.shape {
-        Shape::List if default.is_empty() => "[]".to_owned(),
-        Shape::Text | Shape::Secret | Shape::List => format!("\"{default}\""),
+        Shape::List | Shape::Secrets if default.is_empty() => "[]".to_owned(),
+        Shape::Text | Shape::Secret | Shape::List | Shape::Secrets => format!("\"{default}\""),
         Shape::Number | Shape::Truth => default.to_owned(),
     })
 }

@@ -4,6 +4,7 @@
 //! the one before; a *mistake* names setting, place, problem and remedy, and all mistakes are told together.
 
 mod check;
+mod database_url;
 mod document;
 mod flags;
 mod paths;
@@ -11,11 +12,14 @@ mod raw;
 mod table;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-pub(crate) use check::{EgressSettings, EncryptionKey, LogFormat, LogSettings, Settings};
+pub(crate) use check::{
+    DatabaseSettings, EgressSettings, EncryptionKey, LogFormat, LogSettings, Settings, StorePlace, StoreSettings,
+};
 pub(crate) use flags::SettingFlags;
 pub(crate) use paths::{NamedPath, Paths};
 pub(crate) use raw::Mistake;
@@ -69,8 +73,17 @@ impl Settings {
     pub(crate) fn of_flags(flags: &SettingFlags) -> Result<Self, Vec<Mistake>> {
         let mut raw = Raw::defaults();
         raw.merge_flags(flags.given());
-        check::check(raw)
+        check::check(raw, Purpose::Serve)
     }
+}
+
+/// What settings are read for, since not everything needs the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To run a server.
+    Serve,
+    /// To work on a store and its keys.
+    Keys,
 }
 
 /// What the settings are.
@@ -92,18 +105,10 @@ pub(crate) struct Sources<'s> {
 }
 
 impl Sources<'_> {
-    /// The settings.
-    ///
-    /// # Errors
-    /// Every mistake there is.
-    pub(crate) fn settings(&self) -> Result<Settings, Vec<Mistake>> {
-        self.read().settings
-    }
-
     /// The settings, and the paths that are known even where settings are wrong.
-    pub(crate) fn read(&self) -> Reading {
+    pub(crate) fn read(&self, purpose: Purpose) -> Reading {
         let raw = self.raw();
-        Reading { paths: Paths::of(&raw), settings: check::check(raw) }
+        Reading { paths: Paths::of(&raw), settings: check::check(raw, purpose) }
     }
 
     /// The directory of the operator's contracts alone, for commands that need nothing else.

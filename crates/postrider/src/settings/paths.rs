@@ -32,16 +32,21 @@ impl NamedPath {
 #[derive(Debug, Default)]
 pub(crate) struct Paths {
     pub(crate) contracts: Option<NamedPath>,
+    /// None when the store is a database, which makes no files here.
     pub(crate) data: Option<NamedPath>,
     /// None when the key itself is given.
     pub(crate) encryption_key_file: Option<NamedPath>,
     pub(crate) extra_ca: Vec<NamedPath>,
+    pub(crate) database_ca_file: Option<NamedPath>,
+    /// Whether the store is a database.
+    pub(crate) has_database: bool,
 }
 
 impl Paths {
     pub(super) fn of(raw: &Raw) -> Self {
         let one = |setting| named(raw, setting).into_iter().next();
-        let data = one("data");
+        let has_database = raw.get("database_url").is_some();
+        let data = one("data").filter(|_| !has_database);
         let beside_data = || {
             let path = data.as_ref()?.path.join(KEY_FILE);
             let is_alone = raw.get("encryption_key").is_none() && raw.get("encryption_key_file").is_none();
@@ -51,6 +56,8 @@ impl Paths {
             contracts: one("contracts"),
             encryption_key_file: one("encryption_key_file").or_else(beside_data),
             extra_ca: named(raw, "extra_ca"),
+            database_ca_file: one("database_ca_file"),
+            has_database,
             data,
         }
     }

@@ -159,7 +159,9 @@ impl Raw {
 
 fn texts_of(setting: &Setting, text: &str) -> Vec<String> {
     match setting.shape {
-        Shape::List => text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect(),
+        Shape::List | Shape::Secrets => {
+            text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        }
         _ => vec![text.to_owned()],
     }
 }
@@ -171,7 +173,7 @@ fn texts_in_file(setting: &Setting, value: &Spanned<DeValue<'_>>) -> Result<Vec<
         (Shape::Text | Shape::Secret, DeValue::String(text)) => one(text),
         (Shape::Truth, DeValue::Boolean(truth)) => one(if *truth { "true" } else { "false" }),
         (Shape::Number, DeValue::Integer(number)) if number.radix() == 10 => one(number.as_str()),
-        (Shape::List, DeValue::Array(items)) => {
+        (Shape::List | Shape::Secrets, DeValue::Array(items)) => {
             let text = |item: &Spanned<DeValue<'_>>| item.get_ref().as_str().map(str::to_owned);
             items
                 .iter()
@@ -182,7 +184,7 @@ fn texts_in_file(setting: &Setting, value: &Spanned<DeValue<'_>>) -> Result<Vec<
         (Shape::Text | Shape::Secret, _) => Err(format!("a text in quotes, as {}", setting.example)),
         (Shape::Truth, _) => Err("true or false, without quotes".to_owned()),
         (Shape::Number, _) => Err(format!("a whole number without quotes, as {}", setting.example)),
-        (Shape::List, _) => Err(format!("texts in brackets, as {}", setting.example)),
+        (Shape::List | Shape::Secrets, _) => Err(format!("texts in brackets, as {}", setting.example)),
     }
 }
 

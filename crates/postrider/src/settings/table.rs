@@ -13,7 +13,8 @@ pub(crate) struct Setting {
     pub(crate) default: Option<&'static str>,
     /// A value to show, written as in the file.
     pub(crate) example: &'static str,
-    /// Whether it has a flag: secrets do not, since other users of the machine can read a process's arguments.
+    /// Whether it has a flag: secrets do not, since other users of the machine can read a process's arguments. An address of a database has,
+    /// since it need not hold a password.
     pub(crate) flag: bool,
     /// What it loosens when it is set to anything but its default; logged as a warning at every start.
     pub(crate) loosens: Option<&'static str>,
@@ -30,6 +31,8 @@ pub(crate) enum Shape {
     Secret,
     /// Texts; an array in the file, separated by commas elsewhere.
     List,
+    /// The same with texts that no message may repeat.
+    Secrets,
     /// A whole number.
     Number,
     /// `true` or `false`.
@@ -60,6 +63,7 @@ const PLAIN: Setting = Setting {
 pub(crate) const SECTIONS: &[Section] = &[
     Section { title: "Server", settings: SERVER },
     Section { title: "Data", settings: DATA },
+    Section { title: "Many nodes", settings: CLUSTER },
     Section { title: "Where deliveries may go", settings: EGRESS },
     Section { title: "Limits", settings: LIMITS },
     Section { title: "Logs", settings: LOGS },
@@ -87,7 +91,8 @@ const SERVER: &[Setting] = &[
         example: r#""a text of 16 characters or more""#,
         flag: false,
         about: "The key that may do everything. When none is given, one is made at the first start and printed once on standard error; \
-                the store keeps its hash alone.",
+                the store keeps its hash alone. With a `database_url` it must be given: the database keeps the one that came first, and a \
+                node with another does not start. `postrider keys operator` replaces it.",
         ..PLAIN
     },
     Setting {
@@ -105,7 +110,8 @@ const DATA: &[Setting] = &[
         value: "DIR",
         default: Some("data"),
         example: r#""/var/lib/postrider""#,
-        about: "The directory of the embedded store. It is made when it is not there, for its owner alone.",
+        about: "The directory of the embedded store, for one server. It is made when it is not there, for its owner alone. Not beside \
+                `database_url`.",
         ..PLAIN
     },
     Setting {
@@ -114,7 +120,8 @@ const DATA: &[Setting] = &[
         example: r#""/etc/postrider/encryption.key""#,
         about: "The file of the master key that everything secret is encrypted under: 32 bytes in base64, readable by its owner alone. \
                 When it is not there at the first start, it is made. Without this setting it is `encryption.key` in the data directory; \
-                keep a copy elsewhere, since without it the data cannot be read.",
+                keep a copy elsewhere, since without it the data cannot be read. With a `database_url` nothing is made: the key is given, \
+                here or as `encryption_key`, the same to every node.",
         ..PLAIN
     },
     Setting {
@@ -126,11 +133,70 @@ const DATA: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        name: "encryption_keys_old",
+        shape: Shape::Secrets,
+        default: Some(""),
+        example: r#"["32 bytes in base64"]"#,
+        flag: false,
+        about: "Other master keys that may have encrypted what is stored, while one replaces another: they open, and the master key alone \
+                encrypts. On a data directory: stop the server, set the new master key and the old one here, run \
+                `postrider keys rotate-encryption`, take the old one away, start. Nodes on a database need no stop: 1. start every node with the \
+                new key here; 2. start every node with the new one as master key and the old one here; 3. run \
+                `postrider keys rotate-encryption` with the settings of a node; 4. take the old one away. Backups made before still need it.",
+        ..PLAIN
+    },
+    Setting {
         name: "retention",
         value: "DURATION",
         default: Some("30d"),
         example: r#""90d""#,
         about: "How long events, deliveries and attempts are kept: a number and `d`, `h` or `m`. A delivery that is still pending then fails as `expired`.",
+        ..PLAIN
+    },
+];
+
+const CLUSTER: &[Setting] = &[
+    Setting {
+        name: "database_url",
+        shape: Shape::Secret,
+        value: "URL",
+        example: r#""postgres://postrider:password@db.internal:5432/postrider""#,
+        about: "The Postgres database, 15 or newer, in place of a data directory: \
+                `postgres://user:password@host:port/database?sslmode=require`. Every node with the same database, `operator_key` and master key \
+                is part of one server. Everything lies in the schema `postrider`, which the first node makes. A password does not belong in \
+                the flag, which other users of the machine can read.",
+        ..PLAIN
+    },
+    Setting {
+        name: "database_ca_file",
+        value: "FILE",
+        example: r#""/etc/postrider/database-ca.pem""#,
+        about: "A PEM file of certificate authorities that Postgres is trusted with, besides Mozilla's.",
+        ..PLAIN
+    },
+    Setting {
+        name: "database_connections_max",
+        shape: Shape::Number,
+        value: "COUNT",
+        default: Some("24"),
+        example: "48",
+        about: "Connections of this node to Postgres at once; 8 to 1000. All nodes' together must stay below Postgres's `max_connections`.",
+        ..PLAIN
+    },
+    Setting {
+        name: "node_name",
+        value: "NAME",
+        example: r#""web-1""#,
+        about: "What this node is called in logs and in the database, for people alone. When none is given, it is the host's name and the process's id.",
+        ..PLAIN
+    },
+    Setting {
+        name: "lease",
+        value: "DURATION",
+        default: Some("15s"),
+        example: r#""30s""#,
+        about: "How long after the last sign of life of a node the others may take over its endpoints: a number and `s` or `m`, from 1s to 5m. Give \
+                every node the same.",
         ..PLAIN
     },
 ];
@@ -286,7 +352,6 @@ pub(crate) const OTHER_VARIABLES: &[(&str, &str)] = &[
 
 /// Settings that other programs of this kind have and a later version of this one will, with what they are for.
 pub(crate) const LATER: &[(&str, &str)] = &[
-    ("database_url", "a Postgres database as the store"),
     ("smtp_url", "e-mail to the owners of endpoints"),
     ("jwt_hs256_secret", "credentials signed as JWT"),
     ("jwks_file", "credentials signed as JWT"),

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::raw::Raw;
 use super::table::{self, LATER, OTHER_VARIABLES};
-use super::{LogFormat, Mistake, SettingFlags, Settings, Variables, check, document};
+use super::{LogFormat, Mistake, Purpose, SettingFlags, Settings, StorePlace, Variables, check, document};
 
 /// The settings of a file, variables and flags.
 fn settings(file: &str, variables: &[(&str, &str)], flags: &[(&'static str, &str)]) -> Result<Settings, Vec<String>> {
@@ -10,19 +10,27 @@ fn settings(file: &str, variables: &[(&str, &str)], flags: &[(&'static str, &str
     raw.merge_file("postrider.toml", file);
     raw.merge_variables(&Variables::of(variables));
     raw.merge_flags(SettingFlags::of(flags).given());
-    check::check(raw).map_err(|mistakes| mistakes.into_iter().map(|Mistake(text)| text).collect())
+    check::check(raw, Purpose::Serve).map_err(|mistakes| mistakes.into_iter().map(|Mistake(text)| text).collect())
 }
 
 fn mistakes(file: &str, variables: &[(&str, &str)]) -> Vec<String> {
     settings(file, variables, &[]).expect_err("there are mistakes")
 }
 
+fn data(settings: &Settings) -> Option<&str> {
+    match &settings.store.place {
+        StorePlace::Data(data) => data.to_str(),
+        StorePlace::Database(_) => None,
+    }
+}
+
 #[test]
 fn nothing_given_is_a_strict_server_on_loopback() {
     let settings = settings("", &[], &[]).unwrap();
     assert_eq!(settings.listen.to_string(), "127.0.0.1:8400");
-    assert_eq!(settings.data.to_str(), Some("data"));
+    assert_eq!(data(&settings), Some("data"));
     assert_eq!(settings.retention, Duration::from_secs(30 * 86_400));
+    assert_eq!(settings.lease, Duration::from_secs(15));
     assert_eq!(settings.limits.payload_bytes_max, 256 * 1024);
     assert_eq!(settings.log.format, LogFormat::Text);
     assert!(!settings.egress.allow_http && settings.egress.allow_cidrs.is_empty() && settings.loosened.is_empty());
@@ -35,7 +43,7 @@ fn flags_go_before_variables_and_variables_before_the_file() {
     let variables = [("POSTRIDER_LISTEN", "127.0.0.1:2"), ("POSTRIDER_DATA", "variable")];
     let settings = settings(file, &variables, &[("listen", "127.0.0.1:3")]).unwrap();
     assert_eq!(settings.listen.port(), 3);
-    assert_eq!(settings.data.to_str(), Some("variable"));
+    assert_eq!(data(&settings), Some("variable"));
     assert_eq!(settings.retention, Duration::from_secs(86_400));
 }
 
@@ -47,13 +55,13 @@ fn an_empty_variable_counts_as_not_set() {
 
 #[test]
 fn all_mistakes_are_told_at_once_each_with_setting_place_and_remedy() {
-    let file = "listen = \"8400\"\nretention = 30\nlitsen = \"x\"\ndatabase_url = \"postgres://x\"";
+    let file = "listen = \"8400\"\nretention = 30\nlitsen = \"x\"\njwks_file = \"x\"";
     let variables = [("POSTRIDER_ALLOW_CIDRS", "10.0.0.0/33,10.1.2.3/8"), ("POSTRIDER_SMTP_URL", "smtp://x")];
     let found = mistakes(file, &variables).join("\n");
     let expected = [
         "retention (postrider.toml:2:13): write a text in quotes, as \"90d\"",
         "litsen (postrider.toml:3:1): there is no such setting; did you mean listen?",
-        "database_url (postrider.toml:4:1): this version does not support a Postgres database as the store yet; remove it",
+        "jwks_file (postrider.toml:4:1): this version does not support credentials signed as JWT yet; remove it",
         "smtp_url (POSTRIDER_SMTP_URL): this version does not support e-mail to the owners of endpoints yet; remove it",
         "listen (postrider.toml:1:10): \"8400\" is no address with a port; write one as 127.0.0.1:8400, 0.0.0.0:8400 or [::1]:8400",
         "allow_cidrs (POSTRIDER_ALLOW_CIDRS): \"10.0.0.0/33\" is no address range; write one as 10.0.0.0/8 or fd00::/8, or a single address",
@@ -74,10 +82,12 @@ fn no_message_repeats_a_secret() {
     let secrets = [
         ("POSTRIDER_OPERATOR_KEY", "hush"),
         ("POSTRIDER_ENCRYPTION_KEY", "hush"),
+        ("POSTRIDER_ENCRYPTION_KEYS_OLD", "hush,hush"),
         ("POSTRIDER_EGRESS_PROXY", "ftp://hush:hush@hush"),
+        ("POSTRIDER_DATABASE_URL", "postgres://me:hush@hush@hush/hush"),
     ];
     let found = mistakes("", &secrets);
-    assert_eq!(found.len(), 3, "{found:?}");
+    assert_eq!(found.len(), 6, "{found:?}");
     assert!(!found.concat().contains("hush"), "{found:?}");
 }
 
@@ -93,6 +103,65 @@ fn a_master_key_is_given_once() {
     let key = data_encoding::BASE64.encode(&[7; 32]);
     let both = [("POSTRIDER_ENCRYPTION_KEY", key.as_str()), ("POSTRIDER_ENCRYPTION_KEY_FILE", "k")];
     assert!(mistakes("", &both)[0].ends_with("encryption_key_file is set too; keep one of the two"));
+}
+
+const DATABASE_URL: (&str, &str) = ("POSTRIDER_DATABASE_URL", "postgres://me:hush@db/postrider");
+const OPERATOR_KEY: (&str, &str) = ("POSTRIDER_OPERATOR_KEY", "0123456789abcdef");
+const ENCRYPTION_KEY: (&str, &str) = ("POSTRIDER_ENCRYPTION_KEY", "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY=");
+
+#[test]
+fn a_node_on_a_database_is_given_the_keys_that_all_share() {
+    let found = mistakes("", &[DATABASE_URL]);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(
+        found[0].starts_with("operator_key (not set): ") && found[0].ends_with("openssl rand -hex 32"),
+        "{found:?}"
+    );
+    assert!(
+        found[1].starts_with("encryption_key (not set): ") && found[1].ends_with("openssl rand -base64 32"),
+        "{found:?}"
+    );
+    let settings = settings("", &[DATABASE_URL, OPERATOR_KEY, ENCRYPTION_KEY], &[]).unwrap();
+    let StorePlace::Database(database) = &settings.store.place else { panic!("{settings:?}") };
+    assert_eq!((database.url.to_string().as_str(), database.connections_max), ("db:5432/postrider", 24));
+    assert!(!format!("{settings:?}").contains("hush"), "{settings:?}");
+}
+
+#[test]
+fn commands_on_keys_need_no_operator_key() {
+    let mut raw = Raw::defaults();
+    raw.merge_variables(&Variables::of(&[DATABASE_URL, ENCRYPTION_KEY]));
+    assert!(check::check(raw, Purpose::Keys).is_ok());
+}
+
+#[test]
+fn a_data_directory_and_a_database_are_not_given_both() {
+    let given = [DATABASE_URL, OPERATOR_KEY, ENCRYPTION_KEY];
+    let in_file = mistakes("data = \"mine\"", &given);
+    assert_eq!(in_file, ["data (postrider.toml:1:8): database_url is set too; keep one of the two"]);
+    let by_variable = mistakes("", &[&given[..], &[("POSTRIDER_DATA", "mine")]].concat());
+    assert_eq!(by_variable, ["data (POSTRIDER_DATA): database_url is set too; keep one of the two"]);
+}
+
+#[test]
+fn a_password_is_seen_where_it_is_a_flag() {
+    let given = [OPERATOR_KEY, ENCRYPTION_KEY];
+    let is_seen = |settings: Settings| match settings.store.place {
+        StorePlace::Database(database) => database.is_password_seen,
+        StorePlace::Data(_) => false,
+    };
+    assert!(is_seen(settings("", &given, &[("database_url", DATABASE_URL.1)]).unwrap()));
+    assert!(!is_seen(settings("", &given, &[("database_url", "postgres://me@db/postrider")]).unwrap()));
+    assert!(!is_seen(settings("", &[&given[..], &[DATABASE_URL]].concat(), &[]).unwrap()));
+}
+
+#[test]
+fn a_lease_is_of_seconds_or_minutes() {
+    let read = |text| settings("", &[("POSTRIDER_LEASE", text)], &[]).map(|settings| settings.lease.as_secs());
+    assert_eq!((read("1s"), read("5m")), (Ok(1), Ok(300)));
+    for wrong in ["15", "0s", "6m", "301s", "1d", "s", "1.5s"] {
+        assert!(read(wrong).is_err(), "{wrong}");
+    }
 }
 
 #[test]
@@ -133,7 +202,8 @@ fn every_setting_is_well_formed_and_checked() {
     for setting in table::all() {
         let wrong = [(setting.variable(), "\u{1}".to_owned())];
         let wrong: Vec<_> = wrong.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-        let is_path = ["contracts", "data", "extra_ca", "encryption_key_file"].contains(&setting.name);
+        let is_path =
+            ["contracts", "data", "database_ca_file", "encryption_key_file", "extra_ca"].contains(&setting.name);
         assert_eq!(settings("", &wrong, &[]).is_ok(), is_path, "{}", setting.name);
         let is_known = |name: &str| OTHER_VARIABLES.iter().any(|(other, _)| *other == name);
         assert!(!is_known(&setting.variable()) && LATER.iter().all(|(later, _)| *later != setting.name));
@@ -147,9 +217,11 @@ fn the_sample_file_is_right_when_uncommented() {
     let mut raw = Raw::defaults();
     raw.merge_file("postrider.example.toml", &file.join("\n"));
     let expected = [
+        "data (postrider.example.toml:5:8): database_url is set too; keep one of the two",
         "encryption_key (postrider.example.toml:7:18): a master key is 32 random bytes in base64 (44 characters); make one with: openssl rand -base64 32",
+        "encryption_keys_old (postrider.example.toml:8:23): a master key is 32 random bytes in base64 (44 characters); make one with: openssl rand -base64 32",
     ];
-    let found: Vec<_> = check::check(raw).unwrap_err().into_iter().map(|Mistake(text)| text).collect();
+    let found: Vec<_> = check::check(raw, Purpose::Serve).unwrap_err().into_iter().map(|Mistake(text)| text).collect();
     assert_eq!(
         found.iter().filter(|text| !text.starts_with("operator_key")).collect::<Vec<_>>(),
         expected.iter().collect::<Vec<_>>()
