@@ -1,6 +1,8 @@
 //! The few calls of the server's API that set a scenario up.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -17,16 +19,28 @@ const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 /// What is published when the contract's catalogue is open and names nothing.
 const TYPE_OF_AN_OPEN_CATALOGUE: &str = "deal.won";
 
-/// The API of one server; every call is a connection of its own.
+/// The API; every call is a connection of its own, to the nodes in turn.
 #[derive(Clone, Debug)]
 pub(crate) struct Api {
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
+    next: Arc<AtomicUsize>,
     key: String,
 }
 
 impl Api {
-    pub(crate) fn new(address: SocketAddr, key: &str) -> Self {
-        Api { address, key: key.to_owned() }
+    pub(crate) fn new(addresses: Vec<SocketAddr>, key: &str) -> Self {
+        Api { addresses, next: Arc::default(), key: key.to_owned() }
+    }
+
+    /// The metrics of each node, in Prometheus' text format.
+    pub(crate) async fn metrics(&self) -> anyhow::Result<Vec<String>> {
+        let mut texts = Vec::new();
+        for address in &self.addresses {
+            let (status, text) = self.exchange(*address, "GET", "/metrics", "").await?;
+            anyhow::ensure!(status == 200, "GET /metrics was answered with {status}");
+            texts.push(String::from_utf8_lossy(&text).into_owned());
+        }
+        Ok(texts)
     }
 
     pub(crate) async fn put_organization(&self, id: &str, contract: &str, plan: Option<&str>) -> anyhow::Result<()> {
@@ -81,7 +95,9 @@ impl Api {
     /// Makes a call, again and again while the server says that it is overloaded.
     async fn ask(&self, method: &str, path: &str, body: &str) -> anyhow::Result<(u16, Vec<u8>)> {
         for _ in 0..REFUSALS_MAX {
-            let answer = tokio::time::timeout(ANSWER_WITHIN, self.exchange(method, path, body)).await;
+            let turn = self.next.fetch_add(1, Relaxed) % self.addresses.len().max(1);
+            let address = *self.addresses.get(turn).context("there is no node")?;
+            let answer = tokio::time::timeout(ANSWER_WITHIN, self.exchange(address, method, path, body)).await;
             let answer = answer.map_err(anyhow::Error::from).and_then(|answer| answer);
             match answer.with_context(|| format!("{method} {path}"))? {
                 (429 | 503, _) => tokio::time::sleep(REFUSED_PAUSE).await,
@@ -91,10 +107,16 @@ impl Api {
         bail!("{method} {path} was refused for overload {REFUSALS_MAX} times")
     }
 
-    async fn exchange(&self, method: &str, path: &str, body: &str) -> anyhow::Result<(u16, Vec<u8>)> {
-        let mut stream = TcpStream::connect(self.address).await.context("could not connect")?;
+    async fn exchange(
+        &self,
+        address: SocketAddr,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> anyhow::Result<(u16, Vec<u8>)> {
+        let mut stream = TcpStream::connect(address).await.context("could not connect")?;
         stream.set_nodelay(true)?;
-        let Api { address, key } = self;
+        let key = &self.key;
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n\
              connection: close\r\ncontent-length: {}\r\n\r\n{body}",

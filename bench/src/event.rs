@@ -57,6 +57,7 @@ pub(crate) fn event_json(event_type: &str, stamp: Stamp) -> String {
 /// A request whose stamp alone changes from one sending to the next.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestTemplate {
+    address: SocketAddr,
     bytes: Vec<u8>,
     sent_at: Range<usize>,
     sequence_at: Range<usize>,
@@ -80,7 +81,12 @@ impl RequestTemplate {
             at..at + DIGITS
         };
         let (sent_at, sequence_at) = (place(SENT_KEY), place(SEQUENCE_KEY));
-        RequestTemplate { bytes, sent_at, sequence_at }
+        RequestTemplate { address, bytes, sent_at, sequence_at }
+    }
+
+    /// Where it goes.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The request with that stamp.

@@ -1,6 +1,7 @@
 //! The benchmark: what `postrider bench` measures, and how.
 //!
-//! The server under test is a child process, so that its CPU and memory are its own; the load and the receiver live here.
+//! The server under test is a child process, so that its CPU and memory are its own; the load and the receiver live here. On
+//! Postgres there may be several: the *nodes*, which share a database that is the benchmark's own; load is spread over all of them.
 //!
 //! - *ceiling*: what the same load and the same receiver do with nothing in between, in the same run.
 //! - *closed loop*: a connection sends its next request once the last was answered; for throughput.
@@ -11,7 +12,9 @@
 
 mod api;
 mod arrivals;
+mod buckets;
 mod clock;
+mod database;
 mod event;
 mod http1;
 mod load;
@@ -30,6 +33,7 @@ mod fake;
 #[cfg(test)]
 mod tests;
 
+pub use database::DatabaseUrl;
 pub use options::{BenchOptions, Scenario, UnknownScenario};
 pub use progress::Progress;
 pub use report::{Figure, Report, Target, Unit};
@@ -37,7 +41,7 @@ pub use report::{Figure, Report, Target, Unit};
 use anyhow::Context as _;
 
 /// Runs the scenarios chosen and reports their figures. On an error, on a panic and on Ctrl-C or SIGTERM alike the server under
-/// test is killed and its directory removed.
+/// test is killed, and its directory or database removed.
 ///
 /// # Errors
 /// When the server does not start, refuses what the benchmark needs, or the run is interrupted.

@@ -1,6 +1,5 @@
 //! The closed loop: as many requests as are answered.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
@@ -25,8 +24,8 @@ const FAILURES_MAX: u32 = 10;
 
 /// What a closed loop sends, and where.
 pub(crate) struct LoadPlan {
-    pub(crate) address: SocketAddr,
-    pub(crate) template: RequestTemplate,
+    /// The same request for each node; connections are spread over them in turn.
+    pub(crate) templates: Vec<RequestTemplate>,
     pub(crate) connections: usize,
     pub(crate) threads: usize,
     pub(crate) clock: Clock,
@@ -118,11 +117,11 @@ impl Load {
         let mut load = Load { shared, threads: Vec::new() };
         let threads = plan.threads.clamp(1, plan.connections.max(1));
         for index in 0..threads {
-            let connections = plan.connections / threads + usize::from(index < plan.connections % threads);
+            let mine: Vec<_> = (index..plan.connections).step_by(threads).collect();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let (plan, shared) = (Arc::clone(&plan), Arc::clone(&load.shared));
             let thread = thread::Builder::new().name("load".to_owned());
-            load.threads.push(thread.spawn(move || runtime.block_on(keep_busy(connections, plan, shared)))?);
+            load.threads.push(thread.spawn(move || runtime.block_on(keep_busy(mine, plan, shared)))?);
         }
         Ok(load)
     }
@@ -154,11 +153,11 @@ impl Shared {
     }
 }
 
-async fn keep_busy(connections: usize, plan: Arc<LoadPlan>, shared: Arc<Shared>) {
+async fn keep_busy(connections: Vec<usize>, plan: Arc<LoadPlan>, shared: Arc<Shared>) {
     let stopping = shared.stopping.notified();
     let mut tasks = JoinSet::new();
-    for _ in 0..connections {
-        tasks.spawn(one_connection(Arc::clone(&plan), Arc::clone(&shared)));
+    for connection in connections {
+        tasks.spawn(one_connection(connection, Arc::clone(&plan), Arc::clone(&shared)));
     }
     let grace = async {
         if !shared.stop.load(Relaxed) {
@@ -172,8 +171,8 @@ async fn keep_busy(connections: usize, plan: Arc<LoadPlan>, shared: Arc<Shared>)
     }
 }
 
-async fn one_connection(plan: Arc<LoadPlan>, shared: Arc<Shared>) {
-    let mut template = plan.template.clone();
+async fn one_connection(number: usize, plan: Arc<LoadPlan>, shared: Arc<Shared>) {
+    let Some(mut template) = plan.templates.get(number % plan.templates.len().max(1)).cloned() else { return };
     let mut failures = 0;
     while failures < FAILURES_MAX && !shared.stop.load(Relaxed) {
         match send_until_stopped(&plan, &shared, &mut template, &mut failures).await {
@@ -193,7 +192,7 @@ async fn send_until_stopped(
     template: &mut RequestTemplate,
     failures: &mut u32,
 ) -> anyhow::Result<()> {
-    let mut stream = TcpStream::connect(plan.address).await.context("could not connect")?;
+    let mut stream = TcpStream::connect(template.address()).await.context("could not connect")?;
     stream.set_nodelay(true)?;
     let mut buffer = ReadBuffer::new();
     while *failures < FAILURES_MAX && !shared.stop.load(Relaxed) {
@@ -233,7 +232,7 @@ mod tests {
     fn plan(receiver: &Receiver, clock: Clock) -> LoadPlan {
         let address = receiver.addresses()[0];
         let template = RequestTemplate::new(address, "/ok/0", "k", "deal.won");
-        LoadPlan { address, template, connections: 3, threads: 2, clock, sequence: Arc::default() }
+        LoadPlan { templates: vec![template], connections: 3, threads: 2, clock, sequence: Arc::default() }
     }
 
     fn receiver(clock: Clock) -> Receiver {
@@ -252,11 +251,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn every_node_gets_its_share_of_the_connections() {
+        let clock = Clock::start();
+        let nodes = [receiver(clock), receiver(clock)];
+        let templates =
+            nodes.iter().map(|node| RequestTemplate::new(node.addresses()[0], "/ok/0", "k", "deal.won")).collect();
+        let load = Load::start(LoadPlan { templates, ..plan(&nodes[0], clock) }).unwrap();
+        for node in &nodes {
+            assert!(node.arrivals().wait(Duration::from_secs(30), |a| a.unique() >= 10).await);
+        }
+        let totals = load.stop().await.unwrap();
+        assert_eq!(totals.accepted, nodes.iter().map(|node| node.arrivals().unique()).sum::<u64>());
+    }
+
+    #[tokio::test]
     async fn a_peer_that_is_gone_ends_the_load_with_the_reason() {
         let clock = Clock::start();
-        let plan = plan(&receiver(clock), clock);
         let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let load = Load::start(LoadPlan { address: closed, ..plan }).unwrap();
+        let templates = vec![RequestTemplate::new(closed, "/ok/0", "k", "deal.won")];
+        let load = Load::start(LoadPlan { templates, ..plan(&receiver(clock), clock) }).unwrap();
         let totals = load.stop().await.unwrap();
         assert_eq!(totals.accepted, 0);
         assert!(totals.failed == 0 || totals.first_failure.is_some_and(|why| why.contains("could not connect")));

@@ -22,9 +22,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// What an open loop sends, where and how often.
 pub(crate) struct OpenPlan {
-    pub(crate) address: SocketAddr,
-    /// Sent in turn.
-    pub(crate) templates: Vec<RequestTemplate>,
+    /// For each node what is sent in turn; connections are spread over the nodes in turn.
+    pub(crate) templates: Vec<Vec<RequestTemplate>>,
     pub(crate) per_s: u32,
     /// How many in all; it can be stopped before.
     pub(crate) requests: u64,
@@ -66,10 +65,10 @@ impl OpenLoad {
             stop: AtomicBool::new(false),
         });
         let mut load = OpenLoad { shared, threads: Vec::new() };
-        for _ in 0..connections {
+        for index in 0..connections {
             let shared = Arc::clone(&load.shared);
             let thread = thread::Builder::new().name("open-load".to_owned()).stack_size(256 * 1024);
-            load.threads.push(thread.spawn(move || Sender::new(&shared).run())?);
+            load.threads.push(thread.spawn(move || Sender::new(&shared, index).run())?);
         }
         Ok(load)
     }
@@ -128,8 +127,10 @@ struct Sender<'a> {
 }
 
 impl<'a> Sender<'a> {
-    fn new(shared: &'a Shared) -> Self {
-        Sender { shared, templates: shared.plan.templates.clone(), stream: None }
+    fn new(shared: &'a Shared, index: usize) -> Self {
+        let nodes = &shared.plan.templates;
+        let templates = nodes.get(index % nodes.len().max(1)).cloned().unwrap_or_default();
+        Sender { shared, templates, stream: None }
     }
 
     fn run(&mut self) {
@@ -149,13 +150,13 @@ impl<'a> Sender<'a> {
 
     /// Sends one request and reads its answer; the connection is kept when both went well.
     fn send(&mut self, stamp: Stamp) -> anyhow::Result<()> {
-        let mut stream = match self.stream.take() {
-            Some(stream) => stream,
-            None => connect(self.shared.plan.address)?,
-        };
         // The remainder is below the number of templates.
         let turn = (stamp.sequence % self.templates.len().max(1) as u64) as usize;
         let template = self.templates.get_mut(turn).context("there is nothing to send")?;
+        let mut stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => connect(template.address())?,
+        };
         stream.write_all(template.stamped(stamp)).context("could not send")?;
         let mut buffer = ReadBuffer::new();
         loop {
@@ -189,7 +190,7 @@ mod tests {
     fn plan(receiver: &Receiver, clock: Clock, per_s: u32, requests: u64) -> OpenPlan {
         let address = receiver.addresses()[0];
         let templates = ["/ok/0", "/ok/1"].map(|path| RequestTemplate::new(address, path, "k", "deal.won")).to_vec();
-        OpenPlan { address, templates, per_s, requests, connections: 4, clock }
+        OpenPlan { templates: vec![templates], per_s, requests, connections: 4, clock }
     }
 
     #[tokio::test]

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
+use crate::database::DatabaseUrl;
+
 /// One part of the benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scenario {
@@ -106,6 +108,11 @@ pub struct BenchOptions {
     pub neighbours: usize,
     /// Deliveries pending in `pending`.
     pub pending_deliveries: u64,
+    /// A Postgres server that may be filled: each scenario makes a database of its own there and drops it afterwards. Without it
+    /// the server under test keeps its data embedded.
+    pub database: Option<DatabaseUrl>,
+    /// Nodes that share the database; 1 without one.
+    pub nodes: usize,
 }
 
 impl BenchOptions {
@@ -123,6 +130,8 @@ impl BenchOptions {
             latency_events_per_s: 1_000,
             neighbours: 1_000,
             pending_deliveries: 1_000_000,
+            database: None,
+            nodes: 1,
         }
     }
 
@@ -141,6 +150,11 @@ impl BenchOptions {
         ensure!((1..=1_024).contains(&self.connections), "connections are 1 to 1,024");
         ensure!((1..=100_000).contains(&self.latency_events_per_s), "the rate is 1 to 100,000 events a second");
         ensure!((1..=10_000).contains(&self.neighbours), "neighbours are 1 to 10,000");
+        ensure!((1..=16).contains(&self.nodes), "nodes are 1 to 16");
+        ensure!(
+            self.nodes == 1 || self.database.is_some(),
+            "nodes share a Postgres; the embedded store is for one alone"
+        );
         ensure!((1..=100_000_000).contains(&self.pending_deliveries), "pending deliveries are 1 to 100,000,000");
         Ok(())
     }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow};
 use tokio::sync::oneshot;
 
+use crate::database::DatabaseUrl;
 use crate::procfs::{self, Resident};
 
 /// How long the server may take until it listens.
@@ -19,30 +20,75 @@ const LISTENING: &str = "listening on http://";
 /// Bytes of the server's log that an error shows.
 const LOG_TAIL_BYTES: usize = 2_048;
 
+/// Where a server keeps its data.
+#[derive(Clone, Debug)]
+pub(crate) enum Backing {
+    /// In its directory.
+    Embedded,
+    /// In a database that it shares with other nodes.
+    Postgres { url: DatabaseUrl, encryption_key: String, node: String },
+}
+
+impl Backing {
+    fn log(&self, directory: &Path) -> PathBuf {
+        match self {
+            Backing::Embedded => directory.join("server.log"),
+            Backing::Postgres { node, .. } => directory.join(format!("{node}.log")),
+        }
+    }
+
+    fn tell(&self, command: &mut Command, directory: &Path) {
+        match self {
+            Backing::Embedded => {
+                command.arg("--data").arg(directory.join("data"));
+            }
+            // As variables, which other users of the machine cannot see.
+            Backing::Postgres { url, encryption_key, node } => {
+                command
+                    .env("POSTRIDER_DATABASE_URL", url.reveal())
+                    .env("POSTRIDER_ENCRYPTION_KEY", encryption_key)
+                    .env("POSTRIDER_NODE_NAME", node);
+            }
+        }
+    }
+}
+
 /// A running server.
 pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
-    key: String,
     start: Duration,
 }
 
-/// A key that nobody can guess, from the system's random source by way of the standard library's hash keys.
+/// A number that nobody can guess, from the system's random source by way of the standard library's hash keys.
+pub(crate) fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// A key that nobody can guess.
 pub(crate) fn random_key() -> String {
-    let random = || RandomState::new().build_hasher().finish();
     format!("bench-{:016x}{:016x}", random(), random())
+}
+
+/// A master key that nobody can guess: 32 bytes in base64.
+pub(crate) fn random_encryption_key() -> String {
+    let bytes: Vec<u8> = (0..4).flat_map(|_| random().to_le_bytes()).collect();
+    data_encoding::BASE64.encode(&bytes)
 }
 
 impl Server {
     /// Starts `serve` on that directory and waits until it listens.
-    pub(crate) async fn start(executable: &Path, directory: &Path, key: &str) -> anyhow::Result<Self> {
-        let data = directory.join("data");
-        let log = directory.join("server.log");
+    pub(crate) async fn start(
+        executable: &Path,
+        directory: &Path,
+        key: &str,
+        backing: &Backing,
+    ) -> anyhow::Result<Self> {
+        let log = backing.log(directory);
         let began = Instant::now();
         let mut command = Command::new(executable);
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(&data)
+            .args(["serve", "--listen", "127.0.0.1:0"])
             // Neither settings nor a settings file of whoever runs this: a database named there is not ours to fill.
             .env_clear()
             .current_dir(directory)
@@ -52,10 +98,10 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(&log).context("could not create the server's log")?);
+        backing.tell(&mut command, directory);
         let mut child = command.spawn().with_context(|| format!("could not start {}", executable.display()))?;
         let stdout = child.stdout.take();
-        let mut server =
-            Server { child, address: ([127, 0, 0, 1], 0).into(), key: key.to_owned(), start: began.elapsed() };
+        let mut server = Server { child, address: ([127, 0, 0, 1], 0).into(), start: began.elapsed() };
         let listening = first_address(stdout.context("the server has no stdout")?)?;
         let address = tokio::time::timeout(START_WITHIN, listening).await;
         server.start = began.elapsed();
@@ -71,10 +117,6 @@ impl Server {
         self.address
     }
 
-    pub(crate) fn key(&self) -> &str {
-        &self.key
-    }
-
     /// From starting the process to `listening`.
     pub(crate) fn start_time(&self) -> Duration {
         self.start
@@ -87,9 +129,6 @@ impl Server {
     pub(crate) fn resident(&self) -> anyhow::Result<Resident> {
         procfs::resident(self.child.id())
     }
-
-    /// Ends it as a power cut would (SIGKILL).
-    pub(crate) fn kill(self) {}
 }
 
 impl Drop for Server {
@@ -145,7 +184,7 @@ mod tests {
             directory.path(),
             "echo hello; echo listening on http://127.0.0.1:4711; exec cat /dev/zero >/dev/null",
         );
-        let server = Server::start(&program, directory.path(), "k").await.unwrap();
+        let server = Server::start(&program, directory.path(), "k", &Backing::Embedded).await.unwrap();
         assert_eq!(server.address(), "127.0.0.1:4711".parse().unwrap());
         let pid = server.child.id();
         server.resident().unwrap();
@@ -157,14 +196,17 @@ mod tests {
     async fn a_server_that_ends_at_once_shows_its_log() {
         let directory = tempfile::tempdir().unwrap();
         let program = script(directory.path(), "echo \"$1 $2: no such setting\" >&2; exit 2");
-        let error = Server::start(&program, directory.path(), "k").await.err().unwrap().to_string();
+        let error = Server::start(&program, directory.path(), "k", &Backing::Embedded).await.err().unwrap().to_string();
         assert!(error.contains("serve --listen: no such setting"), "{error}");
     }
 
     #[tokio::test]
     async fn a_program_that_is_not_there_is_named() {
         let directory = tempfile::tempdir().unwrap();
-        let error = Server::start(Path::new("/nowhere/postrider"), directory.path(), "k").await.err().unwrap();
+        let error = Server::start(Path::new("/nowhere/postrider"), directory.path(), "k", &Backing::Embedded)
+            .await
+            .err()
+            .unwrap();
         assert!(format!("{error:#}").contains("/nowhere/postrider"));
     }
 

@@ -23,6 +23,8 @@ pub enum Unit {
     Milliseconds,
     /// Seconds.
     Seconds,
+    /// Bytes.
+    Bytes,
     /// Megabytes of 10^6 bytes.
     Megabytes,
     /// Percent of one core.
@@ -45,6 +47,7 @@ impl Unit {
             Unit::Microseconds => format!("{value:.1} µs"),
             Unit::Milliseconds => format!("{value:.2} ms"),
             Unit::Seconds => format!("{value:.2} s"),
+            Unit::Bytes => format!("{} B", with_groups(value)),
             Unit::Megabytes => format!("{value:.1} MB"),
             Unit::CorePercent => format!("{value:.2} %"),
             Unit::Count => with_groups(value),
@@ -146,7 +149,9 @@ impl Report {
     }
 
     pub(crate) fn note(&mut self, note: String) {
-        self.notes.push(note);
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
     }
 
     /// Ratios first, for they compare between machines; otherwise as they were measured.

@@ -50,8 +50,7 @@ async fn requests(bench: &Bench<'_>, connections: usize) -> anyhow::Result<(f64,
     let pid = std::process::id();
     let (cpu, began_ns) = (procfs::cpu(pid)?, bench.clock.now_ns());
     let load = Load::start(LoadPlan {
-        address,
-        template: RequestTemplate::new(address, "/ok/0", "none", "deal.won"),
+        templates: vec![RequestTemplate::new(address, "/ok/0", "none", "deal.won")],
         connections,
         threads: bench.threads,
         clock: bench.clock,

@@ -36,8 +36,8 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> anyhow::Result<()> {
 async fn beside(bench: &mut Bench<'_>, behaviour: &str) -> anyhow::Result<()> {
     let stage = Stage::start(bench).await?;
     let receiver = stage.healthy(bench, HEALTHY, 1).await?;
-    let template = stage.template(HEALTHY).await?;
-    let steady = Steady { stage: &stage, receiver: &receiver, template, per_s: HEALTHY_EVENTS_PER_S };
+    let templates = stage.templates(HEALTHY).await?;
+    let steady = Steady { receiver: &receiver, templates, per_s: HEALTHY_EVENTS_PER_S };
     // Twice as long as other figures: a p99 of few events is mostly chance.
     let duration = bench.options.duration * 2;
     steady.measure(bench, "warming up", WARM_UP.min(duration)).await?;
@@ -70,18 +70,19 @@ impl Neighbours {
         let count = bench.options.neighbours;
         bench.progress.step(&format!("creating {count} neighbours that {behaviour}"));
         let receiver = Receiver::start(count, 1, Arrivals::new(bench.clock, 0)?)?;
-        let mut templates = Vec::new();
+        let mut by_node = vec![Vec::new(); bench.options.nodes];
         for (index, addresses) in receiver.addresses().chunks(NEIGHBOURS_PER_ORGANIZATION).enumerate() {
             let organization = format!("neighbours-{index}");
             stage.organization(bench, &organization).await?;
             for address in addresses {
                 stage.api.create_endpoint(&organization, "Neighbour", &format!("http://{address}/{behaviour}")).await?;
             }
-            templates.push(begin(stage, &organization).await?);
+            for (node, template) in by_node.iter_mut().zip(begin(stage, &organization).await?) {
+                node.push(template);
+            }
         }
         let load = OpenLoad::start(OpenPlan {
-            address: stage.server.address(),
-            templates,
+            templates: by_node,
             per_s: NEIGHBOURS_EVENTS_PER_S,
             requests: u64::MAX,
             connections: NEIGHBOURS_CONNECTIONS,
@@ -94,11 +95,11 @@ impl Neighbours {
     }
 }
 
-/// Gives an organisation its first events; the template is for those that follow.
-async fn begin(stage: &Stage, organization: &str) -> anyhow::Result<RequestTemplate> {
+/// Gives an organisation its first events; the templates are for those that follow.
+async fn begin(stage: &Stage, organization: &str) -> anyhow::Result<Vec<RequestTemplate>> {
     let event_type = stage.api.event_type(organization).await?;
     let events: Vec<_> =
         (0..NEIGHBOURS_BACKLOG).map(|sequence| event_json(&event_type, Stamp { sent_ns: 0, sequence })).collect();
     stage.api.publish(organization, &events).await?;
-    stage.template(organization).await
+    stage.templates(organization).await
 }

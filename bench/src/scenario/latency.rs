@@ -22,8 +22,8 @@ const QUIET: Duration = Duration::from_secs(5);
 pub(super) async fn run(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     let stage = Stage::start(bench).await?;
     let receiver = stage.healthy(bench, ORGANIZATION, 1).await?;
-    let template = stage.template(ORGANIZATION).await?;
-    let steady = Steady { stage: &stage, receiver: &receiver, template, per_s: bench.options.latency_events_per_s };
+    let templates = stage.templates(ORGANIZATION).await?;
+    let steady = Steady { receiver: &receiver, templates, per_s: bench.options.latency_events_per_s };
     steady.measure(bench, "warming up", WARM_UP.min(bench.options.duration)).await?;
     let result = steady.measure(bench, "posting at a fixed rate", bench.options.duration).await?;
     let at = |quantile| milliseconds(result.latency_us.value_at_quantile(quantile));
@@ -40,9 +40,9 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> anyhow::Result<()> {
 
 /// One endpoint with events at a fixed rate.
 pub(super) struct Steady<'a> {
-    pub(super) stage: &'a Stage,
     pub(super) receiver: &'a Receiver,
-    pub(super) template: RequestTemplate,
+    /// One for each node.
+    pub(super) templates: Vec<RequestTemplate>,
     pub(super) per_s: u32,
 }
 
@@ -65,8 +65,7 @@ impl Steady<'_> {
         // Late arrivals of what went before belong to nothing.
         arrivals.take_latency();
         let load = OpenLoad::start(OpenPlan {
-            address: self.stage.server.address(),
-            templates: vec![self.template.clone()],
+            templates: self.templates.iter().map(|template| vec![template.clone()]).collect(),
             per_s: self.per_s,
             requests: OpenPlan::requests_in(self.per_s, duration),
             connections: CONNECTIONS,

@@ -1,10 +1,12 @@
 //! The scenarios: each sets up a server of its own, measures, and adds its figures to the report.
 
 mod ceiling;
+mod fill;
 mod idle;
 mod isolation;
 mod latency;
 mod pending;
+mod pending_postgres;
 mod stage;
 mod throughput;
 
@@ -40,8 +42,11 @@ pub(crate) async fn run_all(options: &BenchOptions, progress: &Progress) -> anyh
     let data_parent = data_parent
         .canonicalize()
         .with_context(|| format!("the directory for the server's data, {}", data_parent.display()))?;
-    let machine = Machine::of(&data_parent);
+    let mut machine = Machine::of(&data_parent);
     let is_durable = machine.is_durable();
+    if options.database.is_some() {
+        "Postgres' own disk".clone_into(&mut machine.filesystem);
+    }
     let mut bench = Bench {
         options,
         progress,
@@ -55,6 +60,10 @@ pub(crate) async fn run_all(options: &BenchOptions, progress: &Progress) -> anyh
         bench
             .report
             .note("The data was in memory, where syncing costs nothing: these are no durable figures.".to_owned());
+    }
+    if let Some(server) = &options.database {
+        let nodes = options.nodes;
+        bench.report.note(format!("{}; nodes: {nodes}.", server.describe().await?));
     }
     let chosen: Vec<_> = Scenario::ALL.into_iter().filter(|scenario| needs(options, *scenario)).collect();
     progress.begin(chosen.len() as u64);
@@ -74,6 +83,10 @@ fn needs(options: &BenchOptions, scenario: Scenario) -> bool {
 }
 
 impl Bench<'_> {
+    fn is_on_postgres(&self) -> bool {
+        self.options.database.is_some()
+    }
+
     async fn run(&mut self, scenario: Scenario) -> anyhow::Result<()> {
         match scenario {
             Scenario::Ceiling => ceiling::run(self).await,
@@ -81,6 +94,7 @@ impl Bench<'_> {
             Scenario::Fanout => throughput::fanout(self).await,
             Scenario::Latency => latency::run(self).await,
             Scenario::Isolation => isolation::run(self).await,
+            Scenario::Pending if self.is_on_postgres() => pending_postgres::run(self).await,
             Scenario::Pending => pending::run(self).await,
             Scenario::Idle => idle::run(self).await,
         }

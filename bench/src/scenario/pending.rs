@@ -25,17 +25,17 @@ const SETTLE: Duration = Duration::from_secs(2);
 pub(super) async fn run(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     let stage = Stage::start(bench).await?;
     let receiver = stage.healthy(bench, HEALTHY, 1).await?;
-    let subject = Subject { stage: &stage, receiver: &receiver, template: stage.template(HEALTHY).await? };
+    let subject = Subject { stage: &stage, receiver: &receiver, templates: stage.templates(HEALTHY).await? };
     let empty = subject.warm_and_measure(bench).await?;
-    let (backlog, pending) = fill(bench, &stage).await?;
+    let (backlog, pending) = publish_until(bench, &stage, bench.options.pending_deliveries).await?;
     bench.progress.wait("coming to rest", SETTLE.min(bench.options.duration)).await;
-    let filled = stage.server.resident()?;
+    let filled = stage.resident()?;
     let beside = subject.warm_and_measure(bench).await?;
-    let peak = stage.server.resident()?.peak;
+    let peak = stage.resident()?.peak;
     bench.progress.step("killing and restarting the server");
     let stage = stage.restart(bench).await?;
     bench.progress.wait("coming to rest", SETTLE.min(bench.options.duration)).await;
-    let restarted = stage.server.resident()?;
+    let restarted = stage.resident()?;
     drop(backlog);
 
     let report = &mut bench.report;
@@ -48,7 +48,7 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     report.judge(Pending, &name("resident memory"), megabytes(filled.now), Unit::Megabytes, most);
     report.judge(Pending, &name("after a restart"), megabytes(restarted.now), Unit::Megabytes, most);
     report.add(Pending, &name("peak, while filling and beside"), megabytes(peak), Unit::Megabytes);
-    let start = stage.server.start_time().as_secs_f64();
+    let start = stage.start_time().as_secs_f64();
     report.judge(Pending, &name("kill -9, start to listening"), start, Unit::Seconds, Target::Below(5.0));
     let lost = (empty.lost + beside.lost) as f64;
     report.judge(Pending, "lost by the healthy one", lost, Unit::Count, Target::AtMost(0.0));
@@ -56,14 +56,13 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> anyhow::Result<()> {
 }
 
 /// Publishes until that many deliveries are pending; the receiver must outlive the measurement.
-async fn fill(bench: &Bench<'_>, stage: &Stage) -> anyhow::Result<(Receiver, u64)> {
+pub(super) async fn publish_until(bench: &Bench<'_>, stage: &Stage, wanted: u64) -> anyhow::Result<(Receiver, u64)> {
     let receiver = Receiver::start(FANOUT, 1, Arrivals::new(bench.clock, 0)?)?;
     stage.organization(bench, BACKLOG).await?;
     for address in receiver.addresses() {
         stage.api.create_endpoint(BACKLOG, "Hangs", &format!("http://{address}/hang")).await?;
     }
     let event_type = stage.api.event_type(BACKLOG).await?;
-    let wanted = bench.options.pending_deliveries;
     let mut pending = 0;
     let mut sequence = 0;
     while pending < wanted {

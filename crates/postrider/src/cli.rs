@@ -318,6 +318,7 @@ const BENCH_EXAMPLES: &str = "Examples:
   postrider bench                                       # everything; takes some minutes
   postrider bench --scenario single --scenario latency --duration 5
   postrider bench --json > figures.json
+  postrider bench --database-url postgres://postgres@127.0.0.1/postgres --nodes 2
 
 The server under test is a process of its own, with its data in a directory that is removed afterwards.";
 
@@ -351,6 +352,12 @@ pub(crate) struct BenchArgs {
     /// Deliveries pending in `pending`
     #[arg(long, value_name = "COUNT")]
     pub(crate) pending: Option<u64>,
+    /// Measure on a Postgres server that may be filled, in databases of its own that are dropped afterwards [default: the embedded store]
+    #[arg(long, value_name = "URL")]
+    pub(crate) database_url: Option<postrider_bench::DatabaseUrl>,
+    /// Nodes that share the database
+    #[arg(long, value_name = "COUNT", requires = "database_url")]
+    pub(crate) nodes: Option<usize>,
     /// Print the figures as JSON
     #[arg(long)]
     pub(crate) json: bool,

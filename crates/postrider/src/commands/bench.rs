@@ -33,6 +33,7 @@ fn options(args: BenchArgs, executable: std::path::PathBuf) -> anyhow::Result<Be
         latency_events_per_s,
         neighbours,
         pending_deliveries,
+        nodes,
         ..
     } = BenchOptions::new(executable.clone(), built_in.default_name().to_owned());
     let wrong = |_| Misuse::of("--duration is a number of seconds, as 10 or 0.5");
@@ -48,5 +49,7 @@ fn options(args: BenchArgs, executable: std::path::PathBuf) -> anyhow::Result<Be
         latency_events_per_s: args.latency_rate.unwrap_or(latency_events_per_s),
         neighbours: args.neighbours.unwrap_or(neighbours),
         pending_deliveries: args.pending.unwrap_or(pending_deliveries),
+        database: args.database_url,
+        nodes: args.nodes.unwrap_or(nodes),
     })
 }
