@@ -128,7 +128,7 @@ impl Server {
     pub(crate) async fn start(settings: &Settings, files: Files) -> anyhow::Result<(Self, Option<Secret>)> {
         raise_open_files();
         let store = store::open(&settings.store).await?;
-        let (operator_key_hash, made_key) = settle_operator_key(store.as_ref(), settings).await?;
+        let agreed = agree_on_operator_key(store.as_ref(), settings).await?;
         let listener = TcpListener::bind(settings.listen).await.with_context(|| {
             format!("cannot listen on {}; choose another address with --listen or POSTRIDER_LISTEN", settings.listen)
         })?;
@@ -144,6 +144,11 @@ impl Server {
             limits: engine_limits(settings),
         };
         let engine = Engine::start(parts).await?;
+        // A key that is made is shown once, so nothing may fail after it.
+        let (operator_key_hash, made_key) = match agreed {
+            Some(hash) => (hash, None),
+            None => operator_key::settle(store.as_ref(), settings.operator_key.as_ref()).await?,
+        };
         let limits = ServerLimits { event_bytes_max: settings.limits.payload_bytes_max, ..ServerLimits::default() };
         let router = postrider_server::router(ServerState {
             engine: engine.clone(),
@@ -188,11 +193,11 @@ impl Server {
     }
 }
 
-/// The hash that requests are compared with, before the engine takes up any work, and the key itself when it was made just now.
-async fn settle_operator_key(store: &dyn Store, settings: &Settings) -> anyhow::Result<([u8; 32], Option<Secret>)> {
+/// Where nodes share the store, the hash of the key that they share: before the engine takes up any of their work.
+async fn agree_on_operator_key(store: &dyn Store, settings: &Settings) -> anyhow::Result<Option<[u8; 32]>> {
     match (&settings.store.place, &settings.operator_key) {
-        (StorePlace::Database(_), Some(key)) => Ok((operator_key::agree(store, key).await?, None)),
-        (_, key) => operator_key::settle(store, key.as_ref()).await,
+        (StorePlace::Database(_), Some(key)) => operator_key::agree(store, key).await.map(Some),
+        _ => Ok(None),
     }
 }
 
