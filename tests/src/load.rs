@@ -22,7 +22,7 @@ use crate::world::{items, text};
 const POSTERS: usize = 8;
 
 /// What a client waits for an answer.
-const ANSWER: Duration = Duration::from_secs(15);
+const ANSWER: Duration = Duration::from_secs(20);
 
 /// A delivery as the receiver can tell it: the event's number and the endpoint's path.
 pub type Which = (u64, String);

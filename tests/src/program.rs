@@ -35,8 +35,10 @@ fn in_demos_line(line: &str) -> Option<SocketAddr> {
     line.trim().strip_prefix("API")?.trim().strip_prefix("http://")?.parse().ok()
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place where `./dev test` says where things are")]
-pub(crate) fn from_environment(name: &str) -> Option<String> {
+/// A variable of the tester's own environment, where `./dev test` says where things are.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads it")]
+#[must_use]
+pub fn from_environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 

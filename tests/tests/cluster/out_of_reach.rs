@@ -8,8 +8,9 @@ use postrider_tests::postgres::Database;
 use postrider_tests::program::Setup;
 use postrider_tests::proxy::{Line, Proxy};
 use postrider_tests::receiver::{Gate, Reply};
-use postrider_tests::wait::until;
-use serde_json::json;
+use postrider_tests::wait::{until, within};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 /// What befalls the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,14 +86,24 @@ impl Scene {
         }
     }
 
+    /// Asks the node for much at once, and nothing of it can be stored.
+    async fn refuses(&self) {
+        let mut asked = JoinSet::new();
+        for _ in 0..ASKED {
+            let organization = self.tenant.at(self.cluster.api(self.node));
+            asked.spawn(async move { organization.try_publish(&event()).await });
+        }
+        for answer in within("the refusals", asked.join_all()).await {
+            answer.problem(503);
+        }
+    }
+
     /// Answers the attempt that is under way, which makes room for the next one, and ends the trouble.
     async fn end(&self, trouble: Trouble) {
         self.gate.open();
         match trouble {
             Trouble::Line(_) => {
-                for _ in 0..ASKED {
-                    publish(&self.cluster, self.node, &self.tenant).await.problem(503);
-                }
+                self.refuses().await;
                 self.proxy.set(Line::Whole);
             }
             Trouble::Standstill => self.cluster.program(self.node).resume(),
@@ -106,7 +117,11 @@ impl Scene {
 }
 
 async fn publish(cluster: &Cluster, node: usize, tenant: &Tenant) -> Answer {
-    tenant.at(cluster.api(node)).try_publish(&json!({"type": "deal.won", "data": {}})).await
+    tenant.at(cluster.api(node)).try_publish(&event()).await
+}
+
+fn event() -> Value {
+    json!({"type": "deal.won", "data": {}})
 }
 
 async fn longer_than_a_lease(trouble: Trouble) {

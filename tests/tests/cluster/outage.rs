@@ -5,16 +5,18 @@ use std::time::{Duration, Instant};
 use postrider_tests::cluster::{Cluster, Tenant};
 use postrider_tests::load::Load;
 use postrider_tests::postgres::{Database, PrivateServer};
-use postrider_tests::program::LEASE;
+use postrider_tests::program::{LEASE, from_environment};
 use postrider_tests::receiver::{Gate, Reply};
 use postrider_tests::wait::until;
 use postrider_tests::world::items;
 use serde_json::json;
 
-/// How long Postgres is gone, at least: until every lease would have run out.
-const GONE: Duration = LEASE.saturating_mul(3);
-/// How many requests are refused before it comes back, at least.
-const REFUSED: usize = 100;
+/// How long Postgres is gone, at least: until every lease would have run out, or as many seconds as `TEST_OUTAGE_SECONDS` says.
+fn gone() -> Duration {
+    let given = from_environment("TEST_OUTAGE_SECONDS").map(|text| text.parse().expect("a number of seconds"));
+    given.map_or(3 * LEASE, Duration::from_secs)
+}
+
 /// The load.
 const PER_SECOND: usize = 60;
 /// "At once", with room for a slow machine.
@@ -49,9 +51,14 @@ impl Outage {
         }
     }
 
-    /// How long a refusal may take: whom nobody answers has to wait a little before he knows.
+    /// How long a refusal may take: whom nobody answers has to wait before it knows.
     fn refusal_max(self) -> Duration {
-        if self == Outage::Standstill { 2 * AT_ONCE } else { AT_ONCE }
+        if self == Outage::Standstill { 3 * AT_ONCE } else { AT_ONCE }
+    }
+
+    /// How many requests are refused before it is over, at least.
+    fn refused_min(self) -> usize {
+        if self == Outage::Standstill { 20 } else { 100 }
     }
 }
 
@@ -69,10 +76,10 @@ async fn each_accepts(cluster: &Cluster, tenant: &Tenant) {
 /// Waits until the outage was longer than any lease, and requests were refused all the while.
 async fn refused_for_longer_than_a_lease(cluster: &Cluster, load: &Load, outage: Outage) {
     let (began, before) = (Instant::now(), load.ledger.refused());
-    until("refusals for longer than a lease", async || {
-        (began.elapsed() > GONE && load.ledger.refused() >= before + REFUSED).then_some(())
-    })
-    .await;
+    while began.elapsed() < gone() || load.ledger.refused() < before + outage.refused_min() {
+        let so_far = load.ledger.refused();
+        until("the next refusal", async || (load.ledger.refused() > so_far).then_some(())).await;
+    }
     for node in 0..cluster.size() {
         cluster.api(node).with(None).get("/healthz").await.expect(200);
         assert_eq!(cluster.api(node).with(None).get("/readyz").await.status, 503);
