@@ -14,15 +14,14 @@ pub(super) async fn read(store: &SqliteStore, id: &OrganizationId) -> Result<Opt
     let Some(tenant) = store.tenants.find(&store.readers, id).await? else { return Ok(None) };
     let org_no = tenant.no;
     let read = move |reader: &mut Reader| {
-        let snapshot = reader.conn.unchecked_transaction()?;
         let sql = format!("SELECT {}, version FROM organizations WHERE no = ? AND deleted = 0", organizations::COLUMNS);
-        let found = snapshot.prepare_cached(&sql)?.query_row([org_no], |row| {
+        let found = reader.conn.prepare_cached(&sql)?.query_row([org_no], |row| {
             let version = row.get("version")?;
             Ok(organizations::from_row(row).map(|organization| (organization, Version(version))))
         });
         let Some((organization, version)) = found.optional()?.transpose()? else { return Ok(None) };
         let sql = format!("SELECT {ENDPOINT_COLUMNS} FROM endpoints WHERE org_no = ? AND deleted = 0 ORDER BY id");
-        let mut statement = snapshot.prepare_cached(&sql)?;
+        let mut statement = reader.conn.prepare_cached(&sql)?;
         let rows = statement.query_map([org_no], endpoint_row)?.collect::<rusqlite::Result<Vec<_>>>()?;
         Ok(Some((organization, version, rows)))
     };
