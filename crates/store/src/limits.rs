@@ -68,3 +68,38 @@ pub(crate) const RETENTION_WINDOW_ROWS: usize = 1_000;
 pub(crate) const SWEEPS_A_STEP: usize = 50;
 /// Open deliveries counted before the store opens; more are counted in the background.
 pub(crate) const COUNTED_AT_OPEN: u64 = 200_000;
+
+// Postgres.
+
+/// How long a connection to Postgres may take to be made.
+pub(crate) const CONNECT_MS_MAX: u64 = 3_000;
+/// How long sent bytes may stay unacknowledged before a connection is given up.
+pub(crate) const UNACKNOWLEDGED_MS_MAX: u64 = 10_000;
+/// A silent connection is probed after this time, in seconds.
+pub(crate) const KEEPALIVE_AFTER_S: u64 = 10;
+/// And again after each of these, in seconds.
+pub(crate) const KEEPALIVE_EVERY_S: u64 = 3;
+/// Until so many probes were not answered.
+pub(crate) const KEEPALIVES_LOST_MAX: u32 = 3;
+/// How long callers are refused at once after a connection could not be made.
+pub(crate) const GATE_SHUT_MS: u64 = 250;
+/// How long a caller waits for one of the pool's connections.
+pub(crate) const SESSION_WAIT_MS_MAX: u64 = 2_000;
+/// How long a read may take.
+pub(crate) const READ_MS_MAX: u64 = 10_000;
+/// How long a group's transaction may take.
+pub(crate) const WRITE_MS_MAX: u64 = 5_000;
+/// Connections that one store has at least.
+pub(crate) const CONNECTIONS_MIN: usize = 8;
+/// Connections that one store has unless it is told otherwise.
+pub(crate) const CONNECTIONS_DEFAULT: usize = 24;
+/// How often a role that somebody else makes in the same moment is made.
+pub(crate) const ROLE_TRIES_MAX: usize = 20;
+/// How long a step of a migration waits for a lock.
+pub(crate) const MIGRATION_LOCK_MS_MAX: u64 = 1_000;
+/// How long it pauses before it is tried again.
+pub(crate) const MIGRATION_PAUSE_MS: u64 = 200;
+/// How often it is tried.
+pub(crate) const MIGRATION_TRIES_MAX: usize = 300;
+/// How many such pauses a node waits for another one's migration.
+pub(crate) const MIGRATION_WAITS_MAX: usize = 18_000;

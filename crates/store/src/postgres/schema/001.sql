@@ -27,6 +27,12 @@ CREATE UNIQUE INDEX organizations_by_id ON organizations (id) WHERE NOT deleted;
 CREATE UNIQUE INDEX organizations_by_no ON organizations (no);
 CREATE INDEX organizations_by_contract ON organizations (contract) WHERE NOT deleted;
 
+-- A known text that each master key which may have wrapped a data key has sealed; `id`: which key.
+CREATE TABLE master_keys (
+    id bytea PRIMARY KEY,
+    canary bytea NOT NULL
+);
+
 -- One an organisation, wrapped by the master key; the nil UUID is for what belongs to the operator.
 CREATE TABLE data_keys (
     org uuid PRIMARY KEY,
@@ -216,11 +222,44 @@ CREATE TABLE answers (
 );
 CREATE INDEX answers_by_time ON answers (created_at);
 
--- What deleted organisations and endpoints left, dropped in small steps.
+-- What deleted organisations and endpoints left, dropped in small steps. `endpoint`: none for a whole organisation. `made_at`: a sweep goes on
+-- for a while after it found nothing more, because of commits that were under way at the deletion.
 CREATE TABLE sweeps (
     org uuid NOT NULL,
     no bigint GENERATED ALWAYS AS IDENTITY,
     endpoint uuid,
     after uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+    made_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (org, no)
 );
+
+-- Two locks on tenancy. Whoever owns the tables sees no row of an organisation either, unless it takes on a role.
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY[
+        'organizations', 'data_keys', 'endpoints', 'api_keys', 'lanes', 'events', 'event_ids', 'event_resources',
+        'open_deliveries', 'deliveries', 'attempts', 'answers', 'sweeps'
+    ] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
+        EXECUTE format('CREATE POLICY engine ON %I TO postrider_engine USING (true)', name);
+        EXECUTE format(
+            'CREATE POLICY tenant ON %I TO postrider_tenant '
+            'USING (org = nullif(current_setting(''postrider.organization'', true), '''')::uuid)',
+            name
+        );
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO postrider_engine', name);
+    END LOOP;
+END
+$$;
+GRANT SELECT ON migrations TO postrider_engine;
+GRANT SELECT, INSERT, UPDATE, DELETE ON meta, master_keys, contract_revisions, leases, changes TO postrider_engine;
+-- Configuration and reading; what moves deliveries on is the engine's alone.
+GRANT SELECT, UPDATE ON organizations TO postrider_tenant;
+GRANT SELECT ON data_keys, contract_revisions TO postrider_tenant;
+GRANT SELECT, INSERT, UPDATE, DELETE ON endpoints, answers TO postrider_tenant;
+GRANT SELECT, INSERT, DELETE ON api_keys TO postrider_tenant;
+GRANT SELECT ON events, event_ids, event_resources, open_deliveries, deliveries, attempts TO postrider_tenant;
+GRANT INSERT ON changes, sweeps TO postrider_tenant;

@@ -1,0 +1,146 @@
+//! API keys, the operator key and contract revisions.
+
+use postrider_domain::{Key, KeyId, OrganizationId};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::PostgresStore;
+use super::rows::{millis_at, opt_millis_at};
+use super::tenants::missing;
+use crate::error::{Result, StoreError};
+use crate::limits::PAGE_ROWS_MAX;
+use crate::model::{ContractRevision, ContractUse, PageOf, PageRequest, RevisionId};
+use crate::rows::{damaged, page_of};
+
+const OPERATOR_KEY: &str = "operator key hash";
+const KEY_COLUMNS: &str = "k.id, k.name, k.scopes, k.hint, k.created_at, k.expires_at";
+
+pub(super) async fn create_key(store: &PostgresStore, key: &Key, hash: [u8; 32]) -> Result<()> {
+    let scopes: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
+    let sql = "INSERT INTO api_keys (org, id, hash, name, scopes, hint, created_at, expires_at)
+               SELECT $1, $2, $3, $4, $5, $6, $7, $8 FROM organizations WHERE org = $1 AND NOT deleted FOR SHARE
+               ON CONFLICT DO NOTHING RETURNING 1";
+    let made = store
+        .read_of(
+        &key.organization,
+        sql,
+        &[
+            &key.id.0,
+            &hash.as_slice(),
+            &key.name,
+            &scopes.join(" "),
+            &key.hint,
+            &key.created_at.0,
+            &key.expires_at.map(|at| at.0),
+        ],
+    ).await?;
+    let (_, made) = made.ok_or_else(|| missing(&key.organization))?;
+    match made.is_empty() {
+        false => Ok(()),
+        true => Err(StoreError::Exists { what: format!("key {}", key.id) }),
+    }
+}
+
+/// Whose key it is, is what is asked: so this crosses organisations.
+pub(super) async fn key_by_hash(store: &PostgresStore, hash: [u8; 32]) -> Result<Option<Key>> {
+    let sql = format!(
+        "SELECT {KEY_COLUMNS}, o.id FROM api_keys k JOIN organizations o ON o.org = k.org AND NOT o.deleted WHERE k.hash = $1"
+    );
+    let rows = store.engine().await?.query(&sql, &[&hash.as_slice()]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let organization = row.get::<_, &str>(6).parse().map_err(|_| damaged("an organization's id"))?;
+    key_from_row(row, organization).map(Some)
+}
+
+fn key_from_row(row: &Row, organization: OrganizationId) -> Result<Key> {
+    let scopes = row.get::<_, &str>(2).split_ascii_whitespace().map(str::parse).collect::<Result<_, _>>();
+    Ok(Key {
+        id: KeyId(row.get(0)),
+        organization,
+        name: row.get(1),
+        scopes: scopes.map_err(|_| damaged("a key's scopes"))?,
+        hint: row.get(3),
+        created_at: millis_at(row, 4),
+        expires_at: opt_millis_at(row, 5),
+    })
+}
+
+pub(super) async fn keys(
+    store: &PostgresStore,
+    organization: &OrganizationId,
+    page: PageRequest,
+) -> Result<PageOf<Key>> {
+    let limit = page.limit.min(PAGE_ROWS_MAX);
+    let most = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+    let sql =
+        format!("SELECT {KEY_COLUMNS} FROM api_keys k WHERE k.org = $1 AND k.id < $2 ORDER BY k.id DESC LIMIT $3");
+    let before = page.before.unwrap_or(Uuid::max());
+    let Some((_, rows)) = store.read_of(organization, &sql, &[&before, &most]).await? else {
+        return Ok(PageOf { rows: Vec::new(), next: None });
+    };
+    let rows = rows.iter().map(|row| key_from_row(row, organization.clone())).collect::<Result<_>>()?;
+    Ok(page_of(rows, limit, |key: &Key| key.id.0))
+}
+
+pub(super) async fn delete_key(store: &PostgresStore, organization: &OrganizationId, id: KeyId) -> Result<bool> {
+    let sql = "DELETE FROM api_keys WHERE org = $1 AND id = $2 RETURNING 1";
+    Ok(store.read_of(organization, sql, &[&id.0]).await?.is_some_and(|(_, deleted)| !deleted.is_empty()))
+}
+
+pub(super) async fn operator_key_hash(store: &PostgresStore) -> Result<Option<[u8; 32]>> {
+    let rows = store.engine().await?.query("SELECT value FROM meta WHERE name = $1", &[&OPERATOR_KEY]).await?;
+    rows.first().map(hash_from_row).transpose()
+}
+
+fn hash_from_row(row: &Row) -> Result<[u8; 32]> {
+    row.get::<_, &[u8]>(0).try_into().map_err(|_| damaged("the operator key's hash"))
+}
+
+pub(super) async fn settle_operator_key_hash(store: &PostgresStore, hash: [u8; 32]) -> Result<[u8; 32]> {
+    let sql = "INSERT INTO meta (name, value) VALUES ($1, $2)
+               ON CONFLICT (name) DO UPDATE SET value = meta.value RETURNING value";
+    let rows = store.engine().await?.query(sql, &[&OPERATOR_KEY, &hash.as_slice()]).await?;
+    rows.first().map_or(Ok(hash), hash_from_row)
+}
+
+pub(super) async fn set_operator_key_hash(store: &PostgresStore, hash: [u8; 32]) -> Result<()> {
+    let sql = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2";
+    store.engine().await?.execute(sql, &[&OPERATOR_KEY, &hash.as_slice()]).await.map(|_| ())
+}
+
+pub(super) async fn save_revision(store: &PostgresStore, revision: &ContractRevision) -> Result<()> {
+    let sql = "INSERT INTO contract_revisions (hash, name, text) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    let hash = revision.id.0.as_slice();
+    store.engine().await?.execute(sql, &[&hash, &revision.name, &revision.text]).await.map(|_| ())
+}
+
+pub(super) async fn revision_by_id(store: &PostgresStore, id: RevisionId) -> Result<Option<ContractRevision>> {
+    let sql = "SELECT name, text FROM contract_revisions WHERE hash = $1";
+    let rows = store.engine().await?.query(sql, &[&id.0.as_slice()]).await?;
+    Ok(rows.first().map(|row| ContractRevision { id, name: row.get(0), text: row.get(1) }))
+}
+
+pub(super) async fn contracts_in_use(store: &PostgresStore) -> Result<Vec<ContractUse>> {
+    let sql = "SELECT used.name, ARRAY(
+                   SELECT id FROM (
+                       SELECT id FROM organizations WHERE contract = used.name AND NOT deleted
+                       UNION
+                       SELECT o.id FROM endpoints e JOIN organizations o ON o.org = e.org AND NOT o.deleted
+                       WHERE e.contract = used.name AND NOT e.deleted
+                   ) AS users ORDER BY id COLLATE \"C\" LIMIT $1)
+               FROM (SELECT contract FROM organizations WHERE NOT deleted
+                     UNION SELECT contract FROM endpoints WHERE NOT deleted) AS used (name)
+               ORDER BY used.name COLLATE \"C\"";
+    let most = i64::try_from(ContractUse::ORGANIZATIONS_MAX).unwrap_or(i64::MAX);
+    let rows = store.engine().await?.query(sql, &[&most]).await?;
+    rows.iter().map(use_from_row).collect()
+}
+
+fn use_from_row(row: &Row) -> Result<ContractUse> {
+    let ids: Vec<&str> = row.get(1);
+    let organizations = ids.into_iter().map(str::parse).collect::<Result<_, _>>();
+    Ok(ContractUse {
+        name: row.get(0),
+        organizations: organizations.map_err(|_| damaged("an organization's id"))?,
+    })
+}

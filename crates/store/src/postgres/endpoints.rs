@@ -1,0 +1,135 @@
+//! Endpoints. Each change locks the organisation's row first, so that changes of one organisation happen one after the other.
+
+use postrider_domain::{Endpoint, EndpointId, OrganizationId};
+use uuid::Uuid;
+
+use super::rows::{ENDPOINT_COLUMNS, endpoint_row};
+use super::session::Session;
+use super::tenants::missing;
+use super::{PostgresStore, changes};
+use crate::error::{Result, StoreError};
+use crate::limits::PAGE_ROWS_MAX;
+use crate::model::{EndpointLimits, PageOf, PageRequest};
+use crate::rows::{disabled_reason, events_text, page_of, seal_endpoint};
+
+pub(super) async fn create(store: &PostgresStore, endpoint: &Endpoint, limits: &EndpointLimits) -> Result<()> {
+    let id = &endpoint.organization;
+    let (tenant, tx) = store.begin_of(id).await?.ok_or_else(|| missing(id))?;
+    if !changes::count(&tx, tenant.org).await? {
+        return Err(missing(id));
+    }
+    require_room(&tx, tenant.org, limits).await?;
+    let sql = "INSERT INTO endpoints (org, id, name, description, events, contract, system, status, disabled_reason, created_at,
+                   updated_at, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING";
+    let made = tx.execute(
+        sql,
+        &[
+            &tenant.org,
+            &endpoint.id.0,
+            &endpoint.name,
+            &endpoint.description,
+            &events_text(endpoint),
+            &endpoint.contract,
+            &endpoint.system,
+            &endpoint.status.as_str(),
+            &disabled_reason(endpoint),
+            &endpoint.created_at.0,
+            &endpoint.updated_at.0,
+            &seal_endpoint(tenant.sealer(), endpoint)?,
+        ],
+    ).await?;
+    if made == 0 {
+        return Err(StoreError::Exists { what: format!("endpoint {}", endpoint.id) });
+    }
+    tx.commit().await
+}
+
+/// Counted while the organisation's row is locked: two that are made at once do not pass the limit together.
+async fn require_room(tx: &Session, org: Uuid, limits: &EndpointLimits) -> Result<()> {
+    let Some(max) = limits.endpoints_max else { return Ok(()) };
+    let sql = "SELECT count(*) FROM endpoints WHERE org = $1 AND NOT deleted";
+    let rows = tx.query(sql, &[&org]).await?;
+    let count: i64 = rows.first().map_or(0, |row| row.get(0));
+    if count >= i64::from(max) {
+        let limit = "endpoints per organization".to_owned();
+        return Err(StoreError::LimitReached { limit, max: u64::from(max) });
+    }
+    Ok(())
+}
+
+pub(super) async fn update(store: &PostgresStore, endpoint: &Endpoint) -> Result<()> {
+    let id = &endpoint.organization;
+    let (tenant, tx) = store.begin_of(id).await?.ok_or_else(|| missing(id))?;
+    if !changes::count(&tx, tenant.org).await? {
+        return Err(missing(id));
+    }
+    let sql = "UPDATE endpoints SET name = $3, description = $4, events = $5, contract = $6, system = $7, status = $8,
+               disabled_reason = $9, updated_at = $10, sealed = $11 WHERE org = $1 AND id = $2 AND NOT deleted";
+    let updated = tx.execute(
+        sql,
+        &[
+            &tenant.org,
+            &endpoint.id.0,
+            &endpoint.name,
+            &endpoint.description,
+            &events_text(endpoint),
+            &endpoint.contract,
+            &endpoint.system,
+            &endpoint.status.as_str(),
+            &disabled_reason(endpoint),
+            &endpoint.updated_at.0,
+            &seal_endpoint(tenant.sealer(), endpoint)?,
+        ],
+    ).await?;
+    if updated == 0 {
+        return Err(StoreError::NotFound { what: format!("endpoint {}", endpoint.id) });
+    }
+    tx.commit().await
+}
+
+pub(super) async fn get(
+    store: &PostgresStore,
+    organization: &OrganizationId,
+    id: EndpointId,
+) -> Result<Option<Endpoint>> {
+    let sql = format!("SELECT {ENDPOINT_COLUMNS} FROM endpoints WHERE org = $1 AND id = $2 AND NOT deleted");
+    let Some((tenant, rows)) = store.read_of(organization, &sql, &[&id.0]).await? else { return Ok(None) };
+    rows.first().map(|row| endpoint_row(row, 0).open(tenant.sealer(), organization)).transpose()
+}
+
+pub(super) async fn list(
+    store: &PostgresStore,
+    organization: &OrganizationId,
+    page: PageRequest,
+) -> Result<PageOf<Endpoint>> {
+    let limit = page.limit.min(PAGE_ROWS_MAX);
+    let most = i64::try_from(limit + 1).unwrap_or(i64::MAX);
+    let sql = format!(
+        "SELECT {ENDPOINT_COLUMNS} FROM endpoints WHERE org = $1 AND id < $2 AND NOT deleted ORDER BY id DESC LIMIT $3"
+    );
+    let before = page.before.unwrap_or(Uuid::max());
+    let Some((tenant, rows)) = store.read_of(organization, &sql, &[&before, &most]).await? else {
+        return Ok(PageOf { rows: Vec::new(), next: None });
+    };
+    let rows = rows.iter().map(|row| endpoint_row(row, 0).open(tenant.sealer(), organization));
+    Ok(page_of(rows.collect::<Result<_>>()?, limit, |endpoint: &Endpoint| endpoint.id.0))
+}
+
+/// Its secrets go now; its open deliveries and the text of its attempts are invisible from now on and go in retention's steps, together
+/// with what a commit that was under way still adds.
+pub(super) async fn delete(store: &PostgresStore, organization: &OrganizationId, id: EndpointId) -> Result<bool> {
+    let Some((tenant, tx)) = store.begin_of(organization).await? else { return Ok(false) };
+    if !changes::count(&tx, tenant.org).await? {
+        return Ok(false);
+    }
+    let sql = "WITH hidden AS (
+                   UPDATE endpoints SET deleted = true, sealed = NULL, description = NULL
+                   WHERE org = $1 AND id = $2 AND NOT deleted RETURNING id),
+               freed AS (DELETE FROM lanes WHERE org = $1 AND endpoint IN (SELECT id FROM hidden))
+               INSERT INTO sweeps (org, endpoint) SELECT $1, id FROM hidden";
+    if tx.execute(sql, &[&tenant.org, &id.0]).await? == 0 {
+        return Ok(false);
+    }
+    tx.commit().await?;
+    Ok(true)
+}

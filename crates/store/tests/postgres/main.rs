@@ -1,0 +1,6 @@
+//! The Postgres store, on the server that `./dev test` starts: each test has a database of its own.
+#![cfg(feature = "conformance")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod database;
+mod opening;
