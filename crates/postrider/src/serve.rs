@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use crate::cli::ServeArgs;
 use crate::failure::all;
 use crate::files::Files;
-use crate::settings::{EgressSettings, Purpose, Settings, Sources, StorePlace, Variables};
+use crate::settings::{DatabaseSettings, EgressSettings, Purpose, Settings, Sources, StorePlace, Variables};
 use crate::stop::StopSignals;
 use crate::{before_start, logs, operator_key, output, store};
 
@@ -68,10 +68,7 @@ fn say_facts(settings: &Settings) {
             let (node, public_url) = (node_name(settings), &settings.public_url);
             tracing::info!(version, node, database = %database.url, lease = ?settings.lease, public_url, "starting");
             if database.is_password_seen {
-                tracing::warn!(
-                    "--database-url holds a password, which other users of this machine can read in the list of its \
-                     processes; give it as POSTRIDER_DATABASE_URL or in the settings file"
-                );
+                tracing::warn!("{}", DatabaseSettings::PASSWORD_SEEN);
             }
         }
     }

@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use postrider_store::{MasterKey, MasterKeys, SqliteOptions, SqliteStore, Store};
+use anyhow::anyhow;
+use postrider_store::{
+    MasterKey, MasterKeys, PostgresOptions, PostgresStore, SqliteOptions, SqliteStore, Store, StoreError,
+};
 
+use crate::files;
 use crate::settings::{DatabaseSettings, EncryptionKey, StorePlace, StoreSettings};
 
 /// Opens the store. A directory that is not there is made, and its master key with it; of a database, the tables are.
@@ -43,11 +47,17 @@ pub(crate) fn is_begun(settings: &StoreSettings) -> bool {
     }
 }
 
-/// Reaches and opens a database.
-#[expect(clippy::unused_async, reason = "the Postgres store is on its way")]
-async fn open_database(database: &DatabaseSettings, _keys: MasterKeys) -> anyhow::Result<Arc<dyn Store>> {
-    if let Some(path) = &database.ca_file {
-        crate::files::read_ca(path).map_err(anyhow::Error::msg)?;
-    }
-    anyhow::bail!("{}: this build has no Postgres store yet ({} connections)", database.url, database.connections_max)
+/// Reaches and opens a database, once: a supervisor knows better when to try again.
+async fn open_database(database: &DatabaseSettings, keys: MasterKeys) -> anyhow::Result<Arc<dyn Store>> {
+    let ca_pems = database.ca_file.iter().map(|path| files::read_ca(path).map_err(anyhow::Error::msg));
+    let ca_pems = ca_pems.collect::<anyhow::Result<Vec<_>>>()?;
+    let options = PostgresOptions { connections_max: database.connections_max, ca_pems, ..PostgresOptions::default() };
+    let opened = PostgresStore::open(database.url.reveal(), keys, &options).await;
+    let store = opened.map_err(|error| match error {
+        StoreError::Unavailable { reason } => {
+            anyhow!("cannot open the store: {reason}; start again when the database answers")
+        }
+        error => error.into(),
+    })?;
+    Ok(Arc::new(store))
 }

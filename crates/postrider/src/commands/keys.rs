@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::cli::{KeysCommand, StoreArgs};
 use crate::failure::{Misuse, all};
 use crate::http::{Api, segment};
-use crate::settings::{Purpose, SettingFlags, Settings, Sources, StorePlace, Variables};
+use crate::settings::{DatabaseSettings, Purpose, SettingFlags, Settings, Sources, StorePlace, Variables};
 use crate::{operator_key, output, store};
 
 pub(crate) async fn run(command: KeysCommand, variables: &Variables) -> anyhow::Result<ExitCode> {
@@ -41,9 +41,15 @@ fn settings(args: &StoreArgs, variables: &Variables) -> anyhow::Result<Settings>
     let flags = SettingFlags::of(&given);
     let sources = Sources { config: args.config.as_deref(), variables, flags: &flags };
     let settings = sources.read(Purpose::Keys).settings.map_err(|mistakes| all(&mistakes))?;
-    if let StorePlace::Data(data) = &settings.store.place {
-        let shown = data.display();
-        ensure!(data.is_dir(), Misuse::of(format!("there is no data directory {shown}; --data names it")));
+    match &settings.store.place {
+        StorePlace::Data(data) => {
+            let shown = data.display();
+            ensure!(data.is_dir(), Misuse::of(format!("there is no data directory {shown}; --data names it")));
+        }
+        StorePlace::Database(database) if database.is_password_seen => {
+            eprintln!("postrider: {}", DatabaseSettings::PASSWORD_SEEN);
+        }
+        StorePlace::Database(_) => {}
     }
     Ok(settings)
 }

@@ -63,6 +63,12 @@ pub(crate) struct DatabaseSettings {
     pub(crate) connections_max: usize,
 }
 
+impl DatabaseSettings {
+    /// What to tell whoever gave a password as a flag.
+    pub(crate) const PASSWORD_SEEN: &str = "--database-url holds a password, which other users of this machine can read in the list of \
+                                            its processes; give it as POSTRIDER_DATABASE_URL or in the settings file";
+}
+
 /// Where the master key is.
 #[derive(Debug)]
 pub(crate) enum EncryptionKey {
