@@ -49,6 +49,16 @@ impl<'a> Decoder<'a> {
         Ok(bytes)
     }
 
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let (array, rest) = self.rest.split_first_chunk::<N>().ok_or_else(malformed)?;
+        self.rest = rest;
+        Ok(*array)
+    }
+
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     pub(crate) fn str(&mut self) -> Result<&'a str> {
         std::str::from_utf8(self.bytes()?).map_err(|_| malformed())
     }
@@ -64,6 +74,6 @@ impl<'a> Decoder<'a> {
     }
 }
 
-fn malformed() -> StoreError {
+pub(crate) fn malformed() -> StoreError {
     StoreError::Sealed { reason: "it is not in the form this program writes; restore it from a backup".to_owned() }
 }

@@ -17,6 +17,7 @@ mod rows;
 mod seal;
 mod sqlite;
 mod store;
+mod transfer;
 
 pub use error::{Result, StoreError};
 pub use master_key::{MasterKey, MasterKeyError, MasterKeys};
@@ -24,3 +25,7 @@ pub use model::*;
 pub use postgres::{MIGRATIONS, Migration, PostgresOptions, PostgresStore};
 pub use sqlite::{SqliteOptions, SqliteStore};
 pub use store::Store;
+pub use transfer::{
+    ChosenId, Counts, DeletedEndpoint, ExportFileError, ExportId, ExportReader, ExportWriter, Extent, ImportState, Portable,
+    PortableAnswer, PortableDelivery, PortableEvent, PortableState, Transfer,
+};

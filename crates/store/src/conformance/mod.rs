@@ -21,6 +21,7 @@ pub mod retention;
 pub mod retries;
 mod samples;
 pub mod tenancy;
+pub mod transfer;
 pub mod work;
 
 use async_trait::async_trait;

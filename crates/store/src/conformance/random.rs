@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use postrider_domain::{DeliveryId, EndpointId, FailReason, Millis, Transition};
 
-use super::Subject;
 use super::random_model::Model;
 use super::samples::{DAY, HOUR, World, all, at, outcome};
+use super::{Leased, Subject};
 use crate::model::{DeliveryFilter, NewEvent, OpenDelivery};
 
 const OPERATIONS: usize = 600;
@@ -24,8 +24,8 @@ impl Dice {
     }
 }
 
-struct Run {
-    worlds: Vec<(World, Vec<EndpointId>)>,
+pub(super) struct Run {
+    pub(super) worlds: Vec<(World, Vec<EndpointId>)>,
     model: Model,
     dice: Dice,
     now: Millis,
@@ -35,14 +35,7 @@ struct Run {
 
 /// Commits, claims, outcomes, retries, deletions and retention; everything is compared again and again, and after opening again.
 pub async fn random_operations_agree_with_a_simple_model(subject: &mut impl Subject) {
-    let mut worlds = vec![];
-    for org in ["acme", "other"] {
-        let world = World::of(subject.store(), org).await;
-        let endpoints = vec![world.endpoint, world.another_endpoint().await];
-        worlds.push((world, endpoints));
-    }
-    let dice = Dice(0x9e37_79b9_7f4a_7c15);
-    let mut run = Run { worlds, model: Model::default(), dice, now: at(DAY), claimed: vec![] };
+    let mut run = Run::begin(subject.store(), 0x9e37_79b9_7f4a_7c15).await;
     for i in 1..=OPERATIONS {
         run.operate().await;
         if i % COMPARED_EVERY == 0 {
@@ -59,7 +52,18 @@ pub async fn random_operations_agree_with_a_simple_model(subject: &mut impl Subj
 }
 
 impl Run {
-    async fn operate(&mut self) {
+    /// Two organisations with two endpoints each; the seed says what happens to them.
+    pub(super) async fn begin(store: Leased, seed: u64) -> Self {
+        let mut worlds = vec![];
+        for org in ["acme", "other"] {
+            let world = World::of(store.clone(), org).await;
+            let endpoints = vec![world.endpoint, world.another_endpoint().await];
+            worlds.push((world, endpoints));
+        }
+        Run { worlds, model: Model::default(), dice: Dice(seed), now: at(DAY), claimed: vec![] }
+    }
+
+    pub(super) async fn operate(&mut self) {
         self.now = Millis(self.now.0 + i64::try_from(self.dice.below(1_000_000)).unwrap());
         match self.dice.below(100) {
             0..30 => self.commit().await,

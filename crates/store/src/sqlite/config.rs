@@ -15,8 +15,8 @@ use crate::rows::{damaged, page_of};
 
 /// About what a key writes.
 const KEY_BYTES: usize = 512;
-const OPERATOR_KEY: &str = "operator key hash";
-const KEY_COLUMNS: &str = "k.id, k.name, k.scopes, k.hint, k.created_at, k.expires_at";
+pub(super) const OPERATOR_KEY: &str = "operator key hash";
+pub(super) const KEY_COLUMNS: &str = "k.id, k.name, k.scopes, k.hint, k.created_at, k.expires_at";
 
 pub(super) async fn create_key(store: &SqliteStore, key: &Key, hash: [u8; 32]) -> Result<()> {
     let tenant = store.tenants.require(&store.readers, &key.organization).await?;
@@ -61,7 +61,7 @@ pub(super) async fn key_by_hash(store: &SqliteStore, hash: [u8; 32]) -> Result<O
     store.readers.read(read).await
 }
 
-fn key_from_row(row: &Row<'_>, organization: OrganizationId) -> Result<Key, Fault> {
+pub(super) fn key_from_row(row: &Row<'_>, organization: OrganizationId) -> Result<Key, Fault> {
     let scopes: String = row.get(2)?;
     let scopes = scopes.split_ascii_whitespace().map(str::parse).collect::<std::result::Result<_, _>>();
     Ok(Key {

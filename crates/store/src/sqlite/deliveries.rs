@@ -194,7 +194,7 @@ pub(super) async fn get(
 }
 
 /// Attempts from the last one backwards; those before retention's end are no more.
-fn attempts(conn: &Connection, last_no: i64) -> Result<Vec<AttemptRow>, Fault> {
+pub(super) fn attempts(conn: &Connection, last_no: i64) -> Result<Vec<AttemptRow>, Fault> {
     let sql = format!("SELECT {} FROM attempts WHERE no = ?", ATTEMPT_COLUMNS);
     let mut statement = conn.prepare_cached(&sql)?;
     let mut found = Vec::new();

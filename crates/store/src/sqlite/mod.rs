@@ -31,6 +31,7 @@ mod sweep;
 mod tenants;
 mod test_event;
 mod trait_impl;
+mod transfer;
 mod writer;
 
 use std::fs::File;
@@ -92,10 +93,27 @@ impl SqliteStore {
     /// [`StoreError::Unusable`], in a sentence that says what to do: another process has the directory, the file is damaged or another
     /// program's, a master key that it was made with is missing, a newer version wrote it, or the disk refuses.
     pub fn open(dir: &Path, keys: impl Into<MasterKeys>, options: &SqliteOptions) -> Result<SqliteStore> {
-        let keys = keys.into();
+        Self::open_with(dir, keys.into(), options, transfer::refuse_set_aside)
+    }
+
+    /// Opens one that may have been set aside, to export it or to take it back ([`crate::Transfer`]), and for nothing else.
+    ///
+    /// # Errors
+    /// Those of [`SqliteStore::open`].
+    pub fn open_to_move(dir: &Path, keys: impl Into<MasterKeys>) -> Result<SqliteStore> {
+        Self::open_with(dir, keys.into(), &SqliteOptions::default(), |_, _| Ok(()))
+    }
+
+    fn open_with(
+        dir: &Path,
+        keys: MasterKeys,
+        options: &SqliteOptions,
+        look_at: fn(&Connection, &Path) -> Result<(), writer::Fault>,
+    ) -> Result<SqliteStore> {
         open::prepare_dir(dir)?;
         let lock = open::lock(dir)?;
         let mut conn = open::open_writer(dir, options)?;
+        look_at(&conn, dir).map_err(|fault| open::at_opening_of(dir, fault))?;
         let operator = open::check_master(&mut conn, dir, &keys)?;
         let next = NextNumbers::read(&conn).map_err(|error| open::at_opening_of(dir, error))?;
         let shared = WriterShared::new();

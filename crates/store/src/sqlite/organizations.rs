@@ -127,18 +127,23 @@ pub(super) async fn delete(store: &SqliteStore, id: &OrganizationId) -> Result<b
         let find = "SELECT no FROM organizations WHERE id = ? AND deleted = 0";
         let found = tx.conn.prepare_cached(find)?.query_row([wanted.as_str()], |row| row.get(0)).optional()?;
         let Some(org_no): Option<i64> = found else { return Ok(false) };
-        tenants::delete_key(tx.conn, org_no)?;
-        let hide = "UPDATE organizations SET deleted = 1, name = '', plan = NULL, owner_email = NULL, locale = NULL WHERE no = ?";
-        tx.conn.prepare_cached(hide)?.execute([org_no])?;
-        tx.conn
-            .prepare_cached("UPDATE endpoints SET deleted = 1, sealed = NULL WHERE org_no = ?")?
-            .execute([org_no])?;
-        tx.conn.prepare_cached("DELETE FROM api_keys WHERE org_no = ?")?.execute([org_no])?;
-        tx.conn.prepare_cached("INSERT INTO sweeps (org_no) VALUES (?)")?.execute([org_no])?;
-        tx.numbers.forget_organization(org_no);
+        bury(tx, org_no)?;
         Ok(true)
     };
     let deleted = store.writer.write(ORGANIZATION_BYTES, write).await?;
     store.tenants.forget(id);
     Ok(deleted)
+}
+
+/// Hides an organisation, and leaves what it owned to retention.
+pub(super) fn bury(tx: &mut WriteTx<'_>, org_no: i64) -> Result<(), Fault> {
+    tenants::delete_key(tx.conn, org_no)?;
+    let hide =
+        "UPDATE organizations SET deleted = 1, name = '', plan = NULL, owner_email = NULL, locale = NULL WHERE no = ?";
+    tx.conn.prepare_cached(hide)?.execute([org_no])?;
+    tx.conn.prepare_cached("UPDATE endpoints SET deleted = 1, sealed = NULL WHERE org_no = ?")?.execute([org_no])?;
+    tx.conn.prepare_cached("DELETE FROM api_keys WHERE org_no = ?")?.execute([org_no])?;
+    tx.conn.prepare_cached("INSERT INTO sweeps (org_no) VALUES (?)")?.execute([org_no])?;
+    tx.numbers.forget_organization(org_no);
+    Ok(())
 }

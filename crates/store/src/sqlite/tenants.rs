@@ -131,6 +131,13 @@ pub(super) fn delete_key(conn: &Connection, org_no: i64) -> rusqlite::Result<()>
     Ok(())
 }
 
+/// Whoever has this number, with the data key that is there for it.
+pub(super) fn by_number(conn: &Connection, keys: &MasterKeys, org_no: i64) -> Result<Tenant, Fault> {
+    let sql = "SELECT wrapped FROM data_keys WHERE org_no = ?";
+    let wrapped = conn.prepare_cached(sql)?.query_row([org_no], |row| row.get(0))?;
+    Ok(Tenant { no: org_no, key: keys.open_data_key(owner(org_no), wrapped)? })
+}
+
 /// The operator's data key, made at the first start.
 pub(super) fn operator_key(conn: &Connection, keys: &MasterKeys) -> Result<Tenant, Fault> {
     let sql = "SELECT wrapped FROM data_keys WHERE org_no = ?";

@@ -1,0 +1,195 @@
+//! Everything of an export that is neither an event nor a delivery.
+
+use std::rc::Rc;
+
+use postrider_domain::EndpointId;
+use rusqlite::types::Value;
+use rusqlite::{OptionalExtension, Row};
+
+use super::SET_ASIDE;
+use super::export::{Exporter, Known};
+use super::export_columns::{Weighed, page};
+use crate::error::Result;
+use crate::model::{ContractRevision, RevisionId, Version};
+use crate::rows::{Sealer, damaged, open_answer};
+use crate::sqlite::config::{KEY_COLUMNS, OPERATOR_KEY, key_from_row};
+use crate::sqlite::numbers::meta;
+use crate::sqlite::organizations;
+use crate::sqlite::reader::uuid_at;
+use crate::sqlite::rows::{ENDPOINT_COLUMNS, endpoint_row, millis_at};
+use crate::sqlite::tenants::OPERATOR_NO;
+use crate::sqlite::writer::Fault;
+use crate::transfer::{ChosenId, DeletedEndpoint, Portable, PortableAnswer};
+
+/// Contract texts, then organisations in the order in which they were made, each with all it owns, then the operator's own.
+pub(super) fn all(export: &mut Exporter<'_>, org_no: Option<i64>) -> Result<(), Fault> {
+    revisions(export)?;
+    if let Some(no) = org_no {
+        organization(export, no)?;
+        return deleted_endpoints(export, Some(no));
+    }
+    if let Some(hash) = meta(export.conn(), OPERATOR_KEY)? {
+        let hash = hash.try_into().map_err(|_| damaged("the operator key's hash"))?;
+        export.push(Portable::OperatorKey(hash))?;
+    }
+    let mut after = 0;
+    loop {
+        let sql = "SELECT no FROM organizations WHERE no > ? AND deleted = 0 ORDER BY no LIMIT 1";
+        let next = export.conn().prepare_cached(sql)?.query_row([after], |row| row.get(0)).optional()?;
+        let Some(no) = next else { break };
+        organization(export, no)?;
+        after = no;
+    }
+    deleted_endpoints(export, None)?;
+    answers(export, OPERATOR_NO, None)
+}
+
+/// All of them: they are the operator's, and few.
+fn revisions(export: &mut Exporter<'_>) -> Result<(), Fault> {
+    let mut after = 0;
+    loop {
+        let sql = "SELECT no, hash, name, text FROM contract_revisions WHERE no > ? ORDER BY no LIMIT 1";
+        let read = |row: &Row<'_>| {
+            let revision = ContractRevision { id: RevisionId(row.get(1)?), name: row.get(2)?, text: row.get(3)? };
+            Ok((row.get(0)?, revision))
+        };
+        let next = export.conn().prepare_cached(sql)?.query_row([after], read).optional()?;
+        let Some((no, revision)) = next else { return Ok(()) };
+        export.push(Portable::Revision(revision))?;
+        after = no;
+    }
+}
+
+fn organization(export: &mut Exporter<'_>, org_no: i64) -> Result<(), Fault> {
+    let Some(known) = export.known(org_no)? else { return Ok(()) };
+    let sql =
+        format!("SELECT {}, version FROM organizations WHERE no = ? AND deleted IN (0, ?)", organizations::COLUMNS);
+    let (organization, version) = export.conn().prepare_cached(&sql)?.query_row([org_no, SET_ASIDE], |row| {
+        let version = row.get("version")?;
+        Ok((organizations::from_row(row), Version(version)))
+    })?;
+    export.push(Portable::Organization(organization?, version))?;
+    keys(export, org_no, &known)?;
+    endpoints(export, org_no, &known)?;
+    chosen_ids(export, org_no, &known)?;
+    answers(export, org_no, Some(&known))
+}
+
+/// A row with the place behind which the next page begins.
+struct Placed<T> {
+    row: T,
+    place: Value,
+}
+
+impl<T> Weighed for Placed<T> {
+    fn bytes(&self) -> usize {
+        256
+    }
+}
+
+/// Goes through a list that is ordered by its last column.
+fn each<T>(
+    export: &mut Exporter<'_>,
+    org_no: Option<i64>,
+    sql: &str,
+    first: Value,
+    read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
+    mut take: impl FnMut(&mut Exporter<'_>, T) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let mut after = first;
+    loop {
+        let place = |row: &Row<'_>| row.get(row.as_ref().column_count() - 1);
+        let found = page(export.conn(), sql, &after, org_no, |row| Ok(Placed { row: read(row)?, place: place(row)? }))?;
+        let Some(last) = found.last() else { return Ok(()) };
+        after = last.place.clone();
+        for placed in found {
+            take(export, placed.row)?;
+        }
+    }
+}
+
+fn blob() -> Value {
+    Value::Blob(Vec::new())
+}
+
+fn keys(export: &mut Exporter<'_>, org_no: i64, known: &Rc<Known>) -> Result<(), Fault> {
+    let sql =
+        format!("SELECT {KEY_COLUMNS}, k.hash, k.id FROM api_keys k WHERE k.org_no = ?2 AND k.id > ?1 ORDER BY k.id");
+    let read = |row: &Row<'_>| Ok((key_from_row(row, known.id.clone()), row.get(6)?));
+    each(export, Some(org_no), &sql, blob(), read, |export, (key, hash)| export.push(Portable::Key(key?, hash)))
+}
+
+fn endpoints(export: &mut Exporter<'_>, org_no: i64, known: &Rc<Known>) -> Result<(), Fault> {
+    let sql = format!(
+        "SELECT {ENDPOINT_COLUMNS}, id FROM endpoints WHERE org_no = ?2 AND deleted = 0 AND id > ?1 ORDER BY id"
+    );
+    each(export, Some(org_no), &sql, blob(), endpoint_row, |export, row| {
+        let endpoint = row.open(known.tenant.sealer(), &known.id)?;
+        export.push(Portable::Endpoint(endpoint))
+    })
+}
+
+/// One look through all endpoints: no index has the deleted ones.
+fn deleted_endpoints(export: &mut Exporter<'_>, org_no: Option<i64>) -> Result<(), Fault> {
+    let sql = "SELECT org_no, id, created_at, updated_at, no FROM endpoints
+               WHERE (?2 IS NULL OR org_no = ?2) AND deleted = 1 AND no > ?1 ORDER BY no";
+    let read = |row: &Row<'_>| Ok((row.get(0)?, uuid_at(row, 1)?, millis_at(row, 2)?, millis_at(row, 3)?));
+    each(export, org_no, sql, Value::Integer(0), read, |export, (org_no, id, created_at, updated_at)| {
+        let Some(known) = export.known(org_no)? else { return Ok(()) };
+        let (organization, id) = (known.id.clone(), EndpointId(id));
+        export.push(Portable::DeletedEndpoint(DeletedEndpoint { organization, id, created_at, updated_at }))
+    })
+}
+
+fn chosen_ids(export: &mut Exporter<'_>, org_no: i64, known: &Rc<Known>) -> Result<(), Fault> {
+    let sql = "SELECT key, accepted_at, fingerprint, deliveries_count,
+                   EXISTS (SELECT 1 FROM events e WHERE e.org_no = i.org_no AND e.key = i.key), id
+               FROM event_ids i WHERE org_no = ?2 AND id > ?1 ORDER BY id";
+    let read = |row: &Row<'_>| {
+        let id: String = row.get(5)?;
+        let id = id.parse().map_err(|_| damaged("an event's id"));
+        Ok(id.map(|id| {
+            Ok::<_, rusqlite::Error>(ChosenId {
+                organization: known.id.clone(),
+                id,
+                key: uuid_at(row, 0)?,
+                accepted_at: millis_at(row, 1)?,
+                fingerprint: row.get(2)?,
+                deliveries_count: row.get(3)?,
+                is_event_kept: row.get(4)?,
+            })
+        }))
+    };
+    each(export, Some(org_no), sql, Value::Text(String::new()), read, |export, row| {
+        export.push(Portable::ChosenId(row??))
+    })
+}
+
+/// Answers of an organisation or, without one, of the operator.
+fn answers(export: &mut Exporter<'_>, org_no: i64, known: Option<&Rc<Known>>) -> Result<(), Fault> {
+    let sql = "SELECT key, request_hash, created_at, status, sealed, key FROM answers
+               WHERE org_no = ?2 AND key > ?1 ORDER BY key";
+    let read = |row: &Row<'_>| {
+        let key: String = row.get(0)?;
+        Ok((key, row.get(1)?, millis_at(row, 2)?, row.get::<_, u16>(3)?, row.get::<_, Vec<u8>>(4)?))
+    };
+    let operator = export.operator()?;
+    let sealer = known.map_or(operator.sealer(), |known| known.tenant.sealer());
+    let organization = known.map(|known| known.id.clone());
+    each(
+        export,
+        Some(org_no),
+        sql,
+        Value::Text(String::new()),
+        read,
+        |export, (key, request_hash, created_at, status, sealed)| {
+            let answer = open(sealer, &key, status, sealed)?;
+            let organization = organization.clone();
+            export.push(Portable::Answer(PortableAnswer { organization, key, request_hash, created_at, answer }))
+        },
+    )
+}
+
+fn open(sealer: Sealer<'_>, key: &str, status: u16, sealed: Vec<u8>) -> Result<crate::model::StoredAnswer, Fault> {
+    Ok(open_answer(sealer, key, status, sealed)?)
+}
