@@ -258,8 +258,12 @@ GRANT SELECT ON migrations TO postrider_engine;
 GRANT SELECT, INSERT, UPDATE, DELETE ON meta, master_keys, contract_revisions, leases, changes TO postrider_engine;
 -- Configuration and reading; what moves deliveries on is the engine's alone.
 GRANT SELECT, UPDATE ON organizations TO postrider_tenant;
-GRANT SELECT ON data_keys, contract_revisions TO postrider_tenant;
+GRANT SELECT ON contract_revisions TO postrider_tenant;
+-- Whether a request is still under way depends on its node's lease.
+GRANT SELECT (no, revoked) ON leases TO postrider_tenant;
 GRANT SELECT, INSERT, UPDATE, DELETE ON endpoints, answers TO postrider_tenant;
 GRANT SELECT, INSERT, DELETE ON api_keys TO postrider_tenant;
 GRANT SELECT ON events, event_ids, event_resources, open_deliveries, deliveries, attempts TO postrider_tenant;
 GRANT INSERT ON changes, sweeps TO postrider_tenant;
+-- With its endpoint.
+GRANT SELECT (org, endpoint), DELETE ON lanes TO postrider_tenant;
