@@ -17,7 +17,7 @@ const NAME: &str = "postrider_bench_";
 const DROP_WITHIN: Duration = Duration::from_secs(120);
 /// What the server's durability and memory hang on.
 const SETTINGS: &str = "SELECT current_setting('server_version'), string_agg(name || ' ' || current_setting(name), ', ' ORDER BY name) FROM pg_settings \
-    WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes', 'shared_buffers', 'max_wal_size')";
+    WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes', 'wal_compression', 'shared_buffers', 'max_wal_size')";
 
 /// Where a Postgres is: `postgres://user:password@host:port/database`. It never shows its password.
 #[derive(Clone, PartialEq, Eq)]
@@ -177,6 +177,8 @@ impl Database {
                    pg_total_relation_size(c.oid))::float8 \
                    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                    WHERE n.nspname = 'postrider' AND c.relkind IN ('r', 'p') AND NOT c.relispartition ORDER BY 1";
+        // Whoever owns the tables sees no row of an organisation.
+        self.client.batch_execute("SET ROLE postrider_engine").await?;
         let mut sizes = Vec::new();
         for row in self.client.query(sql, &[]).await? {
             let name: String = row.try_get(0)?;
@@ -184,6 +186,7 @@ impl Database {
                 self.client.query_one(&format!("SELECT count(*)::float8 FROM postrider.\"{name}\""), &[]).await?;
             sizes.push(TableSize { name, rows: rows.try_get(0)?, bytes: row.try_get(1)? });
         }
+        self.client.batch_execute("RESET ROLE").await?;
         sizes.retain(|table| table.rows > 0.0);
         Ok(sizes)
     }

@@ -25,9 +25,9 @@ CREATE FUNCTION pg_temp.made(ms bigint, salt text, no bigint) RETURNS uuid LANGU
     SELECT overlay(overlay(overlay(md5(salt || no) PLACING lpad(to_hex(ms), 12, '0') FROM 1 FOR 12)
         PLACING '7' FROM 13 FOR 1) PLACING '8' FROM 17 FOR 1)::uuid
 $$;
-CREATE TEMP TABLE lane AS SELECT row_number() OVER (ORDER BY o.no, e.id) - 1 AS no, e.org, e.id AS endpoint
+CREATE TEMP TABLE lane AS SELECT row_number() OVER (ORDER BY o.no, e.id) - 1 AS lane, e.org, e.id AS endpoint
     FROM endpoints e JOIN organizations o USING (org) WHERE o.id LIKE 'later-%';
-CREATE UNIQUE INDEX ON lane (no);
+CREATE UNIQUE INDEX ON lane (lane);
 CREATE TEMP TABLE sample AS SELECT d.event_type, d.revision, a.sealed AS attempt, e.sealed AS event,
     (extract(epoch FROM now()) * 1000)::bigint AS until_ms,
     (extract(epoch FROM greatest(now() - interval '1 hour', date_trunc('day', now(), 'UTC'))) * 1000)::bigint AS from_ms
@@ -39,32 +39,32 @@ ANALYZE sample;";
 /// One row for each event from $1 to before $2, of $3 in all. $4: `pending` or `ended`, which keeps their ids apart.
 const EVENTS: &str = "
 INSERT INTO events (org, key, event_type, occurred_at, accepted_at, test, deliveries_count, deliveries, sealed)
-SELECT l.org, pg_temp.made(ms, $4 || 'event', no), s.event_type, ms, ms, false, 10,
-    ARRAY(SELECT pg_temp.made(ms, $4 || 'delivery', no * 10 + k) FROM generate_series(0, 9) k), s.event
+SELECT l.org, pg_temp.made(ms, $4::text || 'event', no), s.event_type, ms, ms, false, 10,
+    ARRAY(SELECT pg_temp.made(ms, $4::text || 'delivery', no * 10 + k) FROM generate_series(0, 9) k), s.event
 FROM sample s, generate_series($1::bigint, $2::bigint - 1) no, (SELECT count(*) / 10 AS count FROM lane) orgs,
     LATERAL (SELECT s.from_ms + (s.until_ms - s.from_ms) * no / $3::bigint AS ms) at JOIN lane l ON true
-WHERE l.no = (no % orgs.count) * 10";
+WHERE l.lane = (no % orgs.count) * 10";
 
 const DELIVERY: &str = "
 FROM sample s, generate_series($1::bigint * 10, $2::bigint * 10 - 1) no, (SELECT count(*) / 10 AS count FROM lane) orgs,
     LATERAL (SELECT s.from_ms + (s.until_ms - s.from_ms) * (no / 10) / $3::bigint AS ms) at JOIN lane l ON true
-WHERE l.no = (no / 10 % orgs.count) * 10 + no % 10";
+WHERE l.lane = (no / 10 % orgs.count) * 10 + no % 10";
 
 const OPEN: &str = "
 INSERT INTO open_deliveries (org, endpoint, due_at, id, event_key, event_type, revision, test, created_at, attempts_count, slots_used,
     initial_failure_at, last_status_code)
-SELECT l.org, l.endpoint, s.until_ms + 3600000 + (random() * 82800000)::bigint, pg_temp.made(ms, $4 || 'delivery', no),
-    pg_temp.made(ms, $4 || 'event', no / 10), s.event_type, s.revision, false, ms, 1, 1, ms, 503";
+SELECT l.org, l.endpoint, s.until_ms + 3600000 + (random() * 82800000)::bigint, pg_temp.made(ms, $4::text || 'delivery', no),
+    pg_temp.made(ms, $4::text || 'event', no / 10), s.event_type, s.revision, false, ms, 1, 1, ms, 503";
 
 const ENDED: &str = "
 INSERT INTO deliveries (org, id, endpoint, event_key, event_type, revision, test, created_at, ended_at, fail_reason, attempts_count,
     slots_used, last_status_code)
-SELECT l.org, pg_temp.made(ms, $4 || 'delivery', no), l.endpoint, pg_temp.made(ms, $4 || 'event', no / 10), s.event_type, s.revision,
+SELECT l.org, pg_temp.made(ms, $4::text || 'delivery', no), l.endpoint, pg_temp.made(ms, $4::text || 'event', no / 10), s.event_type, s.revision,
     false, ms, ms + 5, 0, 1, 1, 200";
 
 const ATTEMPTS: &str = "
 INSERT INTO attempts (org, delivery, id, started_at, response_time_ms, by_hand, status_code, sealed)
-SELECT l.org, pg_temp.made(ms, $4 || 'delivery', no), pg_temp.made(ms + 2, $4 || 'attempt', no), ms + 2, 3, false, 200, s.attempt";
+SELECT l.org, pg_temp.made(ms, $4::text || 'delivery', no), pg_temp.made(ms + 2, $4::text || 'attempt', no), ms + 2, 3, false, 200, s.attempt";
 
 /// Lanes that nobody holds, with the time of their first open delivery.
 const LANES: &str = "
@@ -82,9 +82,9 @@ const DUE: &str = "
 INSERT INTO postrider.open_deliveries (org, endpoint, due_at, id, event_key, event_type, revision, test, created_at)
 SELECT d.org, d.endpoint, now_ms, pg_temp.made(now_ms, 'due' || d.endpoint, no), d.event_key, d.event_type, d.revision, false, now_ms
 FROM (SELECT (extract(epoch FROM now()) * 1000)::bigint AS now_ms) at, (
-    SELECT d.*, row_number() OVER (PARTITION BY d.endpoint ORDER BY d.id) - 1 AS no, count(*) OVER (PARTITION BY d.endpoint) AS all_of
+    SELECT d.*, row_number() OVER (PARTITION BY d.endpoint ORDER BY d.id) - 1 AS nth, count(*) OVER (PARTITION BY d.endpoint) AS all_of
     FROM postrider.deliveries d JOIN postrider.organizations o USING (org) WHERE o.id = $2
-) d, LATERAL (SELECT d.no + d.all_of * round AS no FROM generate_series(0, $1::bigint / d.all_of) round) again
+) d, LATERAL (SELECT d.nth + d.all_of * round AS no FROM generate_series(0, $1::bigint / d.all_of) round) again
 WHERE again.no < $1";
 
 const DUE_LANES: &str = "
