@@ -39,8 +39,8 @@ const SESSION: &str = "-c search_path=postrider -c idle_in_transaction_session_t
                        -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off -c DateStyle=ISO -c TimeZone=UTC";
 
 impl Role {
-    /// The engine's statements are planned once. Those on history are planned for their values, so that they lock and look at the
-    /// partitions of those days alone.
+    /// The engine's statements are planned once. The tenant's are planned for their values, so that those on history lock and look at the
+    /// partitions of those days alone; lists go along an index and stop when the page is full, where a bitmap would first find all.
     fn options(self) -> String {
         match self {
             Role::Owner => "-c search_path=postrider".to_owned(),
@@ -48,7 +48,8 @@ impl Role {
                 "{SESSION} -c role=postrider_engine -c plan_cache_mode=force_generic_plan -c statement_timeout={WRITE_MS_MAX}"
             ),
             Role::Tenant => format!(
-                "{SESSION} -c role=postrider_tenant -c plan_cache_mode=force_custom_plan -c statement_timeout={READ_MS_MAX}"
+                "{SESSION} -c role=postrider_tenant -c plan_cache_mode=force_custom_plan -c enable_bitmapscan=off \
+                 -c statement_timeout={READ_MS_MAX}"
             ),
         }
     }
