@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// Every file below a folder, sorted.
+/// Every file below a folder, sorted; a socket holds nothing.
 ///
 /// # Panics
 /// When the folder cannot be read.
@@ -11,7 +11,11 @@ pub fn below(folder: &Path) -> Vec<PathBuf> {
     let mut found = vec![];
     for entry in std::fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
         let path = entry.expect("readable").path();
-        if path.is_dir() { found.extend(below(&path)) } else { found.push(path) }
+        if path.is_dir() {
+            found.extend(below(&path));
+        } else if path.is_file() {
+            found.push(path);
+        }
     }
     found.sort();
     found

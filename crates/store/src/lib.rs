@@ -23,9 +23,9 @@ pub use error::{Result, StoreError};
 pub use master_key::{MasterKey, MasterKeyError, MasterKeys};
 pub use model::*;
 pub use postgres::{MIGRATIONS, Migration, PostgresOptions, PostgresStore};
-pub use sqlite::{SqliteOptions, SqliteStore};
+pub use sqlite::{BackupProgress, Restored, SqliteOptions, SqliteStore, backup, restore};
 pub use store::Store;
 pub use transfer::{
-    ChosenId, Counts, DeletedEndpoint, ExportFileError, ExportId, ExportReader, ExportWriter, Extent, ImportState, Portable,
-    PortableAnswer, PortableDelivery, PortableEvent, PortableState, Transfer,
+    ChosenId, Counts, DeletedEndpoint, ExportFileError, ExportId, ExportReader, ExportWriter, Extent, ImportState,
+    Portable, PortableAnswer, PortableDelivery, PortableEvent, PortableState, Transfer,
 };

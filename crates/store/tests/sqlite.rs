@@ -19,6 +19,8 @@ use postrider_store::{
 use rusqlite::Connection;
 use uuid::Uuid;
 
+#[path = "sqlite/backups.rs"]
+mod backups;
 #[path = "sqlite/faults.rs"]
 mod faults;
 
@@ -171,13 +173,12 @@ async fn fill(store: &SqliteStore) {
     }
 }
 
+/// Files by name; a socket holds nothing.
 fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
-    let entries = std::fs::read_dir(dir).unwrap();
+    let entries = std::fs::read_dir(dir).unwrap().map(Result::unwrap);
     entries
-        .map(|entry| {
-            let entry = entry.unwrap();
-            (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap())
-        })
+        .filter(|entry| entry.file_type().unwrap().is_file())
+        .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap()))
         .collect()
 }
 

@@ -3,6 +3,7 @@
 //! One thread writes, in groups ([`writer`]); a few threads read, each on short snapshots ([`reader`]); one copies the write-ahead log into
 //! the database ([`checkpoint`]). Values are sealed and opened in the callers' own tasks.
 
+mod backup;
 mod checkpoint;
 mod claim;
 mod commit;
@@ -56,6 +57,7 @@ use reader::{Reader, Readers};
 use tenants::Tenants;
 use writer::{Writer, WriterShared};
 
+pub use backup::{BackupProgress, Restored, backup, restore};
 pub(crate) use open::DATABASE_FILE;
 
 /// What may be set about a [`SqliteStore`].
@@ -83,6 +85,7 @@ struct Threads {
     /// Gives its connection back: once the readers' are closed it empties the write-ahead log, which a reader's could not.
     writer: Option<JoinHandle<Connection>>,
     others: Vec<JoinHandle<()>>,
+    backups: Option<backup::Listener>,
     lock: Option<File>,
 }
 
@@ -191,6 +194,7 @@ impl Drop for SqliteStore {
 
 /// Waits for the threads, then lets the directory go.
 fn join(threads: Threads) {
+    drop(threads.backups);
     let conn = threads.writer.map(JoinHandle::join);
     let mut panicked = matches!(conn, Some(Err(_)));
     for thread in threads.others {
@@ -233,6 +237,7 @@ fn start_threads(
     let thread = std::thread::Builder::new().name("store-write".to_owned());
     let run = move || writer.run(move |conn| checkpointer.after_group(conn));
     threads.writer = Some(thread.spawn(run).map_err(failed)?);
+    threads.backups = backup::Listener::start(dir, Arc::clone(shared));
     Ok(())
 }
 

@@ -20,7 +20,7 @@ use crate::seal;
 /// The database's file in the data directory.
 pub(crate) const DATABASE_FILE: &str = "postrider.sqlite3";
 /// Held while a process has the directory.
-const LOCK_FILE: &str = "postrider.lock";
+pub(super) const LOCK_FILE: &str = "postrider.lock";
 const MASTER_KEY_ID: &str = "master key id";
 const CANARY: &str = "canary";
 
@@ -71,6 +71,12 @@ pub(super) fn lock(dir: &Path) -> Result<File> {
     }
 }
 
+/// Whether another process has the directory.
+pub(super) fn is_locked(dir: &Path) -> bool {
+    let file = OpenOptions::new().write(true).open(dir.join(LOCK_FILE));
+    file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
 /// Opens the database to write, with its schema brought up to date.
 pub(super) fn open_writer(dir: &Path, options: &SqliteOptions) -> Result<Connection> {
     let path = dir.join(DATABASE_FILE);
@@ -93,7 +99,7 @@ pub(super) fn open_writer(dir: &Path, options: &SqliteOptions) -> Result<Connect
     opened.map_err(|fault| at_opening(&path, fault))
 }
 
-fn flags(mode: OpenFlags) -> OpenFlags {
+pub(super) fn flags(mode: OpenFlags) -> OpenFlags {
     mode | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW
 }
 
@@ -103,7 +109,7 @@ fn sync_dir(dir: &Path) -> Result<()> {
 }
 
 /// The schema's version of a database that is ours, 0 for a new one.
-fn identify(conn: &Connection, path: &Path) -> Result<i32, Fault> {
+pub(super) fn identify(conn: &Connection, path: &Path) -> Result<i32, Fault> {
     let application_id: i32 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let version: i32 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -217,6 +223,12 @@ pub(super) fn check_master(conn: &mut Connection, dir: &Path, keys: &MasterKeys)
         Ok(operator)
     })();
     checked.map_err(|fault: Fault| at_opening_of(dir, fault))
+}
+
+/// Whether the ring opens the database, which stays as it is.
+pub(super) fn check_keys(conn: &Connection, path: &Path, keys: &MasterKeys) -> Result<(), Fault> {
+    fitting_canaries(conn, path, keys)?;
+    tenants::by_number(conn, keys, tenants::OPERATOR_NO).map(|_| ())
 }
 
 /// Those that keys of the ring made. One whose key is missing may go when that key wrapped nothing.

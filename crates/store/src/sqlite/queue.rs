@@ -19,6 +19,22 @@ struct State<T> {
     is_closed: bool,
 }
 
+impl<T> State<T> {
+    /// Items from the front within the limits, at least one if there is one.
+    fn move_into(&mut self, into: &mut Vec<T>, limits: QueueLimits) {
+        let mut taken_bytes = 0;
+        while let Some((_, bytes)) = self.items.front() {
+            let fits = into.len() < limits.items_max && taken_bytes + bytes <= limits.bytes_max;
+            if !fits && !into.is_empty() {
+                break;
+            }
+            taken_bytes += bytes;
+            into.extend(self.items.pop_front().map(|(item, _)| item));
+        }
+        self.bytes -= taken_bytes;
+    }
+}
+
 pub(super) struct Queue<T> {
     state: Mutex<State<T>>,
     arrived: Condvar,
@@ -69,17 +85,15 @@ impl<T> Queue<T> {
             self.arrived.wait(&mut state);
             state.takers_waiting -= 1;
         }
-        let mut taken_bytes = 0;
-        while let Some((_, bytes)) = state.items.front() {
-            let fits = into.len() < limits.items_max && taken_bytes + bytes <= limits.bytes_max;
-            if !fits && !into.is_empty() {
-                break;
-            }
-            taken_bytes += bytes;
-            into.extend(state.items.pop_front().map(|(item, _)| item));
-        }
-        state.bytes -= taken_bytes;
+        state.move_into(into, limits);
         true
+    }
+
+    /// Takes what there is within the limits, without waiting. False once the queue is closed and empty.
+    pub(super) fn take_waiting(&self, into: &mut Vec<T>, limits: QueueLimits) -> bool {
+        let mut state = self.state.lock();
+        state.move_into(into, limits);
+        !(into.is_empty() && state.is_closed)
     }
 
     /// Refuses what comes from now on; what waits is still taken.

@@ -5,9 +5,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
+use super::backup::Copying;
 use super::numbers::Numbers;
 use super::queue::{ClosedAtEnd, Queue, QueueLimits, Refused};
 use super::resources::FreshResources;
@@ -104,13 +106,18 @@ where
 /// What the rest of the store knows of the writer.
 pub(super) struct WriterShared {
     queue: Arc<Queue<Box<dyn Unit>>>,
+    backup: Mutex<Option<Copying>>,
     pub(super) open_deliveries: AtomicI64,
 }
 
 impl WriterShared {
     pub(super) fn new() -> Arc<Self> {
         let limits = QueueLimits { items_max: WRITES_WAITING_MAX, bytes_max: WRITES_WAITING_BYTES_MAX };
-        Arc::new(WriterShared { queue: Arc::new(Queue::new(limits)), open_deliveries: AtomicI64::new(0) })
+        Arc::new(WriterShared {
+            queue: Arc::new(Queue::new(limits)),
+            backup: Mutex::new(None),
+            open_deliveries: AtomicI64::new(0),
+        })
     }
 
     /// Has the writer apply `write` and waits until it is on disk. `bytes`: about how much it writes.
@@ -132,43 +139,87 @@ impl WriterShared {
         answered.await.unwrap_or_else(gone)
     }
 
+    /// Has the writer copy the database beside its work. Another copy that was asked for and not begun is given up.
+    pub(super) fn copy(&self, copying: Copying) -> Result<(), Refused> {
+        *self.backup.lock() = Some(copying);
+        self.queue.push(Box::new(Woken), 0)
+    }
+
     pub(super) fn close(&self) {
         self.queue.close();
     }
 }
 
-/// The writer's own state.
+/// Writes nothing: it is there so that the writer looks up.
+struct Woken;
+
+impl Unit for Woken {
+    fn apply(&mut self, _: &mut WriteTx<'_>) -> std::result::Result<(), Fault> {
+        Ok(())
+    }
+
+    fn refuse(&mut self, _: StoreError) {}
+
+    fn answer(self: Box<Self>) {}
+}
+
+/// The writer with the one connection that writes.
 pub(super) struct Writer {
     conn: Connection,
-    numbers: Numbers,
-    resources: FreshResources,
+    groups: Groups,
     shared: Arc<WriterShared>,
 }
 
 impl Writer {
     pub(super) fn new(conn: Connection, numbers: Numbers, shared: Arc<WriterShared>) -> rusqlite::Result<Self> {
         let resources = FreshResources::read(&conn)?;
-        Ok(Writer { conn, numbers, resources, shared })
+        let groups = Groups { numbers, resources, shared: Arc::clone(&shared) };
+        Ok(Writer { conn, groups, shared })
     }
 
     /// Works until the queue is closed and empty; `after_group` runs between groups.
-    pub(super) fn run(mut self, mut after_group: impl FnMut(&Connection)) -> Connection {
+    pub(super) fn run(self, mut after_group: impl FnMut(&Connection)) -> Connection {
+        let Writer { conn, mut groups, shared } = self;
         let limits = QueueLimits { items_max: GROUP_WRITES_MAX, bytes_max: GROUP_BYTES_MAX };
-        let taker = ClosedAtEnd(Arc::clone(&self.shared.queue));
+        let taker = ClosedAtEnd(Arc::clone(&shared.queue));
         let mut group = Vec::new();
-        while taker.0.take(&mut group, limits) {
-            self.write_group(&mut group);
+        let mut work = |group: &mut Vec<Box<dyn Unit>>| {
+            if group.is_empty() {
+                return;
+            }
+            groups.write(&conn, group);
             for unit in group.drain(..) {
                 unit.answer();
             }
-            after_group(&self.conn);
+            after_group(&conn);
+        };
+        while taker.0.take(&mut group, limits) {
+            work(&mut group);
+            let asked = shared.backup.lock().take();
+            if let Some(copying) = asked {
+                // Some pages, then whatever waits, then some pages: a commit waits for no more than a few of them.
+                copying.run(&conn, || {
+                    let is_open = taker.0.take_waiting(&mut group, limits);
+                    work(&mut group);
+                    is_open
+                });
+            }
         }
-        self.conn
+        conn
     }
+}
 
-    fn write_group(&mut self, group: &mut [Box<dyn Unit>]) {
-        let Err(fault) = self.try_group(group, false) else { return };
-        self.undo();
+/// What groups are written with, beside the connection.
+struct Groups {
+    numbers: Numbers,
+    resources: FreshResources,
+    shared: Arc<WriterShared>,
+}
+
+impl Groups {
+    fn write(&mut self, conn: &Connection, group: &mut [Box<dyn Unit>]) {
+        let Err(fault) = self.try_group(conn, group, false) else { return };
+        self.undo(conn);
         if let [only] = group {
             return only.refuse(fault.into());
         }
@@ -176,17 +227,17 @@ impl Writer {
             return refuse_all(group, &fault);
         }
         // One unit's own fault must not fail its neighbours: once more, each unit undone by itself.
-        if let Err(fault) = self.try_group(group, true) {
-            self.undo();
+        if let Err(fault) = self.try_group(conn, group, true) {
+            self.undo(conn);
             refuse_all(group, &fault);
         }
     }
 
-    fn try_group(&mut self, group: &mut [Box<dyn Unit>], each_by_itself: bool) -> Result<(), Fault> {
-        self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    fn try_group(&mut self, conn: &Connection, group: &mut [Box<dyn Unit>], each_by_itself: bool) -> Result<(), Fault> {
+        conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         self.resources.begin_group();
         let (numbers, resources) = (&mut self.numbers, &mut self.resources);
-        let mut tx = WriteTx { conn: &self.conn, numbers, resources, open_added: 0 };
+        let mut tx = WriteTx { conn, numbers, resources, open_added: 0 };
         for unit in group.iter_mut() {
             if each_by_itself {
                 apply_by_itself(unit.as_mut(), &mut tx)?;
@@ -195,20 +246,20 @@ impl Writer {
             }
         }
         let open_added = tx.open_added;
-        self.resources.merge_some(&self.conn)?;
-        self.conn.prepare_cached("COMMIT")?.execute([])?;
+        self.resources.merge_some(conn)?;
+        conn.prepare_cached("COMMIT")?.execute([])?;
         self.shared.open_deliveries.fetch_add(open_added, Ordering::Relaxed);
         Ok(())
     }
 
-    fn undo(&mut self) {
+    fn undo(&mut self, conn: &Connection) {
         self.numbers.forget();
-        if !self.conn.is_autocommit()
-            && let Err(error) = self.conn.execute_batch("ROLLBACK")
+        if !conn.is_autocommit()
+            && let Err(error) = conn.execute_batch("ROLLBACK")
         {
             tracing::error!(%error, "a transaction could not be rolled back");
         }
-        if let Err(error) = self.resources.undo_group(&self.conn) {
+        if let Err(error) = self.resources.undo_group(conn) {
             // What is forgotten here stays findable; it is merged after the next start.
             tracing::warn!(%error, "what is to be merged could not be read");
         }

@@ -32,7 +32,7 @@ fn attempt(number: u128) -> Attempt {
         by_hand: true,
         url: "https://example.com/ü".to_owned(),
         request_headers: vec![("x".to_owned(), String::new())],
-        response: (number % 2 == 0).then(|| Response {
+        response: number.is_multiple_of(2).then(|| Response {
             status_code: 599,
             headers: vec![(b"a\xff".to_vec(), b"\0".to_vec())],
             body: b"\0\xff<p>".to_vec(),
