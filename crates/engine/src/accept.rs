@@ -3,33 +3,25 @@
 use std::sync::Arc;
 
 use postrider_contract::{changes_from_previous, check_changes};
-use postrider_domain::{DeliveryId, EventId, EventValidation, Millis, OrganizationId, Progress, Trigger};
-use postrider_store::{Basis, Committed, Event, NewDelivery, NewEvent, OpenDelivery, StoreError};
+use postrider_domain::{EventId, EventValidation, OrganizationId, Progress, Trigger};
+use postrider_store::{Event, NewDelivery, OpenDelivery};
 
-use crate::directory::{OrganizationView, Route};
+use crate::directory::OrganizationView;
 use crate::engine::{Engine, Inner};
-use crate::error::{AcceptError, EngineError, EventMistake};
-use crate::held::held_bytes;
+use crate::error::{AcceptError, EventMistake};
 use crate::json_depth::is_deeper_than;
-use crate::lane::{Lane, Reservation};
 use crate::model::{Accepted, IncomingEvent};
-use crate::revisions::revision_of;
+use crate::to_its_end::to_its_end;
 
-/// What the lanes are handed once an event is committed.
-struct Prepared {
-    id: EventId,
-    handovers: Vec<Handover>,
-}
-
-/// A delivery on its way into a lane.
-struct Handover {
-    lane: Arc<Lane>,
-    delivery: Arc<OpenDelivery>,
-    is_reserved: bool,
+/// An event that is to be committed, as it will be kept.
+pub(crate) struct Made {
+    pub(crate) event: Arc<Event>,
+    pub(crate) fingerprint: Option<[u8; 32]>,
 }
 
 impl Engine {
-    /// Accepts events of one organisation, all or none. When it returns `Ok`, they and their deliveries are on disk.
+    /// Accepts events of one organisation, all or none. When it returns `Ok`, they and their deliveries are on disk. A caller who goes away
+    /// leaves it to end by itself.
     ///
     /// # Errors
     /// See [`AcceptError`]; nothing was stored.
@@ -44,31 +36,12 @@ impl Engine {
         }
         let view = inner.directory.view(organization).await?.ok_or(AcceptError::UnknownOrganization)?;
         let events = inner.check_all(&view, events)?;
-        let (news, prepared): (Vec<_>, Vec<_>) = events.into_iter().map(|event| inner.prepare(&view, event)).unzip();
-        match inner.store.commit_events(inner.basis(), organization, news).await {
-            Ok(committed) => Ok(inner.hand_over_all(prepared, &committed)),
-            Err(error) => {
-                inner.let_go_all(prepared);
-                Err(accept_error(error))
-            }
-        }
-    }
-}
-
-fn accept_error(error: StoreError) -> AcceptError {
-    match error {
-        StoreError::EventDiffers { id, index } => AcceptError::EventDiffers { id, index },
-        StoreError::Unavailable { reason } => AcceptError::Unavailable(reason),
-        StoreError::NotFound { .. } => AcceptError::UnknownOrganization,
-        other => AcceptError::Engine(EngineError::Store(other)),
+        let made = events.into_iter().map(|event| inner.make(event)).collect();
+        to_its_end(Arc::clone(inner).commit(view, made)).await
     }
 }
 
 impl Inner {
-    pub(crate) fn basis(&self) -> Basis {
-        Basis { lease: self.lease, version: None }
-    }
-
     /// Every mistake of every event, or the events with their `changes`.
     fn check_all(
         &self,
@@ -97,12 +70,22 @@ impl Inner {
             }
         }
         settle_changes(event, mistake);
-        let Some(event_type) = view.contract.resolve_type(&event.event_type) else {
+        self.check_type_and_data(view, &event.event_type, &event.data, mistake);
+    }
+
+    fn check_type_and_data(
+        &self,
+        view: &OrganizationView,
+        published: &str,
+        data: &str,
+        mistake: &mut impl FnMut(&str, String),
+    ) {
+        let Some(event_type) = view.contract.resolve_type(published) else {
             let name = view.contract.name();
             let detail = format!("is not an event type of the contract {name:?}; GET …/event-types lists them");
             return mistake("/type", detail);
         };
-        self.check_data(view, event_type, &event.data, mistake);
+        self.check_data(view, event_type, data, mistake);
     }
 
     fn check_data(
@@ -126,10 +109,9 @@ impl Inner {
         }
     }
 
-    fn prepare(&self, view: &OrganizationView, incoming: IncomingEvent) -> (NewEvent, Prepared) {
+    fn make(&self, incoming: IncomingEvent) -> Made {
         let now = self.clock.now();
         let key = self.ids.next(now);
-        let routes = view.routes(&incoming.event_type);
         let fingerprint = incoming.id.is_some().then(|| fingerprint(&incoming));
         let event = Arc::new(Event {
             id: incoming.id.unwrap_or_else(|| EventId::made(key)),
@@ -141,81 +123,19 @@ impl Inner {
             data: incoming.data,
             changes: incoming.changes,
         });
-        let (deliveries, handovers) =
-            routes.iter().map(|route| self.prepare_delivery(&view.organization.id, &event, route, now)).unzip();
-        let id = event.id.clone();
-        (NewEvent { event, fingerprint, test: false, deliveries }, Prepared { id, handovers })
+        Made { event, fingerprint }
     }
 
-    fn prepare_delivery(
-        &self,
-        organization: &OrganizationId,
-        event: &Arc<Event>,
-        route: &Route,
-        now: Millis,
-    ) -> (NewDelivery, Handover) {
-        let endpoint = route.endpoint.endpoint.id;
-        let new = NewDelivery {
-            id: DeliveryId(self.ids.next(now)),
-            endpoint,
-            event_type: Arc::clone(&route.event_type),
-            revision: revision_of(&route.endpoint.contract),
-            due_at: now,
-        };
-        let delivery = Arc::new(open_delivery(organization, event, &new, false));
-        let (lane, is_reserved) = self.reserve(organization, &delivery);
-        (new, Handover { lane, delivery, is_reserved })
-    }
-
-    fn reserve(&self, organization: &OrganizationId, delivery: &OpenDelivery) -> (Arc<Lane>, bool) {
-        let bytes = held_bytes(&delivery.event);
-        loop {
-            let lane = self.lanes.lane(organization, delivery.endpoint, &self.limits);
-            match lane.reserve(delivery.id, bytes) {
-                Reservation::Held => return (lane, true),
-                Reservation::Full => return (lane, false),
-                Reservation::Closed => {}
-            }
-        }
-    }
-
-    fn hand_over_all(self: &Arc<Self>, prepared: Vec<Prepared>, committed: &[Committed]) -> Vec<Accepted> {
-        let mut accepted = Vec::with_capacity(prepared.len());
-        for (one, committed) in prepared.into_iter().zip(committed) {
-            let id = one.id.clone();
-            let deliveries_count = match committed {
-                Committed::Stored { .. } => {
-                    let count = u32::try_from(one.handovers.len()).unwrap_or(u32::MAX);
-                    one.handovers.into_iter().for_each(|handover| self.hand_over(handover));
-                    count
-                }
-                Committed::Repeated { deliveries_count } => {
-                    self.let_go_all(vec![one]);
-                    *deliveries_count
-                }
+    /// Checks events once more, against an organisation that has changed since they were checked.
+    pub(crate) fn check_again(&self, view: &OrganizationView, made: &[Made]) -> Result<(), AcceptError> {
+        let mut mistakes = Vec::new();
+        for (index, Made { event, .. }) in made.iter().enumerate() {
+            let mut mistake = |pointer: &str, detail: String| {
+                mistakes.push(EventMistake { index, pointer: pointer.to_owned(), detail });
             };
-            accepted.push(Accepted { id, deliveries_count });
+            self.check_type_and_data(view, &event.event_type, &event.data, &mut mistake);
         }
-        metrics::counter!("postrider_events_accepted_total").increment(accepted.len() as u64);
-        accepted
-    }
-
-    fn hand_over(self: &Arc<Self>, handover: Handover) {
-        if handover.is_reserved {
-            let start = handover.lane.push(handover.delivery);
-            self.start(&handover.lane, start);
-        } else {
-            self.mark_backlog(&handover.delivery.organization, handover.delivery.endpoint);
-        }
-    }
-
-    fn let_go_all(self: &Arc<Self>, prepared: Vec<Prepared>) {
-        for handover in prepared.into_iter().flat_map(|p| p.handovers) {
-            if handover.is_reserved {
-                let start = handover.lane.release(handover.delivery.id);
-                self.start(&handover.lane, start);
-            }
-        }
+        if mistakes.is_empty() { Ok(()) } else { Err(AcceptError::Invalid(mistakes)) }
     }
 }
 

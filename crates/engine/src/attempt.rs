@@ -9,7 +9,7 @@ use postrider_domain::{
     AttemptFailure, AttemptId, DeliveryId, Ended, FailureKind, Millis, OrganizationId, Trigger, Verdict, after_attempt,
 };
 use postrider_egress as egress;
-use postrider_store::{Attempt, Event, OpenDelivery, Outcome, Response};
+use postrider_store::{Attempt, Event, LeaseNo, OpenDelivery, Outcome, Response};
 
 use crate::directory::EndpointView;
 use crate::engine::Inner;
@@ -33,6 +33,18 @@ pub(crate) struct Judged {
     pub(crate) ended_at: Millis,
     /// How the receiver answered.
     pub(crate) answer: Answer,
+}
+
+/// What became of a lane's delivery that was to be sent.
+pub(crate) enum Attempted {
+    /// It was sent, or could not be; that is to be recorded.
+    Made(Box<Outcome>),
+    /// Its endpoint is not to be sent anything at the moment.
+    Unwanted,
+    /// The lease was not renewed in time: the lane may be another node's.
+    LeaseUncertain,
+    /// The lane's lease is over.
+    LaneLost,
 }
 
 /// The body of a delivery, the same at every attempt.
@@ -59,25 +71,29 @@ pub(crate) fn render(
 }
 
 impl Inner {
-    /// Makes one attempt of a lane's delivery. None when its endpoint is not to be sent anything at the moment.
-    pub(crate) async fn attempt(
-        &self,
-        lane: &Lane,
-        delivery: &Arc<OpenDelivery>,
-    ) -> Result<Option<Outcome>, EngineError> {
-        let Some(view) = self.directory.view(&lane.organization).await? else { return Ok(None) };
-        let Some(endpoint) = view.endpoints.get(&lane.endpoint) else { return Ok(None) };
+    /// Makes one attempt of a lane's delivery.
+    pub(crate) async fn attempt(&self, lane: &Lane, delivery: &Arc<OpenDelivery>) -> Result<Attempted, EngineError> {
+        let Some(view) = self.directory.view(&lane.organization).await? else { return Ok(Attempted::Unwanted) };
+        let Some(endpoint) = view.endpoints.get(&lane.endpoint) else { return Ok(Attempted::Unwanted) };
         let is_wanted = endpoint.is_active() || delivery.trigger != Trigger::Schedule;
         if !is_wanted {
-            return Ok(None);
+            return Ok(Attempted::Unwanted);
         }
         let contract = self.revisions.contract(delivery.revision).await?;
+        // The last look before something leaves the house. Whether the lease is good is asked first: one that was replaced meanwhile has
+        // another number.
+        if !self.lease.is_good() {
+            return Ok(Attempted::LeaseUncertain);
+        }
+        if self.lanes.lease() != lane.lease {
+            return Ok(Attempted::LaneLost);
+        }
         let judged = self.send(endpoint, delivery, &contract).await;
         lane.note_answer(judged.answer);
-        Ok(Some(self.outcome(delivery, judged, &contract)))
+        Ok(Attempted::Made(Box::new(self.outcome(lane.lease, delivery, judged, &contract))))
     }
 
-    fn outcome(&self, delivery: &Arc<OpenDelivery>, judged: Judged, contract: &Contract) -> Outcome {
+    fn outcome(&self, lease: LeaseNo, delivery: &Arc<OpenDelivery>, judged: Judged, contract: &Contract) -> Outcome {
         let ended = Ended {
             verdict: judged.verdict,
             trigger: delivery.trigger,
@@ -88,7 +104,7 @@ impl Inner {
         };
         let (progress, transition) = after_attempt(delivery.progress, ended, contract.schedule());
         let Judged { attempt, ended_at, .. } = judged;
-        Outcome { lease: self.lease, delivery: Arc::clone(delivery), attempt, progress, transition, ended_at }
+        Outcome { lease, delivery: Arc::clone(delivery), attempt, progress, transition, ended_at }
     }
 
     /// Sends a delivery once to an endpoint as it is now, under the contract that the delivery was made under.

@@ -8,18 +8,17 @@ use parking_lot::RwLock;
 use postrider_contract::{Contract, Contracts};
 use postrider_domain::{Endpoint, EndpointId, EndpointStatus, Organization, OrganizationId};
 use postrider_egress::{Client, UrlRefusal, VettedUrl};
-use postrider_store::{PageRequest, Store};
+use postrider_store::{Configuration, Store, Version};
 
 use crate::error::EngineError;
 
-/// Rows read at once when an organisation's endpoints are loaded.
-const ENDPOINTS_PAGE: usize = 250;
 /// Event types whose subscribers are remembered for one organisation.
 const ROUTES_MAX: usize = 1_000;
 
 /// An organisation as it is at the moment.
 #[derive(Debug)]
 pub(crate) struct OrganizationView {
+    pub(crate) version: Version,
     pub(crate) organization: Organization,
     pub(crate) contract: Arc<Contract>,
     pub(crate) endpoints: HashMap<EndpointId, Arc<EndpointView>>,
@@ -102,7 +101,7 @@ impl Directory {
             return Ok(Some(Arc::clone(view)));
         }
         let changes = self.changes.load(Ordering::Acquire);
-        let Some(view) = self.load(id).await? else { return Ok(None) };
+        let Some(view) = self.read(id).await? else { return Ok(None) };
         let view = Arc::new(view);
         let mut views = self.views.write();
         if self.changes.load(Ordering::Acquire) == changes {
@@ -121,24 +120,34 @@ impl Directory {
         views.remove(id);
     }
 
-    async fn load(&self, id: &OrganizationId) -> Result<Option<OrganizationView>, EngineError> {
-        let Some(organization) = self.store.organization(id).await? else { return Ok(None) };
-        let mut endpoints = HashMap::new();
-        let mut before = None;
-        loop {
-            let page = self.store.endpoints(id, PageRequest { limit: ENDPOINTS_PAGE, before }).await?;
-            for endpoint in page.rows {
-                let contract = self.contract(&endpoint.contract)?;
-                let url = self.egress.judge_url(&endpoint.url);
-                endpoints.insert(endpoint.id, Arc::new(EndpointView { endpoint, contract, url }));
-            }
-            before = page.next;
-            if before.is_none() {
-                break;
-            }
+    /// Forgets an organisation of which the store says that it is not at this version any more.
+    pub(crate) fn forget_version(&self, id: &OrganizationId, version: Version) {
+        let is_known = self.views.read().get(id).is_none_or(|view| view.version == version);
+        if is_known {
+            self.forget(id);
+        }
+    }
+
+    /// Forgets everything: changes may have been missed.
+    pub(crate) fn forget_all(&self) {
+        let mut views = self.views.write();
+        self.changes.fetch_add(1, Ordering::AcqRel);
+        views.clear();
+    }
+
+    /// The organisation as it is in the store, whatever is remembered of it.
+    pub(crate) async fn read(&self, id: &OrganizationId) -> Result<Option<OrganizationView>, EngineError> {
+        let Some(Configuration { version, organization, endpoints: rows }) = self.store.configuration(id).await? else {
+            return Ok(None);
+        };
+        let mut endpoints = HashMap::with_capacity(rows.len());
+        for endpoint in rows {
+            let contract = self.contract(&endpoint.contract)?;
+            let url = self.egress.judge_url(&endpoint.url);
+            endpoints.insert(endpoint.id, Arc::new(EndpointView { endpoint, contract, url }));
         }
         let contract = self.contract(&organization.contract)?;
-        Ok(Some(OrganizationView { organization, contract, endpoints, routes: RwLock::default() }))
+        Ok(Some(OrganizationView { version, organization, contract, endpoints, routes: RwLock::default() }))
     }
 
     fn contract(&self, name: &str) -> Result<Arc<Contract>, EngineError> {

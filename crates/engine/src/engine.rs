@@ -1,13 +1,15 @@
 //! The engine itself: its parts, its start and its stop.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 use postrider_contract::{Contract, Contracts};
 use postrider_domain::{DeliveryId, Millis, OrganizationId};
 use postrider_egress::Client;
-use postrider_store::{DeliveryDetail, LaneDue, LeaseNo, RevisionId, Store};
-use tokio::sync::{Semaphore, mpsc};
+use postrider_store::{DeliveryDetail, LaneDue, RevisionId, Store};
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -15,14 +17,13 @@ use crate::clock::Clock;
 use crate::directory::Directory;
 use crate::error::EngineError;
 use crate::ids::Ids;
+use crate::keeping::middle;
 use crate::lanes::Lanes;
+use crate::lease::Lease;
 use crate::limits::EngineLimits;
 use crate::recorder::{Item, Recorder};
 use crate::revisions::Revisions;
 use crate::scheduler::Scheduler;
-
-/// Lanes read at once at a start.
-const LANES_PAGE: usize = 1_000;
 
 /// What an engine is made of.
 pub struct EngineParts {
@@ -36,6 +37,8 @@ pub struct EngineParts {
     pub clock: Arc<dyn Clock>,
     /// Its limits.
     pub limits: EngineLimits,
+    /// What people call this node, where there are many.
+    pub node: String,
 }
 
 /// Takes events in and gets them delivered. Cheap to clone.
@@ -46,7 +49,8 @@ pub struct Engine {
 
 pub(crate) struct Inner {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) lease: LeaseNo,
+    pub(crate) node: String,
+    pub(crate) lease: Lease,
     pub(crate) contracts: Arc<Contracts>,
     pub(crate) egress: Client,
     pub(crate) clock: Arc<dyn Clock>,
@@ -62,6 +66,10 @@ pub(crate) struct Inner {
     /// Attempts to all others.
     pub(crate) other: Semaphore,
     pub(crate) claims: Semaphore,
+    /// Lanes may be free: they are looked for now.
+    pub(crate) look_for_lanes: Notify,
+    /// Work may be there that nobody told of: it is looked for now.
+    pub(crate) look_for_work: AtomicBool,
     /// No new attempt begins.
     pub(crate) stopping: CancellationToken,
     /// Nothing more will be recorded.
@@ -76,37 +84,12 @@ impl Engine {
     /// # Errors
     /// When the store cannot be read, or an organisation or endpoint names a contract that is not loaded.
     pub async fn start(parts: EngineParts) -> Result<Engine, EngineError> {
-        let EngineParts { store, contracts, egress, clock, limits } = parts;
-        check_contracts(store.as_ref(), &contracts).await?;
-        let lease = store.grant_lease("", limits.lease).await?.lease;
-        let (recorder, waiting) = Recorder::new(&limits);
-        let inner = Arc::new(Inner {
-            directory: Directory::new(
-                Arc::clone(&store),
-                Arc::clone(&contracts),
-                egress.clone(),
-                limits.directory_organizations_max,
-            ),
-            revisions: Revisions::new(Arc::clone(&store), Arc::clone(&contracts), limits.revisions_max),
-            prompt: Semaphore::new(limits.attempts_prompt_max),
-            other: Semaphore::new(limits.attempts_other_max),
-            claims: Semaphore::new(limits.claims_max),
-            ids: Ids::default(),
-            lanes: Lanes::new(&limits),
-            scheduler: Scheduler::default(),
-            stopping: CancellationToken::new(),
-            drained: CancellationToken::new(),
-            attempts: TaskTracker::new(),
-            store,
-            lease,
-            contracts,
-            egress,
-            clock,
-            limits,
-            recorder,
-        });
-        inner.revisions.save_loaded().await?;
-        inner.take_up_open_work().await?;
+        let (inner, waiting) = Inner::new(parts).await?;
+        if let Err(error) = inner.begin().await {
+            // So that nobody counts a node that is not there.
+            let _ = inner.store.revoke_lease(inner.lanes.lease()).await;
+            return Err(error);
+        }
         inner.spawn_loops(waiting);
         Ok(Engine { inner })
     }
@@ -117,19 +100,18 @@ impl Engine {
         let inner = &self.inner;
         inner.stopping.cancel();
         inner.attempts.close();
+        inner.give_away_idle().await;
         let finished = tokio::time::timeout(inner.limits.stop_grace, inner.attempts.wait()).await;
         let given_back = if finished.is_ok() { 0 } else { inner.attempts.len() };
         inner.recorder.flush(inner.limits.record_grace).await;
         inner.drained.cancel();
+        inner.give_up_lease().await;
         given_back
     }
 
     /// Call after every change of an organisation or of one of its endpoints.
     pub fn changed(&self, organization: &OrganizationId) {
-        self.inner.directory.forget(organization);
-        let inner = Arc::clone(&self.inner);
-        let organization = organization.clone();
-        tokio::spawn(async move { inner.wake_resting(&organization).await });
+        self.inner.changed(organization);
     }
 
     /// One more attempt of a delivery, now. False when there is no such delivery.
@@ -197,17 +179,65 @@ impl Engine {
 }
 
 impl Inner {
+    /// Grants a lease first of all, since that tells the time.
+    async fn new(parts: EngineParts) -> Result<(Arc<Self>, mpsc::Receiver<Item>), EngineError> {
+        let EngineParts { store, contracts, egress, clock, limits, node } = parts;
+        let sent = Instant::now();
+        let granted = store.grant_lease(&node, limits.lease).await?;
+        if let Some(now) = granted.now {
+            clock.told(now, middle(sent));
+        }
+        let (recorder, waiting) = Recorder::new(&limits);
+        let inner = Arc::new(Inner {
+            directory: Directory::new(
+                Arc::clone(&store),
+                Arc::clone(&contracts),
+                egress.clone(),
+                limits.directory_organizations_max,
+            ),
+            revisions: Revisions::new(Arc::clone(&store), Arc::clone(&contracts), limits.revisions_max),
+            prompt: Semaphore::new(limits.attempts_prompt_max),
+            other: Semaphore::new(limits.attempts_other_max),
+            claims: Semaphore::new(limits.claims_max),
+            look_for_lanes: Notify::new(),
+            look_for_work: AtomicBool::new(false),
+            ids: Ids::default(),
+            lanes: Lanes::new(&limits, granted.lease, granted.now.is_none()),
+            lease: Lease::new(limits.lease, sent, granted.now.is_none()),
+            scheduler: Scheduler::default(),
+            stopping: CancellationToken::new(),
+            drained: CancellationToken::new(),
+            attempts: TaskTracker::new(),
+            node,
+            store,
+            contracts,
+            egress,
+            clock,
+            limits,
+            recorder,
+        });
+        Ok((inner, waiting))
+    }
+
+    async fn begin(self: &Arc<Self>) -> Result<(), EngineError> {
+        check_contracts(self.store.as_ref(), &self.contracts).await?;
+        self.revisions.save_loaded().await?;
+        if self.lanes.are_all_ours() { self.take_up_open_work().await } else { Ok(()) }
+    }
+
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.is_cancelled()
     }
 
+    /// Takes up what there is in a store of its own. Among many nodes each takes its share while it runs.
     async fn take_up_open_work(self: &Arc<Self>) -> Result<(), EngineError> {
+        let limit = self.limits.lanes_page;
         loop {
-            let page = self.store.take_lanes(self.lease, Millis(i64::MAX), LANES_PAGE).await?;
+            let page = self.store.take_lanes(self.lanes.lease(), Millis(i64::MAX), limit).await?;
             for LaneDue { lane, due_at } in &page {
                 self.ring_at(&lane.organization, lane.endpoint, *due_at);
             }
-            if page.len() < LANES_PAGE {
+            if page.len() < limit {
                 return Ok(());
             }
         }
@@ -217,22 +247,18 @@ impl Inner {
         tokio::spawn(Arc::clone(self).run_recorder(waiting));
         tokio::spawn(Arc::clone(self).run_scheduler());
         tokio::spawn(Arc::clone(self).run_retention());
+        if !self.lanes.are_all_ours() {
+            tokio::spawn(Arc::clone(self).run_keeping());
+            tokio::spawn(Arc::clone(self).run_tending());
+            tokio::spawn(Arc::clone(self).run_hearing());
+        }
     }
 
-    pub(crate) async fn retry(
-        self: &Arc<Self>,
-        organization: &OrganizationId,
-        delivery: DeliveryId,
-    ) -> Result<bool, EngineError> {
-        let Some(detail) = self.store.delivery(organization, delivery).await? else { return Ok(false) };
-        let endpoint = detail.delivery.endpoint;
-        if self.lanes.existing(endpoint).is_some_and(|lane| lane.will_send_again(delivery)) {
-            return Ok(true);
-        }
-        let retried = self.store.retry_delivery(self.lease, organization, delivery, self.clock.now()).await?;
-        let Some(open) = retried.map(|retried| Arc::new(retried.delivery)) else { return Ok(false) };
-        self.with_lane(organization, endpoint, |lane| lane.push_first(Arc::clone(&open)));
-        Ok(true)
+    /// An organisation or one of its endpoints is not as it was.
+    pub(crate) fn changed(self: &Arc<Self>, organization: &OrganizationId) {
+        self.directory.forget(organization);
+        let (inner, organization) = (Arc::clone(self), organization.clone());
+        tokio::spawn(async move { inner.wake_resting(&organization).await });
     }
 }
 

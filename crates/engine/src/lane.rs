@@ -1,22 +1,43 @@
 //! One endpoint's lane: its queue, what it holds, and how many attempts it may have under way. No I/O in here.
+//!
+//! Where there are many nodes, a lane claims and sends only while it is *ours*: attached to this node's lease. One that is to be given to
+//! another node *drains*: it begins nothing any more, and *leaves* once nothing of it is under way.
+
+mod giving;
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use parking_lot::Mutex;
 use postrider_domain::{DeliveryId, EndpointId, Millis, OrganizationId, Trigger};
-use postrider_store::OpenDelivery;
+use postrider_store::{LeaseNo, OpenDelivery};
+use tokio::time::Instant;
+
+pub(crate) use giving::Leave;
 
 use crate::held::{Held, HeldBytes, held_bytes};
 use crate::limits::EngineLimits;
 use crate::slots::{Answer, Slots};
 
-/// The lane of one endpoint.
+/// The lane of one endpoint, as long as this node has one lease.
 #[derive(Debug)]
 pub(crate) struct Lane {
     pub(crate) organization: OrganizationId,
     pub(crate) endpoint: EndpointId,
+    /// The lease that it is attached to when it is ours.
+    pub(crate) lease: LeaseNo,
     state: Mutex<State>,
+}
+
+/// What all lanes of a node share.
+#[derive(Clone, Debug)]
+pub(crate) struct OfAllLanes {
+    pub(crate) held_bytes: Arc<HeldBytes>,
+    /// Lanes that are ours.
+    pub(crate) ours: Arc<AtomicUsize>,
+    /// The store has one node alone: every lane is ours.
+    pub(crate) is_alone: bool,
 }
 
 #[derive(Debug)]
@@ -42,6 +63,16 @@ struct State {
     /// A person asked for one more attempt while one was under way.
     again: HashSet<DeliveryId>,
     is_closed: bool,
+    of_all: OfAllLanes,
+    is_ours: bool,
+    is_draining: bool,
+    /// It is being given away: what is to be committed waits until that is done.
+    is_leaving: bool,
+    /// Deliveries that are about to be committed and are not held.
+    unheld_commits: usize,
+    /// Used since the last look at it; without work since then.
+    is_touched: bool,
+    idle_since: Option<Instant>,
 }
 
 /// Whether a lane took note of a delivery that is about to be committed.
@@ -51,8 +82,19 @@ pub(crate) enum Reservation {
     Held,
     /// It has no room: it will claim it.
     Full,
+    /// It is being given away; ask again when that is done.
+    Leaving,
     /// The lane was given up; ask for a fresh one.
     Closed,
+}
+
+/// What became of a person's wish for one more attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// The lane will make one anyway.
+    WillSend,
+    /// The delivery is to be made due, under this reservation.
+    ToMake(Reservation),
 }
 
 /// What the floor above should start now.
@@ -76,12 +118,13 @@ impl Lane {
     pub(crate) fn new(
         organization: OrganizationId,
         endpoint: EndpointId,
+        lease: LeaseNo,
         limits: &EngineLimits,
-        bytes_of_all_lanes: Arc<HeldBytes>,
+        of_all: OfAllLanes,
     ) -> Self {
-        let state = State {
+        let mut state = State {
             queue: VecDeque::new(),
-            held: Held::new(bytes_of_all_lanes),
+            held: Held::new(Arc::clone(&of_all.held_bytes)),
             slots: Slots::new(limits),
             workers: 0,
             window: limits.lane_window_deliveries,
@@ -95,47 +138,82 @@ impl Lane {
             postponed: Vec::new(),
             again: HashSet::new(),
             is_closed: false,
+            is_ours: false,
+            is_draining: false,
+            is_leaving: false,
+            unheld_commits: 0,
+            is_touched: false,
+            idle_since: None,
+            of_all,
         };
-        Lane { organization, endpoint, state: Mutex::new(state) }
+        if state.of_all.is_alone {
+            state.attach();
+        }
+        Lane { organization, endpoint, lease, state: Mutex::new(state) }
     }
 
     /// Takes note of a delivery before it is committed, so that a claim that sees the commit first leaves it alone.
     pub(crate) fn reserve(&self, id: DeliveryId, bytes: usize) -> Reservation {
         let mut state = self.state.lock();
-        if state.is_closed {
-            return Reservation::Closed;
-        }
-        if state.is_behind || !state.has_room(bytes) {
-            return Reservation::Full;
-        }
-        state.held.insert(id, bytes);
-        Reservation::Held
+        let is_behind = state.is_behind;
+        state.reserve(id, bytes, is_behind)
     }
 
-    /// Forgets what was reserved or is recorded; says what to start.
+    /// Forgets what is recorded; says what to start.
     pub(crate) fn release(&self, id: DeliveryId) -> Start {
         let mut state = self.state.lock();
         state.held.remove(id);
         state.start()
     }
 
-    /// Hands over a reserved delivery that is committed.
-    pub(crate) fn push(&self, delivery: Arc<OpenDelivery>) -> Start {
+    /// What was reserved is not committed.
+    pub(crate) fn let_go(&self, id: DeliveryId, is_held: bool) -> Start {
         let mut state = self.state.lock();
-        state.queue.push_back(delivery);
+        state.unreserve(id, is_held);
         state.start()
     }
 
-    /// Whether the lane will make an attempt of this delivery anyway: it waits in the queue, or one is under way and another follows.
-    pub(crate) fn will_send_again(&self, id: DeliveryId) -> bool {
+    /// What was reserved is committed, and another node's to send. The lane may have become ours since the commit looked, and have claimed all
+    /// but this one.
+    pub(crate) fn leave_elsewhere(&self, id: DeliveryId, is_held: bool) -> Start {
+        let mut state = self.state.lock();
+        state.unreserve(id, is_held);
+        state.mark_if_ours();
+        state.start()
+    }
+
+    /// Hands over a reserved delivery that is committed and ours to send.
+    pub(crate) fn push(&self, delivery: Arc<OpenDelivery>) -> Start {
+        let mut state = self.state.lock();
+        state.attach();
+        if state.is_closed || state.is_draining {
+            state.unreserve(delivery.id, true);
+            state.mark_if_ours();
+        } else {
+            state.queue.push_back(delivery);
+        }
+        state.start()
+    }
+
+    /// A delivery that is committed and ours to send was not reserved for lack of room: it is claimed.
+    pub(crate) fn push_unheld(&self, id: DeliveryId) -> Start {
+        let mut state = self.state.lock();
+        state.attach();
+        state.unreserve(id, false);
+        state.mark_if_ours();
+        state.start()
+    }
+
+    /// A person wants one more attempt: none is to be made when the delivery waits in the queue, and another when one is under way.
+    pub(crate) fn ask_again(&self, id: DeliveryId, bytes: usize) -> Asked {
         let mut state = self.state.lock();
         if !state.held.contains(id) {
-            return false;
+            return Asked::ToMake(state.reserve(id, bytes, false));
         }
         if !state.queue.iter().any(|waiting| waiting.id == id) {
             state.again.insert(id);
         }
-        true
+        Asked::WillSend
     }
 
     /// Whether a person asked for one more attempt of a delivery that is recorded now.
@@ -143,20 +221,19 @@ impl Lane {
         self.state.lock().again.remove(&id)
     }
 
-    /// Hands over a delivery that a person wants sent now; where there is no room it is claimed, since it is due. None when the
-    /// lane was given up.
-    pub(crate) fn push_first(&self, delivery: Arc<OpenDelivery>) -> Option<Start> {
+    /// Hands over a reserved delivery that a person wants sent now.
+    pub(crate) fn push_first(&self, delivery: Arc<OpenDelivery>) -> Start {
         let mut state = self.state.lock();
-        if state.is_closed {
-            return None;
-        }
-        let bytes = held_bytes(&delivery.event);
-        if !state.has_room(bytes) {
-            state.mark();
-        } else if state.held.insert(delivery.id, bytes) {
+        // Whoever asked since it was reserved asked for this attempt.
+        state.again.remove(&delivery.id);
+        state.attach();
+        if state.is_closed || state.is_draining {
+            state.unreserve(delivery.id, true);
+            state.mark_if_ours();
+        } else {
             state.queue.push_front(delivery);
         }
-        Some(state.start())
+        state.start()
     }
 
     /// There is due work in the store that this lane does not hold. None when the lane was given up.
@@ -165,14 +242,14 @@ impl Lane {
         if state.is_closed {
             return None;
         }
-        state.mark();
+        state.mark_if_ours();
         Some(state.start())
     }
 
     /// The next delivery for a worker; none ends the worker, who is no longer counted.
     pub(crate) fn take(&self) -> (Option<Arc<OpenDelivery>>, Start) {
         let mut state = self.state.lock();
-        let is_over = state.workers > state.slots.now();
+        let is_over = state.workers > state.slots.now() || state.is_draining;
         let next = if is_over { None } else { state.queue.pop_front() };
         if next.is_none() {
             state.workers -= 1;
@@ -208,7 +285,9 @@ impl Lane {
             state.claimed_marks = plan.marks;
             state.is_behind = false;
         }
-        for delivery in claimed {
+        // What a lane has claimed that drains, or is ours no more, stays in the store.
+        let is_kept = !state.is_closed && !state.is_draining;
+        for delivery in claimed.into_iter().filter(|_| is_kept) {
             if state.held.insert(delivery.id, held_bytes(&delivery.event)) {
                 state.queue.push_back(Arc::new(delivery));
             }
@@ -277,20 +356,8 @@ impl Lane {
             return None;
         }
         state.is_resting = false;
-        state.mark();
+        state.mark_if_ours();
         Some(state.start())
-    }
-
-    /// Closes the lane if nothing depends on it.
-    pub(crate) fn close_if_idle(&self) -> bool {
-        let mut state = self.state.lock();
-        let is_idle = state.held.is_empty()
-            && state.workers == 0
-            && (state.is_resting || !state.has_backlog())
-            && !state.is_claiming
-            && state.next_due.is_none();
-        state.is_closed |= is_idle;
-        is_idle
     }
 }
 
@@ -299,9 +366,38 @@ impl State {
         self.marks != self.claimed_marks
     }
 
-    fn mark(&mut self) {
-        self.marks += 1;
-        self.is_behind = true;
+    /// There is due work in the store that this lane does not hold. A lane that is not ours finds it when it becomes so.
+    fn mark_if_ours(&mut self) {
+        if self.is_ours {
+            self.marks += 1;
+            self.is_behind = true;
+            self.is_touched = true;
+        }
+    }
+
+    fn reserve(&mut self, id: DeliveryId, bytes: usize, is_behind: bool) -> Reservation {
+        if self.is_closed {
+            return Reservation::Closed;
+        }
+        if self.is_leaving {
+            return Reservation::Leaving;
+        }
+        self.is_touched = true;
+        if self.is_draining || is_behind || !self.has_room(bytes) {
+            self.unheld_commits += 1;
+            return Reservation::Full;
+        }
+        self.held.insert(id, bytes);
+        Reservation::Held
+    }
+
+    fn unreserve(&mut self, id: DeliveryId, is_held: bool) {
+        self.again.remove(&id);
+        if is_held {
+            self.held.remove(id);
+        } else {
+            self.unheld_commits = self.unheld_commits.saturating_sub(1);
+        }
     }
 
     /// Deliveries the lane may hold: few while its endpoint keeps silent.
@@ -322,6 +418,9 @@ impl State {
     }
 
     fn start(&mut self) -> Start {
+        if self.is_closed || !self.is_ours || self.is_draining {
+            return Start::default();
+        }
         let workers = self.queue.len().min(self.slots.now().saturating_sub(self.workers));
         self.workers += workers;
         let has_much_room = self.room() > 0 && self.held.len() <= self.window() / 2;

@@ -2,39 +2,105 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use postrider_domain::{EndpointId, Millis, OrganizationId};
-use postrider_store::OpenDelivery;
+use postrider_store::{LeaseNo, OpenDelivery, StoreError};
+use tokio::sync::Notify;
 
+use crate::attempt::Attempted;
 use crate::engine::Inner;
+use crate::error::EngineError;
 use crate::held::HeldBytes;
-use crate::lane::{Lane, Start};
+use crate::lane::{Lane, OfAllLanes, Start};
 use crate::limits::EngineLimits;
 
 /// Every lane there is at the moment.
 #[derive(Debug)]
 pub(crate) struct Lanes {
     by_endpoint: Mutex<HashMap<EndpointId, Arc<Lane>>>,
+    /// The newest lease, under which lanes are made; changed under the lock of the lanes.
+    lease: AtomicI64,
     /// Endpoints whose lanes rest, to find them when their organisation changes.
-    resting: Mutex<HashSet<EndpointId>>,
-    held_bytes: Arc<HeldBytes>,
+    resting: Mutex<HashMap<EndpointId, OrganizationId>>,
+    of_all: OfAllLanes,
+    /// Told when lanes that were leaving are gone, or stay.
+    have_left: Notify,
+    /// The latest claim failed; said once.
+    are_claims_failing: AtomicBool,
 }
 
 impl Lanes {
-    pub(crate) fn new(limits: &EngineLimits) -> Self {
+    pub(crate) fn new(limits: &EngineLimits, lease: LeaseNo, is_alone: bool) -> Self {
         let held_bytes = Arc::new(HeldBytes::new(limits.held_bytes_max));
-        Lanes { by_endpoint: Mutex::default(), resting: Mutex::default(), held_bytes }
+        Lanes {
+            by_endpoint: Mutex::default(),
+            lease: AtomicI64::new(lease.0),
+            resting: Mutex::default(),
+            of_all: OfAllLanes { held_bytes, ours: Arc::new(AtomicUsize::new(0)), is_alone },
+            have_left: Notify::new(),
+            are_claims_failing: AtomicBool::new(false),
+        }
+    }
+
+    /// The newest lease.
+    pub(crate) fn lease(&self) -> LeaseNo {
+        LeaseNo(self.lease.load(Ordering::Acquire))
+    }
+
+    /// Whether the store has one node alone, whose every lane is.
+    pub(crate) fn are_all_ours(&self) -> bool {
+        self.of_all.is_alone
+    }
+
+    /// How many lanes are ours.
+    pub(crate) fn ours_count(&self) -> usize {
+        self.of_all.ours.load(Ordering::Relaxed)
     }
 
     /// The endpoint's lane, made if there is none.
     pub(crate) fn lane(&self, organization: &OrganizationId, endpoint: EndpointId, limits: &EngineLimits) -> Arc<Lane> {
-        let make = || Arc::new(Lane::new(organization.clone(), endpoint, limits, Arc::clone(&self.held_bytes)));
+        let make = || Arc::new(Lane::new(organization.clone(), endpoint, self.lease(), limits, self.of_all.clone()));
         Arc::clone(self.by_endpoint.lock().entry(endpoint).or_insert_with(make))
     }
 
     pub(crate) fn existing(&self, endpoint: EndpointId) -> Option<Arc<Lane>> {
         self.by_endpoint.lock().get(&endpoint).cloned()
+    }
+
+    /// The endpoint's lane if it is still of this lease.
+    pub(crate) fn existing_of(&self, endpoint: EndpointId, lease: LeaseNo) -> Option<Arc<Lane>> {
+        self.existing(endpoint).filter(|lane| lane.lease == lease)
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Lane>> {
+        self.by_endpoint.lock().values().cloned().collect()
+    }
+
+    /// Forgets every lane: its lease is over. New ones are made under `lease`.
+    pub(crate) fn begin_anew(&self, lease: LeaseNo) {
+        let mut lanes = self.by_endpoint.lock();
+        self.lease.store(lease.0, Ordering::Release);
+        let old = std::mem::take(&mut *lanes);
+        drop(lanes);
+        old.values().for_each(|lane| lane.close());
+        self.resting.lock().clear();
+        self.have_left.notify_waiters();
+    }
+
+    /// Forgets lanes that were released.
+    pub(crate) fn forget(&self, released: &[Arc<Lane>]) {
+        let mut lanes = self.by_endpoint.lock();
+        for lane in released {
+            lane.close();
+            if lanes.get(&lane.endpoint).is_some_and(|known| Arc::ptr_eq(known, lane)) {
+                lanes.remove(&lane.endpoint);
+            }
+        }
+        drop(lanes);
+        self.have_left.notify_waiters();
     }
 
     /// When there are many lanes, drops those that nothing depends on. Until then an idle one keeps what is known of its endpoint.
@@ -43,6 +109,30 @@ impl Lanes {
         if lanes.len() > limits.lanes_max {
             lanes.retain(|_, lane| !lane.close_if_idle());
         }
+    }
+
+    /// Drops lanes of other nodes that nothing here depends on.
+    pub(crate) fn sweep_others(&self) {
+        self.by_endpoint.lock().retain(|_, lane| lane.is_ours() || !lane.close_if_idle());
+    }
+
+    /// Tells those who wait that lanes which were leaving stay.
+    pub(crate) fn tell_left(&self) {
+        self.have_left.notify_waiters();
+    }
+
+    /// Waits until this lane is not leaving any more; false when that takes longer than `at_most`.
+    pub(crate) async fn until_left(&self, lane: &Lane, at_most: Duration) -> bool {
+        let wait = async {
+            loop {
+                let left = self.have_left.notified();
+                if !lane.is_leaving() {
+                    return;
+                }
+                left.await;
+            }
+        };
+        tokio::time::timeout(at_most, wait).await.is_ok()
     }
 }
 
@@ -88,9 +178,12 @@ impl Inner {
         });
     }
 
+    fn ring_after(self: &Arc<Self>, lane: &Lane, wait: Duration) {
+        self.ring_at(&lane.organization, lane.endpoint, self.clock.now() + wait);
+    }
+
     fn ring_after_fault(self: &Arc<Self>, lane: &Lane) {
-        let at = self.clock.now() + self.limits.retry_fault_after;
-        self.ring_at(&lane.organization, lane.endpoint, at);
+        self.ring_after(lane, self.limits.retry_fault_after);
     }
 
     /// Sends one delivery after the other until the queue is empty or the lane has fewer slots.
@@ -108,30 +201,46 @@ impl Inner {
     async fn send_one(self: &Arc<Self>, lane: &Arc<Lane>, delivery: &Arc<OpenDelivery>) {
         // Held until the outcome is handed to the recorder, so that a stop waits for both; taken before the look at the flag.
         let _under_way = self.attempts.token();
-        let permits = if lane.is_prompt() { &self.prompt } else { &self.other };
-        let _permit = tokio::select! {
-            // The semaphores are never closed.
-            permit = permits.acquire() => permit,
-            () = self.stopping.cancelled() => return,
-        };
-        if self.is_stopping() {
-            return;
-        }
-        match self.attempt(lane, delivery).await {
-            Ok(Some(outcome)) => self.recorder.record(outcome).await,
-            Ok(None) => self.let_rest(lane, delivery).await,
-            Err(error) => {
-                let endpoint = lane.endpoint;
-                tracing::error!(delivery = %delivery.id, %endpoint, %error, "attempt could not be made; trying again later");
-                lane.postpone(delivery.id);
-                self.ring_after_fault(lane);
+        loop {
+            let permits = if lane.is_prompt() { &self.prompt } else { &self.other };
+            let permit = tokio::select! {
+                // The semaphores are never closed.
+                permit = permits.acquire() => permit,
+                () = self.stopping.cancelled() => return,
+            };
+            if self.is_stopping() {
+                return;
             }
+            match self.attempt(lane, delivery).await {
+                Ok(Attempted::Made(outcome)) => return self.recorder.record(outcome).await,
+                Ok(Attempted::Unwanted) => return self.let_rest(lane, delivery).await,
+                Ok(Attempted::LaneLost) => return,
+                Ok(Attempted::LeaseUncertain) => {}
+                Err(error) => return self.put_off(lane, delivery, &error),
+            }
+            drop(permit);
+            tokio::select! {
+                () = self.lease.until_good() => {}
+                () = self.stopping.cancelled() => return,
+            }
+        }
+    }
+
+    fn put_off(self: &Arc<Self>, lane: &Lane, delivery: &OpenDelivery, error: &EngineError) {
+        let endpoint = lane.endpoint;
+        lane.postpone(delivery.id);
+        if matches!(error, EngineError::Store(StoreError::Unavailable { .. })) {
+            tracing::warn!(delivery = %delivery.id, %endpoint, %error, "attempt could not be made; trying again soon");
+            self.ring_after(lane, self.limits.claim_again_after);
+        } else {
+            tracing::error!(delivery = %delivery.id, %endpoint, %error, "attempt could not be made; trying again later");
+            self.ring_after_fault(lane);
         }
     }
 
     /// The endpoint is paused, disabled or gone: its work stays open in the store, out of memory.
     async fn let_rest(self: &Arc<Self>, lane: &Arc<Lane>, delivery: &OpenDelivery) {
-        self.lanes.resting.lock().insert(lane.endpoint);
+        self.lanes.resting.lock().insert(lane.endpoint, lane.organization.clone());
         lane.rest();
         let start = lane.release(delivery.id);
         self.start(lane, start);
@@ -141,6 +250,9 @@ impl Inner {
 
     /// Takes up the work of endpoints that rest and are active.
     pub(crate) async fn wake_resting(self: &Arc<Self>, organization: &OrganizationId) {
+        if !self.lanes.resting.lock().values().any(|of| of == organization) {
+            return;
+        }
         let view = loop {
             match self.directory.view(organization).await {
                 Ok(Some(view)) => break view,
@@ -153,9 +265,17 @@ impl Inner {
             }
         };
         for (id, endpoint) in &view.endpoints {
-            if endpoint.is_active() && self.lanes.resting.lock().remove(id) {
+            if endpoint.is_active() && self.lanes.resting.lock().remove(id).is_some() {
                 self.with_lane(organization, *id, Lane::wake);
             }
+        }
+    }
+
+    /// Takes up the work of all endpoints that rest and are active.
+    pub(crate) async fn wake_all_resting(self: Arc<Self>) {
+        let organizations: HashSet<_> = self.lanes.resting.lock().values().cloned().collect();
+        for organization in organizations {
+            self.wake_resting(&organization).await;
         }
     }
 
@@ -166,8 +286,11 @@ impl Inner {
         let now = self.clock.now();
         let plan = lane.plan_claim(self.limits.claim_rows_max);
         let held = plan.held.clone();
-        match self.store.claim_due(self.lease, &lane.organization, lane.endpoint, now, plan.limit, held).await {
+        match self.store.claim_due(lane.lease, &lane.organization, lane.endpoint, now, plan.limit, held).await {
             Ok(rows) => {
+                if self.lanes.are_claims_failing.load(Ordering::Relaxed) {
+                    self.lanes.are_claims_failing.store(false, Ordering::Relaxed);
+                }
                 let (is_drained, start) = lane.end_claim(&plan, rows);
                 self.start(&lane, start);
                 if is_drained {
@@ -175,9 +298,8 @@ impl Inner {
                 }
             }
             Err(error) => {
-                tracing::warn!(endpoint = %lane.endpoint, %error, "due deliveries could not be read; trying again later");
                 lane.fail_claim();
-                self.ring_after_fault(&lane);
+                self.ask_again_soon(&lane, &error);
             }
         }
     }
@@ -187,11 +309,18 @@ impl Inner {
         match self.store.lane_due(&lane.organization, lane.endpoint, after).await {
             Ok(Some(due_at)) => self.ring_at(&lane.organization, lane.endpoint, due_at),
             Ok(None) => {}
-            Err(error) => {
-                tracing::warn!(endpoint = %lane.endpoint, %error, "the next due time could not be read; trying again later");
-                self.ring_after_fault(lane);
-            }
+            Err(error) => self.ask_again_soon(lane, &error),
         }
+    }
+
+    /// A store that is out is asked again by one lane after the other; that is said once, not by each.
+    fn ask_again_soon(self: &Arc<Self>, lane: &Lane, error: &StoreError) {
+        if matches!(error, StoreError::LeaseLost) {
+            self.lease.want_renewal();
+        } else if !self.lanes.are_claims_failing.swap(true, Ordering::Relaxed) {
+            tracing::warn!(endpoint = %lane.endpoint, %error, "due deliveries could not be read; asking again until they can");
+        }
+        self.ring_after(lane, self.limits.claim_again_after);
     }
 }
 

@@ -3,30 +3,42 @@
 //! Words: a *lane* is the in-memory queue of one endpoint's due deliveries; its *window* is how many of them it holds at most; what it
 //! *holds* has been committed or claimed and is not yet recorded; its *slots* are the attempts it may have under way at once.
 //! A *backlog* is due work that a lane does not hold and has to claim from the store.
+//!
+//! Where many nodes share a store, each keeps one *lease* (`keeping`), *tends* to the lanes attached to it (`tending`: takes free ones, looks through
+//! its own, gives away what is above its *share*) and *hears* what the others tell it (`hearing`). An embedded store has one node, whose lease
+//! lasts for ever: there none of this runs.
 
 mod accept;
 mod attempt;
 mod clock;
+mod commit;
 mod directory;
 mod engine;
 mod error;
+mod hearing;
 mod held;
 mod ids;
 mod json_depth;
+mod keeping;
 mod lane;
 mod lanes;
+mod lease;
 mod limits;
 mod model;
 mod recorder;
 mod retention;
+mod retry;
 mod revisions;
 mod scheduler;
+mod share;
 mod slots;
+mod tending;
 mod test_event;
+mod to_its_end;
 
 #[cfg(any(test, feature = "test-clock"))]
 pub use clock::MovableClock;
-pub use clock::{Clock, SystemClock};
+pub use clock::{Clock, StoreClock, SystemClock};
 pub use engine::{Engine, EngineParts};
 pub use error::{AcceptError, EngineError, EventMistake, TestError};
 pub use ids::Ids;

@@ -25,6 +25,8 @@ pub struct EngineLimits {
     pub attempts_other_max: usize,
     /// How long work rests when a fault of ours kept an attempt from being made or recorded.
     pub retry_fault_after: Duration,
+    /// How long a lane waits before it asks a store again that could not be read.
+    pub claim_again_after: Duration,
     /// How long the recorder waits before it asks a store again that could not commit.
     pub record_again_after: Duration,
     /// Rows one claim reads.
@@ -53,8 +55,26 @@ pub struct EngineLimits {
     pub retention: Duration,
     /// Rows one retention step drops.
     pub retention_rows_max: usize,
-    /// How long a lease lasts.
+    /// How long a lease lasts; it is renewed every third of that.
     pub lease: Duration,
+    /// How long a node waits before it asks a store again that did not renew or grant its lease.
+    pub lease_again_after: Duration,
+    /// How long an event waits at most for a new lease, or for its lane to be given away, before it is refused.
+    pub lease_wait_max: Duration,
+    /// How often an event is routed anew at most because its organisation has changed meanwhile.
+    pub routings_max: usize,
+    /// How often a node of many looks for free lanes and for leases that ran out.
+    pub take_every: Duration,
+    /// Free lanes are taken when their work is due within this time.
+    pub take_ahead: Duration,
+    /// Lanes taken, released or listed in one call.
+    pub lanes_page: usize,
+    /// How often a node of many looks through its lanes for work that nobody told it of.
+    pub sweep_every: Duration,
+    /// A lane without work for this long is released, where there are many nodes.
+    pub lane_idle_max: Duration,
+    /// How long attempts under way may keep a lane from being given away; it is kept then.
+    pub drain_max: Duration,
     /// How often retention looks for something to do.
     pub retention_every: Duration,
 }
@@ -72,6 +92,7 @@ impl Default for EngineLimits {
             attempts_prompt_max: 4_096,
             attempts_other_max: 4_096,
             retry_fault_after: Duration::from_secs(5),
+            claim_again_after: Duration::from_secs(1),
             record_again_after: Duration::from_millis(500),
             claim_rows_max: 250,
             claims_max: 4,
@@ -87,6 +108,15 @@ impl Default for EngineLimits {
             retention: Duration::from_secs(30 * 24 * 3_600),
             retention_rows_max: 500,
             lease: Duration::from_secs(15),
+            lease_again_after: Duration::from_millis(250),
+            lease_wait_max: Duration::from_secs(2),
+            routings_max: 3,
+            take_every: Duration::from_secs(1),
+            take_ahead: Duration::from_secs(2),
+            lanes_page: 1_000,
+            sweep_every: Duration::from_secs(10),
+            lane_idle_max: Duration::from_secs(30),
+            drain_max: Duration::from_secs(10),
             retention_every: Duration::from_secs(60),
         }
     }

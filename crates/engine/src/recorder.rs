@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postrider_domain::Transition;
-use postrider_store::{Outcome, StoreError};
+use postrider_store::{Outcome, Recorded, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::engine::Inner;
@@ -34,12 +34,12 @@ impl Recorder {
         (Recorder { items, room_kib, room_kib_max }, waiting)
     }
 
-    pub(crate) async fn record(&self, outcome: Outcome) {
+    pub(crate) async fn record(&self, outcome: Box<Outcome>) {
         let answer_bytes = outcome.attempt.response.as_ref().map_or(0, |response| response.body.len());
         let kib = u32::try_from(1 + answer_bytes / 1024).unwrap_or(u32::MAX).min(self.room_kib_max);
         // Both are refused only once the engine has stopped; the delivery is still open in the store then.
         let Ok(room) = Arc::clone(&self.room_kib).acquire_many_owned(kib).await else { return };
-        let _ = self.items.send(Item::Outcome(Box::new(outcome), room)).await;
+        let _ = self.items.send(Item::Outcome(outcome, room)).await;
     }
 
     /// Returns when everything handed over before is recorded, or after `at_most`.
@@ -121,21 +121,45 @@ impl Inner {
         if batch.is_empty() {
             return Ok(());
         }
-        self.store.record_outcomes(batch).await?;
-        for outcome in batch {
-            self.count(outcome);
-            self.move_on(outcome);
+        let recorded = self.store.record_outcomes(batch).await?;
+        let mut stale_count: u64 = 0;
+        for (outcome, recorded) in batch.iter().zip(recorded) {
+            match recorded {
+                Recorded::Recorded => {
+                    self.count(outcome);
+                    self.move_on(outcome);
+                }
+                Recorded::Stale => {
+                    stale_count += 1;
+                    self.look_again(outcome);
+                }
+            }
+        }
+        if stale_count > 0 {
+            metrics::counter!("postrider_outcomes_stale_total").increment(stale_count);
+            tracing::debug!(
+                stale_count,
+                "attempts were not recorded: their deliveries are gone, or other nodes' by now"
+            );
+            self.lease.want_renewal();
         }
         Ok(())
+    }
+
+    /// The delivery is not as it was when its attempt began. Where it is still open and the lane is still ours, it is claimed as it is now.
+    fn look_again(self: &Arc<Self>, outcome: &Outcome) {
+        let Some(lane) = self.lanes.existing_of(outcome.delivery.endpoint, outcome.lease) else { return };
+        let start = lane.leave_elsewhere(outcome.delivery.id, true);
+        self.start(&lane, start);
     }
 
     /// The lane lets go of a delivery whose outcome is recorded.
     fn move_on(self: &Arc<Self>, outcome: &Outcome) {
         let delivery = &outcome.delivery;
+        let Some(lane) = self.lanes.existing_of(delivery.endpoint, outcome.lease) else { return };
         if let Transition::RetryAt(due_at) = outcome.transition {
             self.ring_at(&delivery.organization, delivery.endpoint, due_at);
         }
-        let Some(lane) = self.lanes.existing(delivery.endpoint) else { return };
         let start = lane.release(delivery.id);
         self.start(&lane, start);
         if lane.take_again(delivery.id) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use postrider_domain::{
     DeliveryId, EndpointId, EventId, FailReason, Millis, OrganizationId, Progress, Transition, Verdict,
 };
-use postrider_store::{Event, NewDelivery, NewEvent, Outcome, StoreError};
+use postrider_store::{Event, NewDelivery, NewEvent, OpenDelivery, Outcome, Recorded, StoreError};
 
 use crate::accept::open_delivery;
 use crate::directory::EndpointView;
@@ -13,6 +13,7 @@ use crate::engine::{Engine, Inner};
 use crate::error::{EngineError, TestError};
 use crate::model::TestOutcome;
 use crate::revisions::revision_of;
+use crate::to_its_end::to_its_end;
 
 impl Engine {
     /// Sends an endpoint a test event of this type (the first that it subscribes to when none is named) and waits for the answer. It
@@ -27,41 +28,56 @@ impl Engine {
         event_type: Option<&str>,
     ) -> Result<TestOutcome, TestError> {
         let inner = &self.inner;
-        let _under_way = inner.attempts.token();
+        let under_way = inner.attempts.token();
         if inner.is_stopping() {
             let reason = "the server is stopping".to_owned();
             return Err(EngineError::Store(StoreError::Unavailable { reason }).into());
         }
-        let view = inner.directory.view(organization).await?.ok_or(TestError::UnknownEndpoint)?;
-        let endpoint = view.endpoints.get(&endpoint).ok_or(TestError::UnknownEndpoint)?;
-        let (new, open) = inner.prepare_test(organization, endpoint, event_type)?;
-        let open = Arc::new(open);
-        let judged = inner.send(endpoint, &open, &endpoint.contract).await;
+        // As it is in the store: it may have been made on another node just now.
+        let view = inner.directory.read(organization).await?.ok_or(TestError::UnknownEndpoint)?;
+        let endpoint = Arc::clone(view.endpoints.get(&endpoint).ok_or(TestError::UnknownEndpoint)?);
+        let (new, open) = inner.prepare_test(organization, &endpoint, event_type)?;
+        let inner = Arc::clone(inner);
+        to_its_end(async move {
+            let _under_way = under_way;
+            inner.send_test(&endpoint, new, Arc::new(open)).await
+        })
+        .await
+    }
+}
+
+impl Inner {
+    async fn send_test(
+        &self,
+        endpoint: &EndpointView,
+        new: NewEvent,
+        open: Arc<OpenDelivery>,
+    ) -> Result<TestOutcome, TestError> {
+        let judged = self.send(endpoint, &open, &endpoint.contract).await;
         let succeeded = judged.verdict == Verdict::Delivered;
         let transition = if succeeded { Transition::Succeed } else { Transition::Fail(FailReason::Exhausted) };
         let progress = Progress { attempts_count: 1, ..Progress::default() };
         let attempt = judged.attempt.clone();
         let outcome = Outcome {
-            lease: inner.lease,
+            lease: self.lanes.lease(),
             delivery: Arc::clone(&open),
             attempt: judged.attempt,
             progress,
             transition,
             ended_at: judged.ended_at,
         };
-        inner.store.commit_events(inner.basis(), organization, vec![new]).await.map_err(EngineError::Store)?;
-        inner.store.record_outcomes(&[outcome]).await.map_err(EngineError::Store)?;
-        Ok(TestOutcome { delivery: open.id, succeeded, attempt })
+        match self.store.record_test(new, &outcome).await.map_err(EngineError::Store)? {
+            Recorded::Recorded => Ok(TestOutcome { delivery: open.id, succeeded, attempt }),
+            Recorded::Stale => Err(TestError::UnknownEndpoint),
+        }
     }
-}
 
-impl Inner {
     fn prepare_test(
         &self,
         organization: &OrganizationId,
         view: &EndpointView,
         event_type: Option<&str>,
-    ) -> Result<(NewEvent, postrider_store::OpenDelivery), TestError> {
+    ) -> Result<(NewEvent, OpenDelivery), TestError> {
         let contract = &view.contract;
         let event_type: Arc<str> = match event_type {
             Some(name) => contract.resolve_type(name),
@@ -84,7 +100,7 @@ impl Inner {
             data: sample.data.into(),
             changes: sample.changes.map(Into::into),
         });
-        // It is committed together with its outcome, so the due time is never looked at.
+        // It is recorded together with its outcome, so the due time is never looked at.
         let delivery = NewDelivery {
             id: DeliveryId(self.ids.next(now)),
             endpoint: view.endpoint.id,

@@ -139,6 +139,7 @@ impl Server {
             egress: client,
             clock: Arc::clone(&clock) as Arc<dyn postrider_engine::Clock>,
             limits: engine_limits(settings),
+            node: address.to_string(),
         };
         let engine = Engine::start(parts).await?;
         // A key that is made is shown once, so nothing may fail after it.

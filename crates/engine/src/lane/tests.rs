@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use postrider_domain::{DeliveryId, EndpointId, EventId, Millis, Progress, Resume, Trigger};
@@ -7,9 +8,25 @@ use uuid::Uuid;
 
 use super::*;
 
-fn lane(limits: &EngineLimits) -> (Lane, Arc<HeldBytes>) {
-    let bytes = Arc::new(HeldBytes::new(1 << 20));
-    (Lane::new("acme".parse().unwrap(), EndpointId(Uuid::nil()), limits, Arc::clone(&bytes)), bytes)
+const LEASE: LeaseNo = LeaseNo(1);
+
+fn of_all(held_bytes_max: usize, is_alone: bool) -> OfAllLanes {
+    OfAllLanes { held_bytes: Arc::new(HeldBytes::new(held_bytes_max)), ours: Arc::default(), is_alone }
+}
+
+fn lane_of(limits: &EngineLimits, of_all: &OfAllLanes) -> Lane {
+    Lane::new("acme".parse().unwrap(), EndpointId(Uuid::nil()), LEASE, limits, of_all.clone())
+}
+
+/// A lane of a store with one node alone.
+fn lane(limits: &EngineLimits) -> Lane {
+    lane_of(limits, &of_all(1 << 20, true))
+}
+
+/// A lane that many nodes may have, and how many are ours.
+fn shared_lane() -> (Lane, Arc<AtomicUsize>) {
+    let of_all = of_all(1 << 20, false);
+    (lane_of(&limits(), &of_all), Arc::clone(&of_all.ours))
 }
 
 fn limits() -> EngineLimits {
@@ -55,14 +72,14 @@ fn slots_of(lane: &Lane) -> (usize, bool) {
 
 #[test]
 fn no_more_workers_than_slots_are_started() {
-    let (lane, _) = lane(&limits());
+    let lane = lane(&limits());
     let started: Vec<_> = (0..4).map(|n| reserve_and_push(&lane, n).workers).collect();
     assert_eq!(started.iter().sum::<usize>(), 2);
 }
 
 #[test]
 fn prompt_answers_earn_slots_slow_ones_half_of_them_and_silence_costs_half() {
-    let (lane, _) = lane(&limits());
+    let lane = lane(&limits());
     (0..10).for_each(|_| lane.note_answer(Answer::Slow));
     assert_eq!(slots_of(&lane), (2, false));
     (0..10).for_each(|_| lane.note_answer(Answer::Prompt));
@@ -81,7 +98,7 @@ fn an_answer_that_trickles_to_the_deadline_is_silence() {
 
 #[test]
 fn a_silent_endpoint_holds_little_in_memory() {
-    let (lane, _) = lane(&EngineLimits { lane_window_deliveries: 100, ..limits() });
+    let lane = lane(&EngineLimits { lane_window_deliveries: 100, ..limits() });
     lane.note_answer(Answer::Silence);
     for n in 0..2 {
         reserve_and_push(&lane, n);
@@ -91,17 +108,15 @@ fn a_silent_endpoint_holds_little_in_memory() {
 
 #[test]
 fn large_events_fill_a_lane_by_their_bytes_and_a_few_always_fit() {
-    let (lane, _) = lane(&EngineLimits { lane_window_deliveries: 100, lane_window_bytes: 1_000, ..limits() });
+    let lane = lane(&EngineLimits { lane_window_deliveries: 100, lane_window_bytes: 1_000, ..limits() });
     let fits = (0..10).take_while(|n| lane.reserve(DeliveryId(Uuid::from_u128(*n)), 900) == Reservation::Held).count();
     assert_eq!(fits, Held::ALWAYS);
 }
 
 #[test]
 fn what_other_lanes_hold_leaves_each_lane_a_few() {
-    let bytes = Arc::new(HeldBytes::new(1));
-    let make =
-        || Lane::new("acme".parse().unwrap(), EndpointId(Uuid::nil()), &EngineLimits::default(), Arc::clone(&bytes));
-    for lane in [make(), make()] {
+    let of_all = of_all(1, true);
+    for lane in [(); 2].map(|()| lane_of(&EngineLimits::default(), &of_all)) {
         let fits =
             (0..10).take_while(|n| lane.reserve(DeliveryId(Uuid::from_u128(*n)), 900) == Reservation::Held).count();
         assert_eq!(fits, Held::ALWAYS);
@@ -110,7 +125,7 @@ fn what_other_lanes_hold_leaves_each_lane_a_few() {
 
 #[test]
 fn a_worker_ends_when_its_slot_is_gone() {
-    let (lane, _) = lane(&limits());
+    let lane = lane(&limits());
     for n in 0..4 {
         reserve_and_push(&lane, n);
     }
@@ -121,7 +136,7 @@ fn a_worker_ends_when_its_slot_is_gone() {
 
 #[test]
 fn a_full_window_turns_work_into_backlog_and_a_drained_claim_ends_it() {
-    let (lane, _) = lane(&limits());
+    let lane = lane(&limits());
     for n in 0..4 {
         reserve_and_push(&lane, n);
     }
@@ -138,7 +153,7 @@ fn a_full_window_turns_work_into_backlog_and_a_drained_claim_ends_it() {
 
 #[test]
 fn work_found_during_a_claim_is_not_forgotten_by_it_and_new_work_need_not_wait_for_it() {
-    let (lane, _) = lane(&limits());
+    let lane = lane(&limits());
     assert!(lane.mark_backlog().unwrap().claim);
     let plan = lane.plan_claim(100);
     assert!(!lane.mark_backlog().unwrap().claim, "one claim at a time");
@@ -150,10 +165,11 @@ fn work_found_during_a_claim_is_not_forgotten_by_it_and_new_work_need_not_wait_f
 
 #[test]
 fn a_resting_lane_claims_nothing_and_keeps_what_a_person_asked_for() {
-    let (lane, _) = lane(&limits());
+    let lane = lane(&limits());
     reserve_and_push(&lane, 1);
     let asked = OpenDelivery { trigger: Trigger::Person { resume: Resume::Succeeded }, ..delivery(2) };
-    lane.push_first(Arc::new(asked)).unwrap();
+    assert_eq!(lane.ask_again(asked.id, 1), Asked::ToMake(Reservation::Held));
+    lane.push_first(Arc::new(asked));
     lane.rest();
     assert!(!lane.mark_backlog().unwrap().claim);
     let state = lane.state.lock();
@@ -164,7 +180,7 @@ fn a_resting_lane_claims_nothing_and_keeps_what_a_person_asked_for() {
 
 #[test]
 fn a_postponed_delivery_is_not_claimed_before_its_timer_rings() {
-    let (lane, _) = lane(&limits());
+    let lane = lane(&limits());
     reserve_and_push(&lane, 1);
     let taken = lane.take().0.unwrap();
     lane.postpone(taken.id);
@@ -176,20 +192,20 @@ fn a_postponed_delivery_is_not_claimed_before_its_timer_rings() {
 
 #[test]
 fn a_retry_asked_for_during_an_attempt_is_made_after_it() {
-    let (lane, _) = lane(&limits());
+    let lane = lane(&limits());
     reserve_and_push(&lane, 1);
     let id = DeliveryId(Uuid::from_u128(1));
-    assert!(lane.will_send_again(id));
+    assert_eq!(lane.ask_again(id, 1), Asked::WillSend);
     assert!(!lane.take_again(id), "it waits in the queue: that attempt is the one asked for");
     lane.take();
-    assert!(lane.will_send_again(id));
+    assert_eq!(lane.ask_again(id, 1), Asked::WillSend);
     assert!(lane.take_again(id));
     assert!(!lane.take_again(id));
 }
 
 #[test]
 fn what_is_held_is_not_taken_twice_from_a_claim() {
-    let (lane, _) = lane(&limits());
+    let lane = lane(&limits());
     reserve_and_push(&lane, 1);
     lane.mark_backlog();
     let plan = lane.plan_claim(100);
@@ -199,7 +215,7 @@ fn what_is_held_is_not_taken_twice_from_a_claim() {
 
 #[test]
 fn released_deliveries_give_their_bytes_back() {
-    let (lane, _) = lane(&limits());
+    let lane = lane(&limits());
     reserve_and_push(&lane, 1);
     let held = lane.state.lock().held.bytes();
     assert!(held > 0);
@@ -210,7 +226,7 @@ fn released_deliveries_give_their_bytes_back() {
 
 #[test]
 fn only_an_idle_lane_is_closed_and_a_closed_one_takes_nothing() {
-    let (lane, _) = lane(&limits());
+    let lane = lane(&limits());
     assert_eq!(lane.note_due(Millis(5)), Some(true));
     assert_eq!(lane.note_due(Millis(7)), Some(false));
     assert!(!lane.close_if_idle());
@@ -220,4 +236,117 @@ fn only_an_idle_lane_is_closed_and_a_closed_one_takes_nothing() {
     assert_eq!(lane.reserve(DeliveryId(Uuid::nil()), 1), Reservation::Closed);
     assert_eq!(lane.mark_backlog(), None);
     assert_eq!(lane.note_due(Millis(9)), None);
+}
+
+#[test]
+fn two_persons_who_ask_at_once_ask_for_one_attempt() {
+    let lane = lane(&limits());
+    let asked = OpenDelivery { trigger: Trigger::Person { resume: Resume::Succeeded }, ..delivery(1) };
+    assert_eq!(lane.ask_again(asked.id, 1), Asked::ToMake(Reservation::Held));
+    assert_eq!(lane.ask_again(asked.id, 1), Asked::WillSend);
+    let id = asked.id;
+    assert_eq!(lane.push_first(Arc::new(asked)).workers, 1);
+    assert!(!lane.take_again(id));
+}
+
+#[test]
+fn a_lane_sends_and_claims_nothing_before_it_is_ours() {
+    let (lane, ours) = shared_lane();
+    assert!(!lane.mark_backlog().unwrap().claim, "its work is another node's");
+    assert_eq!(lane.reserve(DeliveryId(Uuid::from_u128(1)), 1), Reservation::Held);
+    assert_eq!(lane.leave_elsewhere(DeliveryId(Uuid::from_u128(1)), true), Start::default());
+    assert_eq!((lane.is_ours(), ours.load(Ordering::Relaxed)), (false, 0));
+    let start = reserve_and_push(&lane, 2);
+    assert_eq!(start, Start { workers: 1, claim: true }, "older work may be in the store");
+    assert_eq!((lane.is_ours(), ours.load(Ordering::Relaxed)), (true, 1));
+    lane.close();
+    assert_eq!(ours.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn what_was_committed_elsewhere_while_the_lane_became_ours_is_claimed() {
+    let (lane, _) = shared_lane();
+    let id = DeliveryId(Uuid::from_u128(1));
+    assert_eq!(lane.reserve(id, 1), Reservation::Held);
+    assert!(lane.attach().claim);
+    let plan = lane.plan_claim(100);
+    assert_eq!(plan.held, [id], "the claim leaves out what is reserved");
+    lane.end_claim(&plan, vec![]);
+    assert!(lane.leave_elsewhere(id, true).claim);
+}
+
+#[test]
+fn a_lane_that_drains_gives_up_what_waits_and_leaves_when_nothing_is_under_way() {
+    let (lane, ours) = shared_lane();
+    lane.attach();
+    let (_, start) = lane.end_claim(&lane.plan_claim(100), vec![delivery(1), delivery(2)]);
+    assert_eq!(start.workers, 2);
+    let taken = lane.take().0.unwrap();
+    assert!(lane.mark_backlog().unwrap().claim);
+    let plan = lane.plan_claim(100);
+    lane.drain();
+    assert_eq!(lane.plan_claim(100).held, [taken.id], "what waits is given up");
+    assert_eq!(lane.leave(), Leave::NotYet, "a claim, two workers and an attempt are under way");
+    lane.end_claim(&plan, vec![delivery(9)]);
+    assert_eq!(lane.plan_claim(100).held, [taken.id]);
+    assert_eq!(lane.take(), (None, Start::default()));
+    assert_eq!(lane.take(), (None, Start::default()));
+    assert_eq!(lane.leave(), Leave::NotYet, "an attempt is not recorded");
+    assert_eq!(lane.release(taken.id), Start::default());
+    assert_eq!(lane.leave(), Leave::Now);
+    assert_eq!(lane.reserve(DeliveryId(Uuid::from_u128(5)), 1), Reservation::Leaving);
+    lane.close();
+    assert_eq!((lane.leave(), ours.load(Ordering::Relaxed)), (Leave::Never, 0));
+    assert_eq!(lane.reserve(DeliveryId(Uuid::from_u128(5)), 1), Reservation::Closed);
+}
+
+#[test]
+fn a_lane_does_not_leave_while_a_commit_for_it_is_under_way() {
+    let (lane, _) = shared_lane();
+    lane.attach();
+    lane.end_claim(&lane.plan_claim(100), vec![]);
+    let [held, full, late] = [1, 2, 3].map(|n| DeliveryId(Uuid::from_u128(n)));
+    assert_eq!(lane.reserve(held, 1), Reservation::Held);
+    lane.drain();
+    assert_eq!(lane.reserve(full, 1), Reservation::Full);
+    assert_eq!(lane.leave(), Leave::NotYet);
+    assert_eq!(lane.push(Arc::new(delivery(1))), Start::default(), "it stays in the store");
+    assert_eq!(lane.leave(), Leave::NotYet);
+    assert_eq!(lane.reserve(late, 1), Reservation::Leaving, "only commits are under way: no more of them begin");
+    assert_eq!(lane.push_unheld(full), Start::default());
+    assert_eq!(lane.leave(), Leave::Now);
+    assert!(lane.stay().claim, "it was not released: what stayed in the store is claimed");
+    assert_eq!(lane.leave(), Leave::Never);
+}
+
+#[test]
+fn a_lost_lane_hands_nothing_out_and_gives_its_bytes_back() {
+    let (lane, _) = shared_lane();
+    reserve_and_push(&lane, 1);
+    assert_eq!(lane.reserve(DeliveryId(Uuid::from_u128(2)), 1), Reservation::Full, "it looks for older work first");
+    lane.close();
+    assert_eq!(lane.take(), (None, Start::default()));
+    assert_eq!(lane.push_unheld(DeliveryId(Uuid::from_u128(2))), Start::default());
+    assert_eq!(lane.attach(), Start::default());
+    assert_eq!(lane.state.lock().held.bytes(), 0);
+}
+
+#[test]
+fn a_lane_is_idle_only_without_any_work_for_the_whole_time() {
+    let (lane, _) = shared_lane();
+    let (now, idle_max) = (Instant::now(), Duration::from_secs(30));
+    let is_idle_after = |seconds: u64| lane.is_idle_for(idle_max, now + Duration::from_secs(seconds));
+    assert!(!is_idle_after(100), "it is not ours");
+    lane.attach();
+    lane.end_claim(&lane.plan_claim(100), vec![]);
+    assert!(!is_idle_after(100));
+    assert!(!is_idle_after(129));
+    assert!(is_idle_after(130));
+    let id = DeliveryId(Uuid::from_u128(1));
+    lane.reserve(id, 1);
+    lane.let_go(id, true);
+    assert!(!is_idle_after(140), "it was used in between");
+    assert!(is_idle_after(170));
+    lane.note_due(Millis(5));
+    assert!(!is_idle_after(300), "work is due later");
 }

@@ -144,7 +144,8 @@ async fn start(dir: &TempDir, key: &str, clock: &Arc<MovableClock>, limits: Engi
     let rules = UrlRules { allow_http: true, allow_cidrs: vec!["127.0.0.0/8".parse().unwrap()], ..UrlRules::default() };
     let egress = Client::new(ClientSettings { rules, ..ClientSettings::default() }).unwrap();
     let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
-    Engine::start(EngineParts { store, contracts: contracts(), egress, clock, limits }).await.unwrap()
+    let node = "test".to_owned();
+    Engine::start(EngineParts { store, contracts: contracts(), egress, clock, limits, node }).await.unwrap()
 }
 
 pub fn event(data: &str) -> IncomingEvent {

@@ -71,6 +71,7 @@ impl World {
             egress: Client::new(settings).unwrap(),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             limits: EngineLimits::default(),
+            node: "test".to_owned(),
         };
         let engine = Engine::start(parts).await.unwrap();
         let url_rules = Arc::new(rules);

@@ -1,0 +1,256 @@
+//! Commit: route events to the endpoints that want them, reserve their lanes, store all of it at once, hand over to the lanes.
+//!
+//! Where there are many nodes, what a commit rests on may be gone by the time it comes to the store: the organisation has changed, or the lease
+//! was lost. Then nothing was stored, and it is made again from what is so now, within limits.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use postrider_domain::{DeliveryId, EndpointId, EventId, OrganizationId};
+use postrider_store::{Basis, Committed, Event, LeaseNo, NewDelivery, NewEvent, OpenDelivery, StoreError};
+use tokio::time::Instant;
+
+use crate::accept::{Made, open_delivery};
+use crate::directory::{OrganizationView, Route};
+use crate::engine::Inner;
+use crate::error::{AcceptError, EngineError};
+use crate::held::held_bytes;
+use crate::lane::{Lane, Reservation};
+use crate::model::Accepted;
+use crate::revisions::revision_of;
+
+/// What the lanes are handed once an event is committed.
+struct Prepared {
+    id: EventId,
+    handovers: Vec<Handover>,
+}
+
+/// A delivery on its way into a lane.
+struct Handover {
+    lane: Arc<Lane>,
+    delivery: Arc<OpenDelivery>,
+    is_held: bool,
+}
+
+/// Why a commit has to be made again.
+enum Again {
+    /// The organisation has changed.
+    Outdated,
+    /// This lease was lost.
+    LeaseLost(LeaseNo),
+    /// This lane is being given away.
+    Leaving(Arc<Lane>),
+}
+
+enum NotCommitted {
+    Again(Again),
+    Refused(AcceptError),
+}
+
+impl From<Again> for NotCommitted {
+    fn from(again: Again) -> Self {
+        NotCommitted::Again(again)
+    }
+}
+
+impl Inner {
+    pub(crate) async fn commit(
+        self: Arc<Self>,
+        mut view: Arc<OrganizationView>,
+        made: Vec<Made>,
+    ) -> Result<Vec<Accepted>, AcceptError> {
+        let give_up_at = Instant::now() + self.limits.lease_wait_max;
+        let mut routings = 1;
+        loop {
+            match self.commit_once(&view, &made).await {
+                Ok(accepted) => return Ok(accepted),
+                Err(NotCommitted::Refused(error)) => return Err(error),
+                Err(NotCommitted::Again(Again::Outdated)) if routings < self.limits.routings_max => {
+                    routings += 1;
+                    view = self.view_anew(&view).await?;
+                    self.check_again(&view, &made)?;
+                }
+                Err(NotCommitted::Again(Again::Outdated)) => {
+                    return Err(unavailable("the organization is being changed too often to keep up with"));
+                }
+                Err(NotCommitted::Again(Again::LeaseLost(lease))) => self.wait_for_another(lease, give_up_at).await?,
+                Err(NotCommitted::Again(Again::Leaving(lane))) => {
+                    let wait = give_up_at.saturating_duration_since(Instant::now());
+                    if !self.lanes.until_left(&lane, wait).await {
+                        return Err(unavailable("a lane is being given to another node, which takes too long"));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn view_anew(&self, outdated: &OrganizationView) -> Result<Arc<OrganizationView>, AcceptError> {
+        let id = &outdated.organization.id;
+        self.directory.forget_version(id, outdated.version);
+        self.directory.view(id).await?.ok_or(AcceptError::UnknownOrganization)
+    }
+
+    /// Waits until this node has another lease than this one.
+    pub(crate) async fn wait_for_another(&self, lost: LeaseNo, give_up_at: Instant) -> Result<(), AcceptError> {
+        self.lease.want_renewal();
+        let is_there = || self.lanes.lease() != lost && self.lease.is_good();
+        let wait = give_up_at.saturating_duration_since(Instant::now());
+        let has_come = tokio::select! {
+            has_come = self.lease.until(is_there, wait) => has_come,
+            () = self.stopping.cancelled() => false,
+        };
+        if has_come { Ok(()) } else { Err(unavailable("this node has lost its lease and has no other yet")) }
+    }
+
+    async fn commit_once(
+        self: &Arc<Self>,
+        view: &OrganizationView,
+        made: &[Made],
+    ) -> Result<Vec<Accepted>, NotCommitted> {
+        let lease = self.lanes.lease();
+        let (news, prepared) = self.prepare_all(view, made, lease)?;
+        let basis = Basis { lease, version: Some(view.version) };
+        match self.store.commit_events(basis, &view.organization.id, news).await {
+            Ok(committed) => Ok(self.hand_over_all(prepared, &committed)),
+            Err(error) => {
+                self.let_go_all(prepared);
+                Err(match error {
+                    StoreError::Outdated => Again::Outdated.into(),
+                    StoreError::LeaseLost => Again::LeaseLost(lease).into(),
+                    other => NotCommitted::Refused(accept_error(other)),
+                })
+            }
+        }
+    }
+
+    /// Every delivery with its reservation, all under one lease, or nothing reserved.
+    fn prepare_all(
+        self: &Arc<Self>,
+        view: &OrganizationView,
+        made: &[Made],
+        lease: LeaseNo,
+    ) -> Result<(Vec<NewEvent>, Vec<Prepared>), Again> {
+        let (mut news, mut prepared) = (Vec::with_capacity(made.len()), Vec::with_capacity(made.len()));
+        for one in made {
+            let routes = view.routes(&one.event.event_type);
+            let mut deliveries = Vec::with_capacity(routes.len());
+            let mut handovers = Vec::with_capacity(routes.len());
+            for route in routes.iter() {
+                match self.prepare_delivery(&view.organization.id, &one.event, route) {
+                    Ok((delivery, handover)) => {
+                        deliveries.push(delivery);
+                        handovers.push(handover);
+                    }
+                    Err(leaving) => {
+                        prepared.push(Prepared { id: one.event.id.clone(), handovers });
+                        self.let_go_all(prepared);
+                        return Err(Again::Leaving(leaving));
+                    }
+                }
+            }
+            prepared.push(Prepared { id: one.event.id.clone(), handovers });
+            let (event, fingerprint) = (Arc::clone(&one.event), one.fingerprint);
+            news.push(NewEvent { event, fingerprint, test: false, deliveries });
+        }
+        // Numbers of leases grow: the same before and after says that every lane between is of this one.
+        if self.lanes.lease() == lease {
+            return Ok((news, prepared));
+        }
+        self.let_go_all(prepared);
+        Err(Again::LeaseLost(lease))
+    }
+
+    /// The lane, when it is being given away.
+    fn prepare_delivery(
+        &self,
+        organization: &OrganizationId,
+        event: &Arc<Event>,
+        route: &Route,
+    ) -> Result<(NewDelivery, Handover), Arc<Lane>> {
+        let due_at = event.accepted_at;
+        let endpoint = route.endpoint.endpoint.id;
+        let id = DeliveryId(self.ids.next(due_at));
+        let (lane, is_held) = self.reserve(organization, endpoint, id, held_bytes(event))?;
+        let new = NewDelivery {
+            id,
+            endpoint,
+            event_type: Arc::clone(&route.event_type),
+            revision: revision_of(&route.endpoint.contract),
+            due_at,
+        };
+        let delivery = Arc::new(open_delivery(organization, event, &new, false));
+        Ok((new, Handover { lane, delivery, is_held }))
+    }
+
+    fn reserve(
+        &self,
+        organization: &OrganizationId,
+        endpoint: EndpointId,
+        id: DeliveryId,
+        bytes: usize,
+    ) -> Result<(Arc<Lane>, bool), Arc<Lane>> {
+        loop {
+            let lane = self.lanes.lane(organization, endpoint, &self.limits);
+            match lane.reserve(id, bytes) {
+                Reservation::Held => return Ok((lane, true)),
+                Reservation::Full => return Ok((lane, false)),
+                Reservation::Leaving => return Err(lane),
+                Reservation::Closed => {}
+            }
+        }
+    }
+
+    fn hand_over_all(self: &Arc<Self>, prepared: Vec<Prepared>, committed: &[Committed]) -> Vec<Accepted> {
+        let mut accepted = Vec::with_capacity(prepared.len());
+        for (one, committed) in prepared.into_iter().zip(committed) {
+            let id = one.id.clone();
+            let deliveries_count = match committed {
+                Committed::Stored { elsewhere } => {
+                    let count = u32::try_from(one.handovers.len()).unwrap_or(u32::MAX);
+                    let elsewhere: HashSet<EndpointId> = elsewhere.iter().copied().collect();
+                    one.handovers.into_iter().for_each(|handover| self.hand_over(handover, &elsewhere));
+                    count
+                }
+                Committed::Repeated { deliveries_count } => {
+                    self.let_go_all(vec![one]);
+                    *deliveries_count
+                }
+            };
+            accepted.push(Accepted { id, deliveries_count });
+        }
+        metrics::counter!("postrider_events_accepted_total").increment(accepted.len() as u64);
+        accepted
+    }
+
+    fn hand_over(self: &Arc<Self>, handover: Handover, elsewhere: &HashSet<EndpointId>) {
+        let Handover { lane, delivery, is_held } = handover;
+        let start = if elsewhere.contains(&delivery.endpoint) {
+            lane.leave_elsewhere(delivery.id, is_held)
+        } else if is_held {
+            lane.push(delivery)
+        } else {
+            lane.push_unheld(delivery.id)
+        };
+        self.start(&lane, start);
+    }
+
+    fn let_go_all(self: &Arc<Self>, prepared: Vec<Prepared>) {
+        for Handover { lane, delivery, is_held } in prepared.into_iter().flat_map(|p| p.handovers) {
+            let start = lane.let_go(delivery.id, is_held);
+            self.start(&lane, start);
+        }
+    }
+}
+
+fn unavailable(reason: &str) -> AcceptError {
+    AcceptError::Unavailable(reason.to_owned())
+}
+
+fn accept_error(error: StoreError) -> AcceptError {
+    match error {
+        StoreError::EventDiffers { id, index } => AcceptError::EventDiffers { id, index },
+        StoreError::Unavailable { reason } => AcceptError::Unavailable(reason),
+        StoreError::NotFound { .. } => AcceptError::UnknownOrganization,
+        other => AcceptError::Engine(EngineError::Store(other)),
+    }
+}
