@@ -103,3 +103,41 @@ pub(crate) const MIGRATION_PAUSE_MS: u64 = 200;
 pub(crate) const MIGRATION_TRIES_MAX: usize = 300;
 /// How many such pauses a node waits for another one's migration.
 pub(crate) const MIGRATION_WAITS_MAX: usize = 18_000;
+/// Writers of commits, each with a connection.
+pub(crate) const COMMIT_WRITERS: usize = 2;
+/// Writers of outcomes, each with a connection.
+pub(crate) const RECORD_WRITERS: usize = 1;
+/// How often a group is tried when others were at the same rows, or when a day's partitions were missing.
+pub(crate) const GROUP_TRIES_MAX: usize = 8;
+/// How often one group asks again for a lane that comes and goes in that moment.
+pub(crate) const LANE_TRIES_MAX: usize = 4;
+/// How long hints are gathered before they are told.
+pub(crate) const HINTS_GATHERED_FOR_MS: u64 = 5;
+/// Lanes with new work that are gathered; nobody is told of one more.
+pub(crate) const HINTS_GATHERED_MAX: usize = 20_000;
+/// Hints heard and not yet asked for; when there is one more, all are forgotten, and that is said.
+pub(crate) const HINTS_HEARD_MAX: usize = 20_000;
+/// Bytes of one hint; Postgres takes fewer than 8,000.
+pub(crate) const HINT_BYTES_MAX: usize = 7_900;
+/// How long a node pauses before it listens again after its connection was lost.
+pub(crate) const LISTEN_PAUSE_MS: u64 = 250;
+/// Leases that one call revokes.
+pub(crate) const LEASES_REVOKED_MAX: i64 = 100;
+/// How long freeing the lanes of one lease may take.
+pub(crate) const LEASES_REVOKED_MS_MAX: u64 = 60_000;
+/// Lanes that are taken in one transaction.
+pub(crate) const LANES_TAKEN_AT_ONCE: usize = 1_000;
+/// Free lanes that one call looks at, most of which may have no work.
+pub(crate) const LANES_LOOKED_AT_MAX: usize = 100_000;
+/// How often an answer is looked for that another request has while it is asked for.
+pub(crate) const IDEMPOTENCY_LOOKS: usize = 3;
+/// Open deliveries that are counted for the metrics; where there are more, they are estimated.
+pub(crate) const OPEN_COUNTED_MAX: i64 = 10_000;
+/// How long the measured size of the tables is given out.
+pub(crate) const SIZE_KEPT_S: u64 = 60;
+/// Days after today whose partitions are made ahead.
+pub(crate) const PARTITIONS_AHEAD_DAYS: i64 = 7;
+/// How long making or dropping a partition waits for a lock.
+pub(crate) const PARTITION_LOCK_MS_MAX: u64 = 1_000;
+/// How often making a partition is tried.
+pub(crate) const PARTITION_TRIES_MAX: usize = 20;

@@ -38,6 +38,12 @@ impl Leased {
         Leased { store, lease }
     }
 
+    /// Under which it works.
+    #[must_use]
+    pub fn lease(&self) -> LeaseNo {
+        self.lease
+    }
+
     pub(super) fn basis(&self) -> Basis {
         Basis { lease: self.lease, version: None }
     }

@@ -22,18 +22,19 @@ pub(super) async fn create_key(store: &PostgresStore, key: &Key, hash: [u8; 32])
                ON CONFLICT DO NOTHING RETURNING 1";
     let made = store
         .read_of(
-        &key.organization,
-        sql,
-        &[
-            &key.id.0,
-            &hash.as_slice(),
-            &key.name,
-            &scopes.join(" "),
-            &key.hint,
-            &key.created_at.0,
-            &key.expires_at.map(|at| at.0),
-        ],
-    ).await?;
+            &key.organization,
+            sql,
+            &[
+                &key.id.0,
+                &hash.as_slice(),
+                &key.name,
+                &scopes.join(" "),
+                &key.hint,
+                &key.created_at.0,
+                &key.expires_at.map(|at| at.0),
+            ],
+        )
+        .await?;
     let (_, made) = made.ok_or_else(|| missing(&key.organization))?;
     match made.is_empty() {
         false => Ok(()),
@@ -139,8 +140,5 @@ pub(super) async fn contracts_in_use(store: &PostgresStore) -> Result<Vec<Contra
 fn use_from_row(row: &Row) -> Result<ContractUse> {
     let ids: Vec<&str> = row.get(1);
     let organizations = ids.into_iter().map(str::parse).collect::<Result<_, _>>();
-    Ok(ContractUse {
-        name: row.get(0),
-        organizations: organizations.map_err(|_| damaged("an organization's id"))?,
-    })
+    Ok(ContractUse { name: row.get(0), organizations: organizations.map_err(|_| damaged("an organization's id"))? })
 }

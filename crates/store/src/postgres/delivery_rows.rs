@@ -19,12 +19,9 @@ macro_rules! shared {
         "id, endpoint, event_type, revision, test, created_at, attempts_count, last_status_code, event_key"
     };
 }
-pub(super) const OPEN_COLUMNS: &str = concat!(
-    shared!(),
-    ", due_at, NULL::bigint AS ended_at, NULL::smallint AS fail_reason, NULL::text AS event_id"
-);
-pub(super) const ENDED_COLUMNS: &str =
-    concat!(shared!(), ", NULL::bigint AS due_at, ended_at, fail_reason, event_id");
+pub(super) const OPEN_COLUMNS: &str =
+    concat!(shared!(), ", due_at, NULL::bigint AS ended_at, NULL::smallint AS fail_reason, NULL::text AS event_id");
+pub(super) const ENDED_COLUMNS: &str = concat!(shared!(), ", NULL::bigint AS due_at, ended_at, fail_reason, event_id");
 /// What both give.
 pub(super) const COLUMNS: &str = concat!(shared!(), ", due_at, ended_at, fail_reason, event_id");
 

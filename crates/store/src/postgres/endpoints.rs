@@ -21,23 +21,25 @@ pub(super) async fn create(store: &PostgresStore, endpoint: &Endpoint, limits: &
     require_room(&tx, tenant.org, limits).await?;
     let sql = "INSERT INTO endpoints (org, id, name, description, events, contract, system, status, disabled_reason, created_at,
                    updated_at, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING";
-    let made = tx.execute(
-        sql,
-        &[
-            &tenant.org,
-            &endpoint.id.0,
-            &endpoint.name,
-            &endpoint.description,
-            &events_text(endpoint),
-            &endpoint.contract,
-            &endpoint.system,
-            &endpoint.status.as_str(),
-            &disabled_reason(endpoint),
-            &endpoint.created_at.0,
-            &endpoint.updated_at.0,
-            &seal_endpoint(tenant.sealer(), endpoint)?,
-        ],
-    ).await?;
+    let made = tx
+        .execute(
+            sql,
+            &[
+                &tenant.org,
+                &endpoint.id.0,
+                &endpoint.name,
+                &endpoint.description,
+                &events_text(endpoint),
+                &endpoint.contract,
+                &endpoint.system,
+                &endpoint.status.as_str(),
+                &disabled_reason(endpoint),
+                &endpoint.created_at.0,
+                &endpoint.updated_at.0,
+                &seal_endpoint(tenant.sealer(), endpoint)?,
+            ],
+        )
+        .await?;
     if made == 0 {
         return Err(StoreError::Exists { what: format!("endpoint {}", endpoint.id) });
     }
@@ -65,22 +67,24 @@ pub(super) async fn update(store: &PostgresStore, endpoint: &Endpoint) -> Result
     }
     let sql = "UPDATE endpoints SET name = $3, description = $4, events = $5, contract = $6, system = $7, status = $8,
                disabled_reason = $9, updated_at = $10, sealed = $11 WHERE org = $1 AND id = $2 AND NOT deleted";
-    let updated = tx.execute(
-        sql,
-        &[
-            &tenant.org,
-            &endpoint.id.0,
-            &endpoint.name,
-            &endpoint.description,
-            &events_text(endpoint),
-            &endpoint.contract,
-            &endpoint.system,
-            &endpoint.status.as_str(),
-            &disabled_reason(endpoint),
-            &endpoint.updated_at.0,
-            &seal_endpoint(tenant.sealer(), endpoint)?,
-        ],
-    ).await?;
+    let updated = tx
+        .execute(
+            sql,
+            &[
+                &tenant.org,
+                &endpoint.id.0,
+                &endpoint.name,
+                &endpoint.description,
+                &events_text(endpoint),
+                &endpoint.contract,
+                &endpoint.system,
+                &endpoint.status.as_str(),
+                &disabled_reason(endpoint),
+                &endpoint.updated_at.0,
+                &seal_endpoint(tenant.sealer(), endpoint)?,
+            ],
+        )
+        .await?;
     if updated == 0 {
         return Err(StoreError::NotFound { what: format!("endpoint {}", endpoint.id) });
     }

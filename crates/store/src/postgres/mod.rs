@@ -4,9 +4,12 @@
 //! a connection each. Values are sealed and opened in the callers' own tasks. There is no state in a node that another could miss:
 //! what is kept in memory is what nobody else may change, or what a version or a lease tells to be old.
 
+mod attached;
 mod changes;
 mod claim;
 mod commit;
+mod commit_group;
+mod commit_rows;
 mod config;
 mod configuration;
 mod connect;
@@ -15,6 +18,9 @@ mod delivery_rows;
 mod endpoints;
 mod error;
 mod events;
+mod facts;
+mod group;
+mod hearing;
 mod hints;
 mod idempotency;
 mod lanes;
@@ -23,10 +29,15 @@ mod master;
 mod migrate;
 mod organizations;
 mod pages;
+mod partitions;
+mod queue;
 mod record;
+mod record_group;
+mod record_rows;
 mod related;
 mod retention;
 mod retry;
+mod revisions;
 mod roles;
 mod rows;
 mod scope;
@@ -35,13 +46,24 @@ mod stats;
 mod tenants;
 mod test_event;
 mod trait_impl;
+mod writer;
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::task::JoinSet;
 
 use crate::error::{Result, StoreError};
-use crate::limits::{CONNECTIONS_DEFAULT, CONNECTIONS_MIN};
+use crate::limits::{COMMIT_WRITERS, CONNECTIONS_DEFAULT, CONNECTIONS_MIN, READ_MS_MAX, RECORD_WRITERS};
 use crate::master_key::MasterKeys;
 use connect::{Address, Role};
+use hearing::Hearing;
+use hints::Telling;
+use idempotency::Running;
 use session::{Session, Sessions};
+use stats::Size;
 use tenants::Tenants;
+use writer::Writers;
 
 pub use migrate::{MIGRATIONS, Migration};
 
@@ -62,11 +84,23 @@ impl Default for PostgresOptions {
     }
 }
 
+/// Connections that are no pool's: the writers', one for leases, one that listens, one for a moment now and then.
+const RESERVED: usize = COMMIT_WRITERS + RECORD_WRITERS + 3;
+
 /// A store in a Postgres database, which any number of nodes use at once.
 pub struct PostgresStore {
-    engine: Sessions,
+    engine: Arc<Sessions>,
     tenant: Sessions,
+    /// One connection for leases: however much there is to do, they are renewed in time.
+    upkeep: Sessions,
+    writers: Writers,
+    hearing: Arc<Hearing>,
+    told: leases::Told,
+    /// What tells hints and hears them; ends with the store.
+    tasks: Mutex<JoinSet<()>>,
     tenants: Tenants,
+    running: Running,
+    size: Size,
 }
 
 impl PostgresStore {
@@ -85,11 +119,25 @@ impl PostgresStore {
         }
         migrate::migrate(&address, options.migrations).await?;
         let operator = master::check(&address, &keys).await?;
-        let pooled = options.connections_max / 2;
+        partitions::make_today(&address).await?;
+        let pooled = options.connections_max - RESERVED;
+        let engine = Arc::new(Sessions::new(&address, Role::Engine, pooled / 2, READ_MS_MAX)?);
+        let telling = Telling::new();
+        let hearing = Hearing::new(telling.teller);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(telling.clone().run(Arc::clone(&engine)));
+        tasks.spawn(Arc::clone(&hearing).run(address.clone()));
         Ok(PostgresStore {
-            engine: Sessions::new(&address, Role::Engine, pooled)?,
-            tenant: Sessions::new(&address, Role::Tenant, pooled)?,
+            engine,
+            tenant: Sessions::new(&address, Role::Tenant, pooled - pooled / 2, READ_MS_MAX)?,
+            upkeep: Sessions::new(&address, Role::Engine, 1, READ_MS_MAX)?,
+            writers: Writers::start(&address, telling)?,
+            hearing,
+            told: leases::Told::default(),
+            tasks: Mutex::new(tasks),
             tenants: Tenants::new(keys, operator),
+            running: Running::default(),
+            size: Size::default(),
         })
     }
 
@@ -104,6 +152,9 @@ impl PostgresStore {
     }
 
     async fn close(&self) -> Result<()> {
+        self.writers.close().await;
+        self.tasks.lock().abort_all();
+        self.upkeep.close();
         self.engine.close();
         self.tenant.close();
         Ok(())

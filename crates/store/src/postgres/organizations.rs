@@ -29,23 +29,27 @@ pub(super) async fn create(store: &PostgresStore, organization: &Organization) -
          keyed AS (INSERT INTO data_keys (org, master_id, wrapped) SELECT org, $11, $12 FROM changed), ",
         tell_changed!()
     );
-    let made = store.engine().await?.query(
-        sql,
-        &[
-            &org,
-            &organization.id.as_str(),
-            &organization.name,
-            &organization.contract,
-            &organization.plan,
-            &organization.owner_email,
-            &organization.locale,
-            &organization.event_validation.as_str(),
-            &organization.created_at.0,
-            &organization.updated_at.0,
-            &master_id.as_slice(),
-            &wrapped,
-        ],
-    ).await?;
+    let made = store
+        .engine()
+        .await?
+        .query(
+            sql,
+            &[
+                &org,
+                &organization.id.as_str(),
+                &organization.name,
+                &organization.contract,
+                &organization.plan,
+                &organization.owner_email,
+                &organization.locale,
+                &organization.event_validation.as_str(),
+                &organization.created_at.0,
+                &organization.updated_at.0,
+                &master_id.as_slice(),
+                &wrapped,
+            ],
+        )
+        .await?;
     match made.is_empty() {
         false => Ok(()),
         true => Err(StoreError::Exists { what: format!("organization {}", organization.id) }),
@@ -59,19 +63,21 @@ pub(super) async fn update(store: &PostgresStore, organization: &Organization) -
              updated_at = $8, version = version + 1 WHERE org = $1 AND NOT deleted RETURNING id), ",
         tell_changed!()
     );
-    let updated = store.read_of(
-        &organization.id,
-        sql,
-        &[
-            &organization.name,
-            &organization.contract,
-            &organization.plan,
-            &organization.owner_email,
-            &organization.locale,
-            &organization.event_validation.as_str(),
-            &organization.updated_at.0,
-        ],
-    ).await?;
+    let updated = store
+        .read_of(
+            &organization.id,
+            sql,
+            &[
+                &organization.name,
+                &organization.contract,
+                &organization.plan,
+                &organization.owner_email,
+                &organization.locale,
+                &organization.event_validation.as_str(),
+                &organization.updated_at.0,
+            ],
+        )
+        .await?;
     match updated {
         Some((_, told)) if !told.is_empty() => Ok(()),
         _ => Err(missing(&organization.id)),

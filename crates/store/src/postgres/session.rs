@@ -21,7 +21,7 @@ use uuid::Uuid;
 use super::connect::{Address, Role};
 use super::error::{self, Place};
 use crate::error::{Result, StoreError};
-use crate::limits::{CONNECT_MS_MAX, GATE_SHUT_MS, READ_MS_MAX, READS_WAITING_MAX, SESSION_WAIT_MS_MAX};
+use crate::limits::{CONNECT_MS_MAX, GATE_SHUT_MS, READS_WAITING_MAX, SESSION_WAIT_MS_MAX};
 
 /// A statement's values.
 pub(super) type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -31,10 +31,12 @@ pub(super) struct Sessions {
     pool: Pool,
     place: Arc<Place>,
     gate: Gate,
+    deadline: Duration,
 }
 
 impl Sessions {
-    pub(super) fn new(address: &Address, role: Role, connections_max: usize) -> Result<Self> {
+    /// `answer_ms_max`: how long a session waits for the answer to what it asked.
+    pub(super) fn new(address: &Address, role: Role, connections_max: usize, answer_ms_max: u64) -> Result<Self> {
         let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(address.config(role), address.tls(), config);
         let pool = Pool::builder(manager)
@@ -44,7 +46,8 @@ impl Sessions {
             .create_timeout(Some(Duration::from_millis(CONNECT_MS_MAX)))
             .build()
             .map_err(|error| address.place.unusable(error.to_string()))?;
-        Ok(Sessions { pool, place: Arc::clone(&address.place), gate: Gate::default() })
+        let deadline = Duration::from_millis(answer_ms_max);
+        Ok(Sessions { pool, place: Arc::clone(&address.place), gate: Gate::default(), deadline })
     }
 
     /// A session that nobody else has; connected when there is none.
@@ -59,7 +62,8 @@ impl Sessions {
         };
         self.gate.open();
         drop(passed);
-        Ok(Session { object: Some(object), place: Arc::clone(&self.place), is_suspect: AtomicBool::new(false) })
+        let place = Arc::clone(&self.place);
+        Ok(Session { object: Some(object), place, deadline: self.deadline, is_suspect: AtomicBool::new(false) })
     }
 
     fn refused(&self, error: PoolError) -> StoreError {
@@ -87,6 +91,7 @@ impl Sessions {
 pub(super) struct Session {
     object: Option<Object>,
     place: Arc<Place>,
+    deadline: Duration,
     /// It did not answer in time: nobody shall wait behind what it is at.
     is_suspect: AtomicBool,
 }
@@ -109,18 +114,36 @@ impl Drop for Session {
 }
 
 impl Session {
-    /// Waits for statements of this session, within the time that a read may take.
+    /// Waits for statements of this session, within the time that its kind may take.
     pub(super) async fn within<T>(
         &self,
         statements: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T> {
-        match tokio::time::timeout(Duration::from_millis(READ_MS_MAX), statements).await {
+        self.within_time(self.deadline, statements).await
+    }
+
+    /// The same for what may take longer.
+    pub(super) async fn within_time<T>(
+        &self,
+        at_most: Duration,
+        statements: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T> {
+        match tokio::time::timeout(at_most, statements).await {
             Ok(done) => done.map_err(|error| error::of_statement(&error)),
-            Err(_) => {
-                self.is_suspect.store(true, Ordering::Relaxed);
-                Err(self.place.silent())
-            }
+            Err(_) => Err(self.give_up()),
         }
+    }
+
+    /// It does not answer: its connection goes, and with it a transaction that is not over.
+    pub(super) fn give_up(&self) -> StoreError {
+        self.is_suspect.store(true, Ordering::Relaxed);
+        self.place.silent()
+    }
+
+    /// Undoes a transaction that is under way: sent at once, before whatever the session is used for next; nobody waits for the answer.
+    pub(super) fn undo(&self) {
+        let undo = pin!(self.batch_execute("ROLLBACK"));
+        let _ = undo.poll(&mut Context::from_waker(Waker::noop()));
     }
 
     /// One statement.
@@ -217,9 +240,7 @@ impl Drop for Transaction {
         if self.is_over {
             return;
         }
-        // Sent at once, before whatever the session is used for next; nobody waits for the answer.
-        let undo = pin!(self.session.batch_execute("ROLLBACK"));
-        let _ = undo.poll(&mut Context::from_waker(Waker::noop()));
+        self.session.undo();
     }
 }
 

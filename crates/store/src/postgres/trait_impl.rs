@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use postrider_domain::{DeliveryId, Endpoint, EndpointId, EventId, Key, KeyId, Millis, Organization, OrganizationId};
 
 use super::{
-    PostgresStore, claim, commit, config, configuration, deliveries, endpoints, events, hints, idempotency, lanes,
+    PostgresStore, claim, commit, config, configuration, deliveries, endpoints, events, hearing, idempotency, lanes,
     leases, organizations, record, retention, retry, stats, tenants, test_event,
 };
 use crate::error::Result;
@@ -134,7 +134,7 @@ impl Store for PostgresStore {
     }
 
     async fn hear(&self, lease: LeaseNo) -> Result<Vec<Hint>> {
-        hints::hear(self, lease).await
+        hearing::hear(self, lease).await
     }
 
     async fn commit_events(

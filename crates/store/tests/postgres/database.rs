@@ -13,13 +13,13 @@ fn server_url() -> String {
 }
 
 /// Dropped with its database.
-pub struct Database {
+pub(crate) struct Database {
     server: String,
-    pub name: String,
+    pub(crate) name: String,
 }
 
 impl Database {
-    pub async fn create() -> Self {
+    pub(crate) async fn create() -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("store_test_{}_{count}", std::process::id());
@@ -30,32 +30,32 @@ impl Database {
     }
 
     /// As the server's URL, with this database.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         let (server, query) = self.server.split_once('?').unwrap_or((&self.server, ""));
         let (server, _) = server.rsplit_once('/').unwrap();
         format!("{server}/{}?{query}", self.name)
     }
 
     /// A connection of the test's own.
-    pub async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         client(&self.url()).await
     }
 
-    pub async fn open(&self) -> Result<PostgresStore, StoreError> {
+    pub(crate) async fn open(&self) -> Result<PostgresStore, StoreError> {
         self.open_with(&options()).await
     }
 
-    pub async fn open_with(&self, options: &PostgresOptions) -> Result<PostgresStore, StoreError> {
+    pub(crate) async fn open_with(&self, options: &PostgresOptions) -> Result<PostgresStore, StoreError> {
         PostgresStore::open(&self.url(), master_key(7), options).await
     }
 }
 
 /// Few connections, because many tests run at once.
-pub fn options() -> PostgresOptions {
+pub(crate) fn options() -> PostgresOptions {
     PostgresOptions { connections_max: 8, ..PostgresOptions::default() }
 }
 
-pub fn master_key(byte: u8) -> MasterKey {
+pub(crate) fn master_key(byte: u8) -> MasterKey {
     // 32 equal bytes are 42 equal characters and two more in base64, whatever they are.
     let text = match byte {
         7 => "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=",

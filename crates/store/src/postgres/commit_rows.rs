@@ -1,0 +1,243 @@
+//! The rows of a group of commits, column by column.
+
+use tokio_postgres::{Client, Statement};
+use uuid::Uuid;
+
+use super::attached::Lane;
+use super::commit::{CommitUnit, SealedEvent};
+use super::commit_group::Judged;
+use super::facts::Facts;
+use super::group::{Fault, and_commit};
+use super::session::{Session, Values};
+use crate::error::Result;
+use crate::limits::CHOSEN_ID_MS;
+
+/// All rows of a group.
+#[derive(Default)]
+pub(super) struct Rows<'a> {
+    events: Events<'a>,
+    ids: Ids<'a>,
+    records: Records,
+    deliveries: Deliveries<'a>,
+}
+
+#[derive(Default)]
+struct Events<'a> {
+    org: Vec<Uuid>,
+    key: Vec<Uuid>,
+    id: Vec<Option<&'a str>>,
+    event_type: Vec<&'a str>,
+    occurred_at: Vec<i64>,
+    accepted_at: Vec<i64>,
+    test: Vec<bool>,
+    deliveries_count: Vec<i32>,
+    resource: Vec<Option<&'a [u8]>>,
+    /// Where an event's deliveries lie among those of the group, both ends included, counted from 1.
+    first: Vec<i32>,
+    last: Vec<i32>,
+    sealed: Vec<&'a [u8]>,
+}
+
+#[derive(Default)]
+struct Ids<'a> {
+    org: Vec<Uuid>,
+    id: Vec<&'a str>,
+    key: Vec<Uuid>,
+    accepted_at: Vec<i64>,
+    /// An earlier use up to this time is forgotten.
+    forgotten_at: Vec<i64>,
+    fingerprint: Vec<&'a [u8]>,
+    deliveries_count: Vec<i32>,
+}
+
+#[derive(Default)]
+struct Records {
+    org: Vec<Uuid>,
+    hash: Vec<i64>,
+    key: Vec<Uuid>,
+}
+
+#[derive(Default)]
+struct Deliveries<'a> {
+    org: Vec<Uuid>,
+    endpoint: Vec<Uuid>,
+    due_at: Vec<i64>,
+    id: Vec<Uuid>,
+    event_key: Vec<Uuid>,
+    event_type: Vec<&'a str>,
+    revision: Vec<&'a [u8]>,
+    test: Vec<bool>,
+    created_at: Vec<i64>,
+}
+
+/// What an id has that was chosen without a fingerprint.
+const NO_FINGERPRINT: [u8; 32] = [0; 32];
+
+impl<'a> Rows<'a> {
+    /// Of what is new in units that are not refused.
+    pub(super) fn of(facts: &Facts, group: &'a [CommitUnit], judged: &[Result<Vec<Judged>>]) -> Self {
+        let mut rows = Rows::default();
+        for (unit, judged) in group.iter().zip(judged) {
+            let Ok(judged) = judged else { continue };
+            for (event, judged) in unit.events.iter().zip(judged) {
+                if matches!(judged, Judged::New) {
+                    rows.add(facts, unit.tenant.org, event);
+                }
+            }
+        }
+        rows
+    }
+
+    fn add(&mut self, facts: &Facts, org: Uuid, sealed: &'a SealedEvent) {
+        let SealedEvent { new, .. } = sealed;
+        let event = &new.event;
+        let first = self.deliveries.id.len() + 1;
+        self.add_deliveries(facts, org, sealed);
+        let deliveries_count = i32::try_from(new.deliveries.len()).unwrap_or(i32::MAX);
+        let events = &mut self.events;
+        events.org.push(org);
+        events.key.push(event.key);
+        events.id.push(sealed.chosen_id());
+        events.event_type.push(&event.event_type);
+        events.occurred_at.push(event.occurred_at.0);
+        events.accepted_at.push(event.accepted_at.0);
+        events.test.push(new.test);
+        events.deliveries_count.push(deliveries_count);
+        events.resource.push(sealed.resource.as_deref());
+        events.first.push(i32::try_from(first).unwrap_or(i32::MAX));
+        events.last.push(i32::try_from(self.deliveries.id.len()).unwrap_or(i32::MAX));
+        events.sealed.push(&sealed.sealed);
+        if let Some(id) = sealed.chosen_id() {
+            // Without a fingerprint the newest event has the id, whatever was before.
+            let forgotten_at = match new.fingerprint {
+                Some(_) => event.accepted_at.0.saturating_sub(CHOSEN_ID_MS),
+                None => i64::MAX,
+            };
+            let ids = &mut self.ids;
+            ids.org.push(org);
+            ids.id.push(id);
+            ids.key.push(event.key);
+            ids.accepted_at.push(event.accepted_at.0);
+            ids.forgotten_at.push(forgotten_at);
+            ids.fingerprint.push(new.fingerprint.as_ref().unwrap_or(&NO_FINGERPRINT));
+            ids.deliveries_count.push(deliveries_count);
+        }
+        for hash in &sealed.record_hashes {
+            self.records.org.push(org);
+            self.records.hash.push(*hash);
+            self.records.key.push(event.key);
+        }
+    }
+
+    /// An endpoint that was deleted since it was matched gets none.
+    fn add_deliveries(&mut self, facts: &Facts, org: Uuid, SealedEvent { new, .. }: &'a SealedEvent) {
+        let deliveries = &mut self.deliveries;
+        for delivery in &new.deliveries {
+            if !facts.exists(Lane { org, endpoint: delivery.endpoint.0 }) {
+                continue;
+            }
+            deliveries.org.push(org);
+            deliveries.endpoint.push(delivery.endpoint.0);
+            deliveries.due_at.push(delivery.due_at.0);
+            deliveries.id.push(delivery.id.0);
+            deliveries.event_key.push(new.event.key);
+            deliveries.event_type.push(&delivery.event_type);
+            deliveries.revision.push(&delivery.revision.0);
+            deliveries.test.push(new.test);
+            deliveries.created_at.push(new.event.accepted_at.0);
+        }
+    }
+
+    /// Writes all and commits.
+    pub(super) async fn write(&self, session: &Session) -> Result<(), Fault> {
+        let Statements { events, forget, ids, records, deliveries } = Statements::prepare(session, self).await?;
+        let client: &Client = session;
+        let Rows { events: e, ids: i, records: r, deliveries: d } = self;
+        let event_values: Values<'_> = &[
+            &e.org,
+            &e.key,
+            &e.id,
+            &e.event_type,
+            &e.occurred_at,
+            &e.accepted_at,
+            &e.test,
+            &e.deliveries_count,
+            &e.resource,
+            &e.first,
+            &e.last,
+            &e.sealed,
+            &d.id,
+        ];
+        let forget_values: Values<'_> = &[&i.org, &i.id, &i.forgotten_at];
+        let id_values: Values<'_> = &[&i.org, &i.id, &i.key, &i.accepted_at, &i.fingerprint, &i.deliveries_count];
+        let record_values: Values<'_> = &[&r.org, &r.hash, &r.key];
+        let delivery_values: Values<'_> =
+            &[&d.org, &d.endpoint, &d.due_at, &d.id, &d.event_key, &d.event_type, &d.revision, &d.test, &d.created_at];
+        let writes = async {
+            // They are sent in this order, at once.
+            tokio::try_join!(
+                biased;
+                run(client, forget.as_ref(), forget_values),
+                run(client, ids.as_ref(), id_values),
+                run(client, events.as_ref(), event_values),
+                run(client, records.as_ref(), record_values),
+                run(client, deliveries.as_ref(), delivery_values),
+            )
+        };
+        and_commit(client, writes).await?;
+        Ok(())
+    }
+}
+
+async fn run(client: &Client, statement: Option<&Statement>, values: Values<'_>) -> Result<u64, tokio_postgres::Error> {
+    match statement {
+        Some(statement) => client.execute(statement, values).await,
+        None => Ok(0),
+    }
+}
+
+const EVENTS: &str = "INSERT INTO events (org, key, id, event_type, occurred_at, accepted_at, test, deliveries_count,
+        resource, deliveries, sealed)
+    SELECT w.org, w.key, w.id, w.event_type, w.occurred_at, w.accepted_at, w.test, w.deliveries_count, w.resource,
+        ($13::uuid[])[w.first:w.last], w.sealed
+    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::boolean[], $8::integer[],
+        $9::bytea[], $10::integer[], $11::integer[], $12::bytea[])
+        AS w(org, key, id, event_type, occurred_at, accepted_at, test, deliveries_count, resource, first, last, sealed)";
+/// Ids whose 72 hours are over name the newer event from now on.
+const FORGET: &str =
+    "DELETE FROM event_ids i USING unnest($1::uuid[], $2::text[], $3::bigint[]) AS w(org, id, forgotten_at)
+    WHERE i.org = w.org AND i.id = w.id AND i.accepted_at <= w.forgotten_at";
+const IDS: &str = "INSERT INTO event_ids (org, id, key, accepted_at, fingerprint, deliveries_count)
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::bytea[], $6::integer[])";
+const RECORDS: &str = "INSERT INTO event_resources (org, hash, key)
+    SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[])";
+const DELIVERIES: &str =
+    "INSERT INTO open_deliveries (org, endpoint, due_at, id, event_key, event_type, revision, test,
+        created_at)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::uuid[], $6::text[], $7::bytea[],
+        $8::boolean[], $9::bigint[])";
+
+/// Those that have anything to do.
+struct Statements {
+    events: Option<Statement>,
+    forget: Option<Statement>,
+    ids: Option<Statement>,
+    records: Option<Statement>,
+    deliveries: Option<Statement>,
+}
+
+impl Statements {
+    async fn prepare(session: &Session, rows: &Rows<'_>) -> Result<Self, tokio_postgres::Error> {
+        let needed = async |orgs: &[Uuid], sql| match orgs {
+            [] => Ok(None),
+            _ => session.prepare_cached(sql).await.map(Some),
+        };
+        Ok(Statements {
+            events: needed(&rows.events.org, EVENTS).await?,
+            forget: needed(&rows.ids.org, FORGET).await?,
+            ids: needed(&rows.ids.org, IDS).await?,
+            records: needed(&rows.records.org, RECORDS).await?,
+            deliveries: needed(&rows.deliveries.org, DELIVERIES).await?,
+        })
+    }
+}

@@ -1,0 +1,110 @@
+//! The partitions of history: one a day, by the UUIDv7 that its rows are keyed by. Made ahead, dropped whole.
+
+use std::collections::BTreeSet;
+
+use postrider_domain::Millis;
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use super::connect::{Address, Role};
+use super::error;
+use crate::error::Result;
+use crate::limits::{PARTITION_LOCK_MS_MAX, PARTITION_TRIES_MAX, PARTITIONS_AHEAD_DAYS};
+use crate::rows::ms_of;
+
+pub(super) const DAY_MS: i64 = 24 * 3_600_000;
+/// The partitioned tables; all partitions of a day are made and dropped together.
+const TABLES: [&str; 4] = ["events", "event_resources", "deliveries", "attempts"];
+
+/// Days since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Day(i64);
+
+impl Day {
+    pub(super) fn of(at: Millis) -> Self {
+        Day(at.0.div_euclid(DAY_MS))
+    }
+
+    /// The day in a UUIDv7.
+    fn of_key(key: Uuid) -> Self {
+        Day::of(Millis(ms_of(key)))
+    }
+
+    /// The smallest key of the day.
+    pub(super) fn first_key(self) -> Uuid {
+        let ms = self.0.saturating_mul(DAY_MS).clamp(0, (1 << 48) - 1).unsigned_abs();
+        Uuid::from_u128(u128::from(ms) << 80)
+    }
+
+    pub(super) fn next(self) -> Day {
+        Day(self.0 + 1)
+    }
+
+    fn name(self, table: &str) -> String {
+        format!("{table}_day_{}", self.0)
+    }
+}
+
+/// Makes those of the database's own time and of some days ahead.
+pub(super) async fn make_today(address: &Address) -> Result<()> {
+    let connected = address.connect(Role::Owner).await?;
+    let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+    let row = connected.client.query_one(sql, &[]).await.map_err(|error| error::of_statement(&error))?;
+    make_ahead(address, Millis(row.get(0))).await
+}
+
+/// Makes those of `now` and of some days ahead.
+pub(super) async fn make_ahead(address: &Address, now: Millis) -> Result<()> {
+    let today = Day::of(now);
+    make(address, (0..=PARTITIONS_AHEAD_DAYS).map(|ahead| Day(today.0 + ahead)).collect()).await
+}
+
+/// Makes those that rows with these keys go into.
+pub(super) async fn make_for(address: &Address, keys: impl Iterator<Item = Uuid>) -> Result<()> {
+    make(address, keys.map(Day::of_key).collect()).await
+}
+
+async fn make(address: &Address, days: BTreeSet<Day>) -> Result<()> {
+    let connected = address.connect(Role::Owner).await?;
+    for day in days {
+        for table in TABLES {
+            let mut tries = 0;
+            while let Err(error) = make_one(&connected.client, table, day).await {
+                tries += 1;
+                if !error::is_passing(&error) || tries >= PARTITION_TRIES_MAX {
+                    return Err(error::of_statement(&error));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Made beside its table and then attached, so that nobody waits who works with the others. It has no policy of its own: who asks for it by
+/// its name, and not through its table, finds nothing.
+async fn make_one(client: &Client, table: &str, day: Day) -> Result<(), tokio_postgres::Error> {
+    let name = day.name(table);
+    let found = "SELECT coalesce((SELECT relispartition FROM pg_class WHERE oid = to_regclass($1)), false)";
+    if client.query_one(found, &[&format!("postrider.{name}")]).await?.get(0) {
+        return Ok(());
+    }
+    let (from, upto) = (day.first_key(), day.next().first_key());
+    let sql = format!(
+        "BEGIN; SET LOCAL lock_timeout = {PARTITION_LOCK_MS_MAX};
+         SELECT pg_advisory_xact_lock(hashtext('postrider'), hashtext('partitions'));
+         CREATE TABLE IF NOT EXISTS {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE);
+         ALTER TABLE {name} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+         DO $$ BEGIN
+             IF NOT (SELECT relispartition FROM pg_class WHERE oid = 'postrider.{name}'::regclass) THEN
+                 ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{from}') TO ('{upto}');
+             END IF;
+         END $$;
+         COMMIT"
+    );
+    let made = client.batch_execute(&sql).await;
+    if made.is_err() {
+        // Outside a transaction this says nothing worse than a warning.
+        let _ = client.batch_execute("ROLLBACK").await;
+    }
+    made
+}

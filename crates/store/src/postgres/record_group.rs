@@ -1,0 +1,127 @@
+//! Writes a group of outcomes: one round trip, unless some of them are not where they were claimed.
+//!
+//! An outcome counts when its delivery is still open with as many attempts as when it was claimed, and its lease was not revoked. Nobody asks
+//! whether the lane is still the lease's: a lease that is not revoked holds every lane that was attached to it, unless its own node has
+//! released it, which it does only when nothing of that lane is under way.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use tokio_postgres::{Client, Row, Statement};
+use uuid::Uuid;
+
+use super::group::{Fault, Unit, and_commit};
+use super::leases;
+use super::record::{RecordUnit, SealedOutcome};
+use super::record_rows::{self, Columns, Kind, Place};
+use super::session::Session;
+use super::writer::Shared;
+use crate::error::Result;
+use crate::model::{LeaseNo, Recorded};
+
+impl Unit for RecordUnit {
+    type Answer = Vec<Recorded>;
+
+    async fn try_group(_: &Shared, session: &Session, group: &[Self]) -> Result<Vec<Result<Vec<Recorded>>>, Fault> {
+        let all: Vec<&SealedOutcome> = group.iter().flat_map(|unit| &unit.outcomes).collect();
+        let recorded = record_all(session, &all).await?;
+        let mut answers = (0..all.len()).map(|at| match recorded.contains(&at) {
+            true => Recorded::Recorded,
+            false => Recorded::Stale,
+        });
+        Ok(group.iter().map(|unit| Ok(answers.by_ref().take(unit.outcomes.len()).collect())).collect())
+    }
+
+    fn keys(&self) -> Vec<Uuid> {
+        self.outcomes.iter().map(|outcome| outcome.delivery.id.0).collect()
+    }
+
+    fn reply(self, answer: Result<Vec<Recorded>>) {
+        // Whoever asked may have gone; what was written stays written.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// Returns which were recorded, by their places.
+async fn record_all(session: &Session, all: &[&SealedOutcome]) -> Result<HashSet<usize>, Fault> {
+    let mut recorded = HashSet::new();
+    for turn in turns(all) {
+        let mut left = turn;
+        // Most are where they were claimed; one that a person has hastened since then is due at another time.
+        for place in [Place::AsClaimed, Place::Anywhere] {
+            let found = record(session, all, &left, place).await?;
+            left.retain(|at| !found.contains(at));
+            recorded.extend(found);
+            if left.is_empty() {
+                break;
+            }
+        }
+    }
+    Ok(recorded)
+}
+
+/// One after another where several are about the same delivery, which is rare; together otherwise.
+fn turns(all: &[&SealedOutcome]) -> Vec<Vec<usize>> {
+    let mut turns: Vec<Vec<usize>> = Vec::new();
+    let mut seen: BTreeMap<(Uuid, Uuid), usize> = BTreeMap::new();
+    for (at, outcome) in all.iter().enumerate() {
+        let turn = seen.entry((outcome.org, outcome.delivery.id.0)).or_default();
+        if turns.len() <= *turn {
+            turns.push(Vec::new());
+        }
+        turns[*turn].push(at);
+        *turn += 1;
+    }
+    turns
+}
+
+/// One transaction about outcomes of different deliveries.
+async fn record(session: &Session, all: &[&SealedOutcome], which: &[usize], place: Place) -> Result<Vec<usize>, Fault> {
+    let leases: BTreeSet<i64> = which.iter().map(|at| all[*at].lease.0).collect();
+    let mut begin = "BEGIN".to_owned();
+    for lease in &leases {
+        begin.push_str("; ");
+        begin.push_str(&leases::lock_shared(LeaseNo(*lease)));
+    }
+    let leases: Vec<i64> = leases.into_iter().collect();
+    let ended = Columns::of(all, which, Kind::Ended);
+    let retried = Columns::of(all, which, Kind::Retried);
+    let end = prepare(session, &ended, Kind::Ended, place).await?;
+    let retry = prepare(session, &retried, Kind::Retried, place).await?;
+    let client: &Client = session;
+    let work = async {
+        // They are sent in this order, at once.
+        let ((), ended, retried) = tokio::try_join!(
+            biased;
+            client.batch_execute(&begin),
+            run(client, end.as_ref(), &ended, &leases),
+            run(client, retry.as_ref(), &retried, &leases),
+        )?;
+        Ok((ended, retried))
+    };
+    let (ended, retried) = and_commit(client, work).await?;
+    Ok(ended.iter().chain(&retried).filter_map(|row| usize::try_from(row.get::<_, i32>(0)).ok()).collect())
+}
+
+async fn prepare(
+    session: &Session,
+    columns: &Columns<'_>,
+    kind: Kind,
+    place: Place,
+) -> Result<Option<Statement>, tokio_postgres::Error> {
+    if columns.is_empty() {
+        return Ok(None);
+    }
+    session.prepare_cached(record_rows::statement(kind, place)).await.map(Some)
+}
+
+async fn run(
+    client: &Client,
+    statement: Option<&Statement>,
+    columns: &Columns<'_>,
+    leases: &Vec<i64>,
+) -> Result<Vec<Row>, tokio_postgres::Error> {
+    match statement {
+        Some(statement) => client.query(statement, &columns.values(leases)).await,
+        None => Ok(Vec::new()),
+    }
+}
