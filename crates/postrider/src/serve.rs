@@ -9,7 +9,7 @@ use anyhow::{Context as _, ensure};
 use postrider_domain::Secret;
 use postrider_egress::resolve::{Resolve, SystemResolver};
 use postrider_egress::{Client, ClientSettings, UrlRules};
-use postrider_engine::{Engine, EngineLimits, EngineParts};
+use postrider_engine::{Clock, Engine, EngineLimits, EngineParts, StoreClock, SystemClock};
 use postrider_server::{ServerLimits, ServerState};
 use postrider_store::Store;
 use tokio::net::TcpListener;
@@ -132,14 +132,14 @@ impl Server {
         let address = listener.local_addr()?;
         let (client, rules) = client(&settings.egress, files.ca_pems, Some(address))?;
         let metrics = postrider_server::install_metrics()?;
-        let clock = Arc::new(Clock::default());
+        let clock = clock_of(&settings.store.place);
         let parts = EngineParts {
             store: Arc::clone(&store),
             contracts: files.contracts,
             egress: client,
-            clock: Arc::clone(&clock) as Arc<dyn postrider_engine::Clock>,
+            clock: clock.clone(),
             limits: engine_limits(settings),
-            node: address.to_string(),
+            node: node_name(settings),
         };
         let engine = Engine::start(parts).await?;
         // A key that is made is shown once, so nothing may fail after it.
@@ -179,7 +179,10 @@ impl Server {
                 Err(_) => tokio::join!(engine.stop(), serving).0,
             };
             if given_back > 0 {
-                tracing::info!(given_back, "attempts that were under way are made again after the next start");
+                tracing::info!(
+                    given_back,
+                    "attempts that were under way are made again, after the next start or by another node"
+                );
             }
             store.close().await
         };
@@ -208,10 +211,23 @@ fn node_name(settings: &Settings) -> String {
     settings.node_name.clone().unwrap_or_else(of_process)
 }
 
+/// The time of the store: a database's own, which all nodes have, or this machine's.
+fn time_of(place: &StorePlace) -> Arc<dyn Clock> {
+    match place {
+        StorePlace::Data(_) => Arc::new(SystemClock),
+        StorePlace::Database(_) => Arc::new(StoreClock::default()),
+    }
+}
+
 #[cfg(feature = "test-clock")]
-type Clock = postrider_engine::MovableClock;
+fn clock_of(place: &StorePlace) -> Arc<postrider_engine::MovableClock> {
+    Arc::new(postrider_engine::MovableClock::over(time_of(place)))
+}
+
 #[cfg(not(feature = "test-clock"))]
-type Clock = postrider_engine::SystemClock;
+fn clock_of(place: &StorePlace) -> Arc<dyn Clock> {
+    time_of(place)
+}
 
 fn engine_limits(settings: &Settings) -> EngineLimits {
     let defaults = EngineLimits::default();
