@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use postrider_domain::{EndpointId, Millis, OrganizationId};
@@ -285,9 +285,10 @@ impl Inner {
         let _permit = self.claims.acquire().await;
         let now = self.clock.now();
         let plan = lane.plan_claim(self.limits.claim_rows_max);
-        let held = plan.held.clone();
+        let (held, asked) = (plan.held.clone(), Instant::now());
         match self.store.claim_due(lane.lease, &lane.organization, lane.endpoint, now, plan.limit, held).await {
             Ok(rows) => {
+                metrics::histogram!("postrider_claim_seconds").record(asked.elapsed().as_secs_f64());
                 if self.lanes.are_claims_failing.load(Ordering::Relaxed) {
                     self.lanes.are_claims_failing.store(false, Ordering::Relaxed);
                 }
