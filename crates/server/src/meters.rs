@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use metrics::{Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use postrider_domain::FailReason;
 
 const REQUESTS: &str = "postrider_http_requests_total";
 const SECONDS: &str = "postrider_http_request_seconds";
@@ -16,6 +17,19 @@ pub(crate) const STORE_BYTES: &str = "postrider_store_bytes";
 /// Set when somebody asks for the metrics.
 pub(crate) const READY: &str = "postrider_ready";
 const BUILD: &str = "postrider_build_info";
+/// What the engine counts. Told as zero from the start, since Prometheus sees no rise in a counter that appears with its first count.
+const ENGINE: [(&str, &str); 8] = [
+    ("postrider_events_accepted_total", "Events that were answered with 202 for the first time"),
+    ("postrider_lanes_taken_total", "Lanes that this node took"),
+    ("postrider_lanes_released_total", "Lanes that this node gave away"),
+    ("postrider_lease_losses_total", "Times that this node found its lease revoked"),
+    ("postrider_leases_revoked_total", "Leases of other nodes that had run out and that this node revoked"),
+    ("postrider_outcomes_stale_total", "Outcomes of attempts that came too late to be recorded"),
+    ("postrider_hints_heard_total", "Hints of other nodes that this node heard"),
+    ("postrider_retention_rows_dropped_total", "Rows that retention dropped"),
+];
+const ATTEMPTS: &str = "postrider_attempts_total";
+const LANES_HELD: &str = "postrider_lanes_held";
 /// Answers are done, refused, or failed; there are no redirects.
 const CLASSES: [&str; 3] = ["2xx", "4xx", "5xx"];
 /// From a quarter of a millisecond to half a minute, in seconds.
@@ -65,6 +79,7 @@ impl Meters {
         describe_gauge!(READY, "1 when an event would be stored now, else 0; what /readyz says");
         describe_gauge!(BUILD, "1; the label is the version");
         gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        describe_engine();
         let mut by_route: HashMap<String, Vec<Meter>> = HashMap::new();
         for (method, route) in routes {
             let meter = Meter::new(method, &route);
@@ -85,6 +100,19 @@ impl Meters {
         meter.by_class[class].increment(1);
         meter.seconds.record(took.as_secs_f64());
     }
+}
+
+fn describe_engine() {
+    for (name, about) in ENGINE {
+        describe_counter!(name, about);
+        counter!(name).increment(0);
+    }
+    describe_counter!(ATTEMPTS, "Attempts that were recorded, by what they made of their delivery");
+    let ends = [FailReason::Exhausted, FailReason::Gone].map(FailReason::as_str);
+    for result in ["succeeded", "retry"].into_iter().chain(ends) {
+        counter!(ATTEMPTS, "result" => result).increment(0);
+    }
+    describe_gauge!(LANES_HELD, "Lanes that this node holds");
 }
 
 impl Meter {
