@@ -34,8 +34,11 @@ pub struct Migration {
 }
 
 /// Every migration there is.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, oldest_program: 1, sql: include_str!("schema/001.sql") }];
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    oldest_program: 1,
+    sql: concat!(include_str!("schema/001.sql"), include_str!("schema/views.sql")),
+}];
 
 /// What the database says about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

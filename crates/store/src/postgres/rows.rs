@@ -60,7 +60,7 @@ pub(super) fn attempt_row(row: &Row) -> AttemptRow {
     AttemptRow {
         id: row.get(0),
         started_at: millis_at(row, 1),
-        response_time_ms: count_at(row, 2),
+        response_time_ms: row.get::<_, i32>(2).cast_unsigned(),
         by_hand: row.get(3),
         status_code: status_code_at(row, 4),
         failure: row.get(5),

@@ -24,7 +24,7 @@ pub(super) async fn stats(store: &PostgresStore) -> Result<StoreStats> {
 async fn open_deliveries(session: &Session) -> Result<u64> {
     let sql = "SELECT counted.rows, CASE WHEN counted.rows < $1 THEN 0 ELSE (
                    SELECT reltuples::bigint FROM pg_class WHERE oid = 'postrider.open_deliveries'::regclass) END
-               FROM (SELECT count(*) AS rows FROM (SELECT 1 FROM open_deliveries LIMIT $1) AS some) AS counted";
+               FROM (SELECT count(*) AS rows FROM (SELECT 1 FROM open_deliveries LIMIT $1) AS at_most) AS counted";
     let rows = session.query(sql, &[&OPEN_COUNTED_MAX]).await?;
     Ok(rows.first().map_or(0, |row| row.get::<_, i64>(0).max(row.get(1)).unsigned_abs()))
 }

@@ -1,3 +1,4 @@
+-- step
 -- What people see who look with SQL. The views run with the rights of whoever asks, so that row-level security shows each organisation its own.
 
 -- The other form of an id: `ep_`, `dlv_` or `att_` and 26 characters of base 32.
