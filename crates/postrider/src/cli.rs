@@ -1,11 +1,15 @@
 //! The command line, as clap reads it.
 
+mod moving;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::settings::SettingFlags;
+use moving::{BACKUP_EXAMPLES, EXPORT_EXAMPLES, IMPORT_EXAMPLES, RESTORE_EXAMPLES};
+pub(crate) use moving::{BackupArgs, ExportArgs, ImportArgs, RestoreArgs};
 
 /// The webhook server for CRMs.
 #[derive(Debug, Parser)]
@@ -40,6 +44,18 @@ pub(crate) enum Command {
     /// Replace the operator key and the master key; make, list and delete organisation keys
     #[command(subcommand, after_help = KEYS_EXAMPLES)]
     Keys(KeysCommand),
+    /// Write everything that a store holds, or one organisation, into an encrypted file
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export(ExportArgs),
+    /// Put an export into a store: a data directory, or a Postgres database
+    #[command(after_help = IMPORT_EXAMPLES)]
+    Import(ImportArgs),
+    /// Copy a data directory's database into a file, while its server runs
+    #[command(after_help = BACKUP_EXAMPLES)]
+    Backup(BackupArgs),
+    /// Make a data directory of a backup
+    #[command(after_help = RESTORE_EXAMPLES)]
+    Restore(RestoreArgs),
     /// Print the OpenAPI 3.1 document of the API, as JSON
     #[command(after_help = "Example:\n  postrider openapi > openapi.json")]
     Openapi,

@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod contracts_directory;
 mod demo;
+mod draft;
 mod failure;
 mod files;
 mod http;
@@ -45,6 +46,10 @@ fn run(command: Command, variables: &Variables) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => runtime()?.block_on(demo::run(&args, variables)),
         Command::Send(args) => runtime()?.block_on(commands::send::run(args, variables)),
         Command::Keys(command) => runtime()?.block_on(commands::keys::run(command, variables)),
+        Command::Export(args) => runtime()?.block_on(commands::export::run(args, variables)),
+        Command::Import(args) => runtime()?.block_on(commands::import::run(args, variables)),
+        Command::Backup(args) => commands::backup::run_backup(&args, variables),
+        Command::Restore(args) => commands::backup::run_restore(&args, variables),
         Command::Bench(args) => runtime()?.block_on(commands::bench::run(args)),
     }
 }

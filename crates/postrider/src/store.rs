@@ -23,7 +23,7 @@ pub(crate) async fn open(settings: &StoreSettings) -> anyhow::Result<Arc<dyn Sto
             let open = tokio::task::spawn_blocking(move || SqliteStore::open(&data, keys, &SqliteOptions::default()));
             Ok(Arc::new(open.await??))
         }
-        StorePlace::Database(database) => open_database(database, keys).await,
+        StorePlace::Database(database) => Ok(Arc::new(open_postgres(database, keys).await?)),
     }
 }
 
@@ -48,16 +48,15 @@ pub(crate) fn is_begun(settings: &StoreSettings) -> bool {
 }
 
 /// Reaches and opens a database, once: a supervisor knows better when to try again.
-async fn open_database(database: &DatabaseSettings, keys: MasterKeys) -> anyhow::Result<Arc<dyn Store>> {
+pub(crate) async fn open_postgres(database: &DatabaseSettings, keys: MasterKeys) -> anyhow::Result<PostgresStore> {
     let ca_pems = database.ca_file.iter().map(|path| files::read_ca(path).map_err(anyhow::Error::msg));
     let ca_pems = ca_pems.collect::<anyhow::Result<Vec<_>>>()?;
     let options = PostgresOptions { connections_max: database.connections_max, ca_pems, ..PostgresOptions::default() };
     let opened = PostgresStore::open(database.url.reveal(), keys, &options).await;
-    let store = opened.map_err(|error| match error {
+    opened.map_err(|error| match error {
         StoreError::Unavailable { reason } => {
             anyhow!("cannot open the store: {reason}; start again when the database answers")
         }
         error => error.into(),
-    })?;
-    Ok(Arc::new(store))
+    })
 }

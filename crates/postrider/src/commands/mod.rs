@@ -1,8 +1,13 @@
 //! The commands that do one thing and end.
 
+pub(crate) mod backup;
 pub(crate) mod bench;
 pub(crate) mod contracts;
+pub(crate) mod export;
+pub(crate) mod import;
 pub(crate) mod keys;
+mod moved_store;
+mod progress;
 pub(crate) mod send;
 pub(crate) mod verify;
 

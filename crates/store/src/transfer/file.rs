@@ -168,15 +168,15 @@ impl<W: Write> ExportWriter<W> {
         self.frame(FrameKind::Rows, packed)
     }
 
-    /// Writes the end, with how many rows of each kind there were.
+    /// Writes the end, with how many rows of each kind there were. Returns these and the bytes of the whole.
     ///
     /// # Errors
     /// When `out` refuses.
-    pub fn finish(mut self) -> Result<(W, Counts)> {
+    pub fn finish(mut self) -> Result<(W, Counts, u64)> {
         let counts = self.counts.all().map(|(_, count)| count.to_le_bytes());
         self.frame(FrameKind::End, counts.concat())?;
         self.out.flush()?;
-        Ok((self.out, self.counts))
+        Ok((self.out, self.counts, self.bytes))
     }
 
     /// What was written so far.

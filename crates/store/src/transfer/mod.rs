@@ -46,6 +46,14 @@ pub enum Extent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ExportId(pub Uuid);
 
+impl ExportId {
+    /// A new one.
+    #[must_use]
+    pub fn random() -> Self {
+        ExportId(Uuid::new_v4())
+    }
+}
+
 /// How far an import has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImportState {

@@ -167,7 +167,8 @@ fn written() -> Vec<u8> {
     writer.chunk(&rows()).unwrap();
     writer.chunk(&rows()[..2]).unwrap();
     writer.chunk(&rows()[2..5]).unwrap();
-    let (bytes, counts) = writer.finish().unwrap();
+    let (bytes, counts, written) = writer.finish().unwrap();
+    assert_eq!(bytes.len() as u64, written);
     assert_eq!((counts.organizations, counts.keys, counts.open_deliveries, counts.ended_deliveries), (2, 4, 4, 4));
     assert_eq!(counts.attempts, 16);
     bytes
