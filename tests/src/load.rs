@@ -226,17 +226,17 @@ fn which(delivery: &Value, tenant: &Tenant) -> Option<Which> {
 #[derive(Debug, Default)]
 pub struct Arrivals {
     read: usize,
-    /// For each delivery, at which places in the order.
-    pub by_delivery: BTreeMap<Which, Vec<usize>>,
+    /// For each delivery, at which places in the order, and when.
+    pub by_delivery: BTreeMap<Which, Vec<(usize, Instant)>>,
 }
 
 impl Arrivals {
     /// Reads on.
     pub fn read(&mut self, receiver: &Receiver) {
-        for request in receiver.from(self.read) {
+        for (time, request) in receiver.with_times(self.read) {
             let number = request.header("webhook-id").and_then(|id| id.strip_prefix("event-")?.parse().ok());
             if let Some(number) = number {
-                self.by_delivery.entry((number, request.path)).or_default().push(self.read);
+                self.by_delivery.entry((number, request.path)).or_default().push((self.read, time));
             }
             self.read += 1;
         }
@@ -267,6 +267,15 @@ impl Account {
     pub fn has_no_duplicates(&self) {
         let duplicates = self.duplicates();
         assert!(duplicates.is_empty(), "{} sent more than once: {duplicates:?}", duplicates.len());
+    }
+
+    /// Panics when a delivery was sent again sooner than this after it had been sent.
+    #[track_caller]
+    pub fn repeats_only_after(&self, least: Duration) {
+        for (which, places) in &self.arrivals.by_delivery {
+            let soonest = places.windows(2).map(|pair| pair[1].1 - pair[0].1).min();
+            assert!(soonest.is_none_or(|gap| gap >= least), "{which:?} was sent again after {soonest:?}");
+        }
     }
 
     /// Panics when more were sent twice than this.
@@ -305,7 +314,7 @@ impl Watch {
         println!("{} deliveries were seen as recorded while the load went on", recorded.len());
         assert!(!recorded.is_empty(), "the history was never read");
         for (which, count) in recorded.iter() {
-            let after = account.arrivals.by_delivery[which].iter().find(|place| *place >= count);
+            let after = account.arrivals.by_delivery[which].iter().find(|(place, _)| place >= count);
             assert!(after.is_none(), "{which:?} was recorded and sent again: place {after:?}, recorded before {count}");
         }
     }

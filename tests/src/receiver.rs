@@ -166,13 +166,13 @@ impl Receiver {
     /// Everything that has arrived so far.
     #[must_use]
     pub fn all(&self) -> Vec<Request> {
-        self.from(0)
+        lock(&self.state.requests).iter().map(|(_, request)| request.clone()).collect()
     }
 
-    /// What has arrived so far, without so many of the first.
+    /// What has arrived so far and when, without so many of the first.
     #[must_use]
-    pub fn from(&self, skipped: usize) -> Vec<Request> {
-        lock(&self.state.requests).iter().skip(skipped).map(|(_, request)| request.clone()).collect()
+    pub fn with_times(&self, skipped: usize) -> Vec<(Instant, Request)> {
+        lock(&self.state.requests).iter().skip(skipped).cloned().collect()
     }
 
     /// When each request at a path came, in order.

@@ -4,6 +4,7 @@ mod access;
 mod bad_input;
 mod cluster;
 mod command_line;
+mod deploy;
 mod disk_full;
 mod harness;
 mod hostile;

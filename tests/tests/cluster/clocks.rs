@@ -44,7 +44,8 @@ fn seconds(time: &Value) -> i64 {
 async fn times_of_an_event(cluster: &Cluster, node: usize, tenant: &Tenant) {
     let organization = tenant.at(cluster.api(node));
     let event = organization.publish(&json!({"type": "deal.won", "data": {}})).await;
-    let delivery = organization.ended(&organization.delivery_of(&event).await, "succeeded").await;
+    let delivery = text(&organization.deliveries(&format!("event={event}")).await[0]["id"]);
+    let delivery = organization.ended(&delivery, "succeeded").await;
     let now = now_s(cluster);
     assert_is_now(now, "created_at", seconds(&delivery["created_at"]));
     assert_is_now(now, "started_at", seconds(&items(&delivery["attempts"])[0]["started_at"]));

@@ -58,6 +58,8 @@ async fn nodes_go_on_with_what_they_have_refuse_without_any_and_go_on_when_there
     load.accepts(80).await;
     load.settled(&cluster).await.has_no_duplicates();
     for node in 0..2 {
-        cluster.api(node).with(None).get("/readyz").await.expect(200);
+        // Readiness is looked at every second or so.
+        let open = cluster.api(node).with(None);
+        until("readiness", async || (open.get("/readyz").await.status == 200).then_some(())).await;
     }
 }
