@@ -82,7 +82,7 @@ impl MasterKeys {
     /// What to tell whoever gave a ring that lacks a key which data keys were wrapped by.
     pub(crate) fn lacks(&self, id: [u8; KEY_ID_BYTES]) -> String {
         format!(
-            "it was made with encryption key {}, and {} was given; give the right key",
+            "it was made with encryption key {}, and {} was given; give the right key, or both while one replaces the other",
             KeyFingerprint(id),
             self.given()
         )
