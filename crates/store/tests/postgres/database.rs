@@ -14,7 +14,7 @@ fn server_url() -> String {
 
 /// Dropped with its database.
 pub(crate) struct Database {
-    server: String,
+    pub(crate) server: String,
     pub(crate) name: String,
 }
 
@@ -71,13 +71,17 @@ async fn client(url: &str) -> Client {
 }
 
 impl Drop for Database {
-    /// On a thread of its own, because a test's runtime is at its end here.
     fn drop(&mut self) {
-        let (server, sql) = (self.server.clone(), format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
-        let drop = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async { client(&server).await.batch_execute(&sql).await.unwrap() });
-        };
-        std::thread::spawn(drop).join().unwrap();
+        run_at_end(&self.server, format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
     }
+}
+
+/// On a thread of its own, because a test's runtime is at its end then.
+pub(crate) fn run_at_end(server: &str, sql: String) {
+    let server = server.to_owned();
+    let run = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async { client(&server).await.batch_execute(&sql).await.unwrap() });
+    };
+    std::thread::spawn(run).join().unwrap();
 }

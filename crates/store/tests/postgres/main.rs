@@ -4,3 +4,5 @@
 
 mod database;
 mod opening;
+mod rls;
+mod sharing;
