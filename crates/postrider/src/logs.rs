@@ -23,10 +23,14 @@ pub(crate) fn begin(settings: &LogSettings) {
     }
 }
 
-/// Keeps out what the driver of Postgres says below a warning, whatever the filter asks for: the values of every statement.
+/// Keeps out, whatever the filter asks for, what the driver of Postgres says below a warning: the values of every statement. And what the
+/// pool of connections warns of: each of them that an outage cut, beside our own one line about the outage.
 fn discreet() -> FilterFn {
-    let may_be_logged =
-        |about: &Metadata<'_>| *about.level() <= Level::WARN || !about.target().starts_with("tokio_postgres");
+    let may_be_logged = |about: &Metadata<'_>| match about.target() {
+        target if target.starts_with("tokio_postgres") => *about.level() <= Level::WARN,
+        target if target.starts_with("deadpool") => *about.level() <= Level::ERROR,
+        _ => true,
+    };
     filter_fn(may_be_logged)
 }
 
@@ -50,13 +54,14 @@ mod tests {
     }
 
     #[test]
-    fn values_of_statements_are_not_logged_whatever_the_filter_asks_for() {
+    fn what_libraries_say_of_statements_and_connections_is_not_logged_whatever_the_filter_asks_for() {
         let kept = Kept::default();
         let writer = kept.clone();
         let filter = EnvFilter::new("trace,tokio_postgres::query=trace");
         let base = tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || writer.clone());
         tracing::subscriber::with_default(base.finish().with(discreet()), || {
             tracing::debug!(target: "tokio_postgres::query", "executing with hush");
+            tracing::warn!(target: "deadpool.postgres", "hush");
             tracing::warn!(target: "tokio_postgres::connection", "lost");
             tracing::trace!("ours");
         });
