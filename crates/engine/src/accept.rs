@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use postrider_contract::{changes_from_previous, check_changes};
 use postrider_domain::{EventId, EventValidation, OrganizationId, Progress, Trigger};
-use postrider_store::{Event, NewDelivery, OpenDelivery};
+use postrider_store::{Event, NewDelivery, OpenDelivery, StoreError};
 
 use crate::directory::OrganizationView;
 use crate::engine::{Engine, Inner};
-use crate::error::{AcceptError, EventMistake};
+use crate::error::{AcceptError, EngineError, EventMistake};
 use crate::json_depth::is_deeper_than;
 use crate::model::{Accepted, IncomingEvent};
 use crate::to_its_end::to_its_end;
@@ -34,7 +34,7 @@ impl Engine {
         if inner.is_stopping() {
             return Err(AcceptError::Unavailable("the server is stopping".to_owned()));
         }
-        let view = inner.directory.view(organization).await?.ok_or(AcceptError::UnknownOrganization)?;
+        let view = inner.view_for_accept(organization).await?;
         let events = inner.check_all(&view, events)?;
         let made = events.into_iter().map(|event| inner.make(event)).collect();
         to_its_end(Arc::clone(inner).commit(view, made)).await
@@ -42,6 +42,14 @@ impl Engine {
 }
 
 impl Inner {
+    pub(crate) async fn view_for_accept(&self, id: &OrganizationId) -> Result<Arc<OrganizationView>, AcceptError> {
+        match self.directory.view(id).await {
+            Ok(view) => view.ok_or(AcceptError::UnknownOrganization),
+            Err(EngineError::Store(StoreError::Unavailable { reason })) => Err(AcceptError::Unavailable(reason)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Every mistake of every event, or the events with their `changes`.
     fn check_all(
         &self,

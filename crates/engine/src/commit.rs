@@ -87,7 +87,7 @@ impl Inner {
     async fn view_anew(&self, outdated: &OrganizationView) -> Result<Arc<OrganizationView>, AcceptError> {
         let id = &outdated.organization.id;
         self.directory.forget_version(id, outdated.version);
-        self.directory.view(id).await?.ok_or(AcceptError::UnknownOrganization)
+        self.view_for_accept(id).await
     }
 
     /// Waits until this node has another lease than this one.

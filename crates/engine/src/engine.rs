@@ -98,14 +98,17 @@ impl Engine {
     /// store. Returns how many attempts were given back.
     pub async fn stop(&self) -> usize {
         let inner = &self.inner;
+        let limits = &inner.limits;
+        let over_at = Instant::now() + limits.stop_grace + limits.record_grace;
         inner.stopping.cancel();
         inner.attempts.close();
-        inner.give_away_idle().await;
-        let finished = tokio::time::timeout(inner.limits.stop_grace, inner.attempts.wait()).await;
+        let finish = tokio::time::timeout(limits.stop_grace, inner.attempts.wait());
+        let (finished, ()) = tokio::join!(finish, inner.give_away_idle());
         let given_back = if finished.is_ok() { 0 } else { inner.attempts.len() };
-        inner.recorder.flush(inner.limits.record_grace).await;
+        inner.recorder.flush(limits.record_grace).await;
         inner.drained.cancel();
-        inner.give_up_lease().await;
+        let left = over_at.saturating_duration_since(Instant::now());
+        inner.give_up_lease(left.max(limits.lease_again_after)).await;
         given_back
     }
 

@@ -15,7 +15,7 @@ impl Inner {
             let is_replaced = || self.lanes.lease() != lease;
             let heard = tokio::select! {
                 heard = self.store.hear(lease) => heard,
-                _ = self.lease.until(is_replaced, self.limits.lease) => continue,
+                () = self.lease.until_told(is_replaced) => continue,
                 () = self.stopping.cancelled() => return,
             };
             match heard {

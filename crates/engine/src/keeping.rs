@@ -81,6 +81,8 @@ impl Inner {
         self.lanes.begin_anew(lost);
         metrics::counter!("postrider_lease_losses_total").increment(1);
         if self.is_stopping() {
+            // Nothing begins any more that would need another.
+            self.drained.cancelled().await;
             return false;
         }
         tracing::warn!(
@@ -124,9 +126,9 @@ impl Inner {
     }
 
     /// Ends the lease, so that others take over at once instead of when it runs out.
-    pub(crate) async fn give_up_lease(&self) {
+    pub(crate) async fn give_up_lease(&self, at_most: Duration) {
         let lease = self.lanes.lease();
-        if let Err(error) = in_time(self.limits.lease_again_after * 2, self.store.revoke_lease(lease)).await {
+        if let Err(error) = in_time(at_most, self.store.revoke_lease(lease)).await {
             tracing::warn!(%error, "the lease could not be given up; other nodes take over when it runs out");
         }
     }

@@ -70,6 +70,8 @@ struct State {
     is_leaving: bool,
     /// Deliveries that are about to be committed and are not held.
     unheld_commits: usize,
+    /// Commits on end that found the lane another node's, though it is ours by all that is known here.
+    elsewhere_count: u32,
     /// Used since the last look at it; without work since then.
     is_touched: bool,
     idle_since: Option<Instant>,
@@ -142,6 +144,7 @@ impl Lane {
             is_draining: false,
             is_leaving: false,
             unheld_commits: 0,
+            elsewhere_count: 0,
             is_touched: false,
             idle_since: None,
             of_all,
@@ -173,11 +176,18 @@ impl Lane {
         state.start()
     }
 
-    /// What was reserved is committed, and another node's to send. The lane may have become ours since the commit looked, and have claimed all
-    /// but this one.
+    /// What was reserved is committed, and another node's to send.
     pub(crate) fn leave_elsewhere(&self, id: DeliveryId, is_held: bool) -> Start {
         let mut state = self.state.lock();
         state.unreserve(id, is_held);
+        state.note_elsewhere();
+        state.start()
+    }
+
+    /// An attempt's outcome was not recorded: the delivery is not as it was. Where it is still open, it is claimed as it is now.
+    pub(crate) fn look_again(&self, id: DeliveryId) -> Start {
+        let mut state = self.state.lock();
+        state.unreserve(id, true);
         state.mark_if_ours();
         state.start()
     }

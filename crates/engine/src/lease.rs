@@ -116,22 +116,23 @@ impl Lease {
 
     /// Waits until the lease is renewed or another is there.
     pub(crate) async fn until_good(&self) {
-        // A renewal is told; the bound is for nothing but a lease that is good for less than a moment.
-        while !self.until(|| self.is_good(), self.lasts).await {}
+        self.until_told(|| self.is_good()).await;
     }
 
     /// Waits until `is_so` after some renewal; false when that takes longer than `at_most`.
     pub(crate) async fn until(&self, is_so: impl Fn() -> bool, at_most: Duration) -> bool {
-        let wait = async {
-            loop {
-                let renewed = self.is_renewed.notified();
-                if is_so() {
-                    return;
-                }
-                renewed.await;
+        tokio::time::timeout(at_most, self.until_told(is_so)).await.is_ok()
+    }
+
+    /// Waits until `is_so` after some renewal, however long.
+    pub(crate) async fn until_told(&self, is_so: impl Fn() -> bool) {
+        loop {
+            let renewed = self.is_renewed.notified();
+            if is_so() {
+                return;
             }
-        };
-        tokio::time::timeout(at_most, wait).await.is_ok()
+            renewed.await;
+        }
     }
 
     fn extend(&self, sent: Instant) {
@@ -140,8 +141,7 @@ impl Lease {
         self.tell();
     }
 
-    /// Wakes whoever waits for a renewal.
-    pub(crate) fn tell(&self) {
+    fn tell(&self) {
         self.is_renewed.notify_waiters();
     }
 

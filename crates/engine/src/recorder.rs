@@ -149,7 +149,7 @@ impl Inner {
     /// The delivery is not as it was when its attempt began. Where it is still open and the lane is still ours, it is claimed as it is now.
     fn look_again(self: &Arc<Self>, outcome: &Outcome) {
         let Some(lane) = self.lanes.existing_of(outcome.delivery.endpoint, outcome.lease) else { return };
-        let start = lane.leave_elsewhere(outcome.delivery.id, true);
+        let start = lane.look_again(outcome.delivery.id);
         self.start(&lane, start);
     }
 

@@ -15,6 +15,7 @@ impl Inner {
             }
             self.retain_all().await;
             self.lanes.sweep(&self.limits);
+            metrics::gauge!("postrider_lanes_held").set(self.lanes.ours_count() as f64);
             look_at = self.clock.now() + self.limits.retention_every;
         }
     }

@@ -235,7 +235,7 @@ impl Inner {
                 Leave::NotYet if now < until => tending.draining.push(Draining { lane, until }),
                 Leave::NotYet => {
                     tending.kept.insert(lane.endpoint, now + KEPT_FOR);
-                    self.keep_all(vec![lane]);
+                    self.keep_all(&[lane]);
                 }
             }
         }
@@ -252,7 +252,7 @@ impl Inner {
                 if lane.leave() == Leave::Now {
                     leaving.push(lane);
                 } else {
-                    self.keep_all(vec![lane]);
+                    self.keep_all(&[lane]);
                 }
             }
         }
@@ -272,6 +272,7 @@ impl Inner {
 
     /// Releases lanes that are leaving: nothing of them is under way.
     async fn release_all(self: &Arc<Self>, leaving: Vec<Arc<Lane>>) {
+        let mut released_count = 0;
         for page in leaving.chunks(self.limits.lanes_page) {
             let Some(lease) = page.first().map(|lane| lane.lease) else { return };
             let ids = page
@@ -285,15 +286,16 @@ impl Inner {
                 }
                 Err(error) => {
                     self.note_fault(&error, "lanes could not be released");
-                    self.keep_all(page.to_vec());
+                    return self.keep_all(&leaving[released_count..]);
                 }
             }
+            released_count += page.len();
         }
     }
 
     /// Whether they are still this node's shows when they claim.
-    fn keep_all(self: &Arc<Self>, lanes: Vec<Arc<Lane>>) {
-        for lane in &lanes {
+    fn keep_all(self: &Arc<Self>, lanes: &[Arc<Lane>]) {
+        for lane in lanes {
             let start = lane.stay();
             self.start(lane, start);
         }

@@ -112,6 +112,7 @@ impl Lane {
 impl State {
     /// The lane is ours. Where it was not, there may be older work in the store.
     pub(super) fn attach(&mut self) {
+        self.elsewhere_count = 0;
         if self.is_ours || self.is_closed {
             return;
         }
@@ -119,6 +120,17 @@ impl State {
         self.of_all.ours.fetch_add(1, Ordering::Relaxed);
         if !self.of_all.is_alone {
             self.mark_if_ours();
+        }
+    }
+
+    /// A commit found that another node has the lane. It may have become ours since the commit looked, and have claimed all but what was reserved;
+    /// but what several commits say on end is so: a release came through whose answer was lost.
+    pub(super) fn note_elsewhere(&mut self) {
+        const BELIEVED: u32 = 3;
+        self.mark_if_ours();
+        self.elsewhere_count += 1;
+        if self.elsewhere_count >= BELIEVED && self.has_nothing_under_way() {
+            self.detach();
         }
     }
 

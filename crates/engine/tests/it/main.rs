@@ -8,6 +8,9 @@
     reason = "a test program"
 )]
 
+mod cluster;
 mod delivering;
+mod leases;
+mod nodes;
 mod stopping;
 mod support;

@@ -16,10 +16,10 @@ use postrider_store::{Delivery, DeliveryFilter, MasterKey, PageRequest, SqliteOp
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 /// A bound for everything that is waited for; nothing is asserted about how long it takes.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct World {
     pub dir: TempDir,
@@ -29,7 +29,7 @@ pub struct World {
     key: String,
 }
 
-fn contracts() -> Arc<Contracts> {
+pub fn contracts() -> Arc<Contracts> {
     Arc::new(Contracts::load(&[]).unwrap())
 }
 
@@ -43,22 +43,9 @@ impl World {
         let key = data_encoding::BASE64.encode(&[7; 32]);
         let clock = Arc::new(MovableClock::default());
         let engine = start(&dir, &key, &clock, limits).await;
-        let organization: OrganizationId = "acme".parse().unwrap();
-        let world = World { dir, clock, engine, organization, key };
-        let now = world.engine.now();
-        let organization = Organization {
-            id: world.organization.clone(),
-            name: "Acme".into(),
-            contract: contracts().default_name().to_owned(),
-            plan: None,
-            owner_email: None,
-            locale: None,
-            event_validation: EventValidation::Off,
-            created_at: now,
-            updated_at: now,
-        };
-        world.engine.store().create_organization(&organization).await.unwrap();
-        world
+        let organization = organization(engine.now());
+        engine.store().create_organization(&organization).await.unwrap();
+        World { dir, clock, engine, organization: organization.id, key }
     }
 
     /// As after a restart: the old engine and store are gone, new ones open the same directory.
@@ -72,22 +59,7 @@ impl World {
     }
 
     pub async fn endpoint(&self, url: &str) -> Endpoint {
-        let now = self.engine.now();
-        let endpoint = Endpoint {
-            id: EndpointId(self.engine.ids().next(now)),
-            organization: self.organization.clone(),
-            name: "receiver".into(),
-            description: None,
-            url: url.to_owned(),
-            events: vec!["*".parse().unwrap()],
-            contract: contracts().default_name().to_owned(),
-            secret: Some(Secret::new(format!("whsec_{}", data_encoding::BASE64.encode(&[1; 24])))),
-            headers: vec![("X-Tenant".into(), Secret::new("t-1".into()))],
-            system: None,
-            status: EndpointStatus::Active,
-            created_at: now,
-            updated_at: now,
-        };
+        let endpoint = endpoint_at(&self.engine, &self.organization, url);
         self.engine.store().create_endpoint(&endpoint, &Default::default()).await.unwrap();
         self.engine.changed(&self.organization);
         endpoint
@@ -141,11 +113,49 @@ impl World {
 async fn start(dir: &TempDir, key: &str, clock: &Arc<MovableClock>, limits: EngineLimits) -> Engine {
     let master = MasterKey::from_base64(key).unwrap();
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir.path(), master, &SqliteOptions::default()).unwrap());
-    let rules = UrlRules { allow_http: true, allow_cidrs: vec!["127.0.0.0/8".parse().unwrap()], ..UrlRules::default() };
-    let egress = Client::new(ClientSettings { rules, ..ClientSettings::default() }).unwrap();
+    let egress = egress();
     let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
     let node = "test".to_owned();
     Engine::start(EngineParts { store, contracts: contracts(), egress, clock, limits, node }).await.unwrap()
+}
+
+/// The one way out, with loopback allowed.
+pub fn egress() -> Client {
+    let rules = UrlRules { allow_http: true, allow_cidrs: vec!["127.0.0.0/8".parse().unwrap()], ..UrlRules::default() };
+    Client::new(ClientSettings { rules, ..ClientSettings::default() }).unwrap()
+}
+
+pub fn organization(now: Millis) -> Organization {
+    Organization {
+        id: "acme".parse().unwrap(),
+        name: "Acme".into(),
+        contract: contracts().default_name().to_owned(),
+        plan: None,
+        owner_email: None,
+        locale: None,
+        event_validation: EventValidation::Off,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+pub fn endpoint_at(engine: &Engine, organization: &OrganizationId, url: &str) -> Endpoint {
+    let now = engine.now();
+    Endpoint {
+        id: EndpointId(engine.ids().next(now)),
+        organization: organization.clone(),
+        name: "receiver".into(),
+        description: None,
+        url: url.to_owned(),
+        events: vec!["*".parse().unwrap()],
+        contract: contracts().default_name().to_owned(),
+        secret: Some(Secret::new(format!("whsec_{}", data_encoding::BASE64.encode(&[1; 24])))),
+        headers: vec![("X-Tenant".into(), Secret::new("t-1".into()))],
+        system: None,
+        status: EndpointStatus::Active,
+        created_at: now,
+        updated_at: now,
+    }
 }
 
 pub fn event(data: &str) -> IncomingEvent {
@@ -173,21 +183,28 @@ pub struct Receiver {
     seen: Arc<Seen>,
 }
 
-#[derive(Default)]
 struct Seen {
+    let_go: Semaphore,
     count: AtomicUsize,
     requests: Mutex<Vec<String>>,
     arrived: Notify,
 }
 
 pub const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+/// Answered with [`OK`] once the test says so.
+pub const HELD: &str = "";
 pub const FAIL: &str = "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n";
 
 impl Receiver {
     pub async fn start(answer: impl Fn(usize) -> Option<&'static str> + Send + Sync + 'static) -> Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
-        let seen = Arc::new(Seen::default());
+        let seen = Arc::new(Seen {
+            let_go: Semaphore::new(0),
+            count: AtomicUsize::new(0),
+            requests: Mutex::default(),
+            arrived: Notify::new(),
+        });
         let (answer, keep): (Arc<Answer>, _) = (Arc::new(answer), Arc::clone(&seen));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -195,6 +212,11 @@ impl Receiver {
             }
         });
         Receiver { url, seen }
+    }
+
+    /// Lets every answer go that is [`HELD`], now and later.
+    pub fn let_go(&self) {
+        self.seen.let_go.add_permits(1_000);
     }
 
     pub fn requests(&self) -> Vec<String> {
@@ -215,12 +237,13 @@ impl Receiver {
         tokio::time::timeout(PATIENCE, all_there).await.expect("requests did not come");
     }
 
-    /// How often each delivery id came, by the header that carries it.
-    pub fn times_by_id(&self) -> HashMap<String, usize> {
+    /// How often each event came to each path, by the header that carries its id.
+    pub fn times_by_id(&self) -> HashMap<(String, String), usize> {
         let mut times = HashMap::new();
         for request in self.requests() {
+            let path = request.split(' ').nth(1).unwrap().to_owned();
             let id = request.lines().find_map(|line| line.strip_prefix("webhook-id: ")).unwrap().to_owned();
-            *times.entry(id).or_default() += 1;
+            *times.entry((path, id)).or_default() += 1;
         }
         times
     }
@@ -234,6 +257,11 @@ async fn converse(mut stream: TcpStream, answer: Arc<Answer>, seen: Arc<Seen>) {
         seen.requests.lock().push(request);
         seen.arrived.notify_waiters();
         match answer(nth) {
+            Some(HELD) => {
+                // A permit is there once the test lets it go.
+                let _ = seen.let_go.acquire().await;
+                drop(stream.write_all(OK.as_bytes()).await);
+            }
             Some(text) => drop(stream.write_all(text.as_bytes()).await),
             None => return std::future::pending().await,
         }
