@@ -179,7 +179,7 @@ async fn create_later(bench: &Bench<'_>, stage: &Stage, later: u64) -> anyhow::R
         let organization = format!("later-{number}");
         stage.organization(bench, &organization).await?;
         for endpoint in 0..FANOUT {
-            let url = format!("http://127.0.0.1:9/{organization}/{endpoint}");
+            let url = format!("http://127.0.0.1:65535/{organization}/{endpoint}");
             stage.api.create_endpoint(&organization, "Later", &url).await?;
         }
     }
