@@ -141,3 +141,5 @@ pub(crate) const PARTITIONS_AHEAD_DAYS: i64 = 7;
 pub(crate) const PARTITION_LOCK_MS_MAX: u64 = 1_000;
 /// How often making a partition is tried.
 pub(crate) const PARTITION_TRIES_MAX: usize = 20;
+/// Organisations whose open work retention looks at in one transaction.
+pub(crate) const EXPIRY_ORGANIZATIONS: i64 = 1_000;

@@ -36,6 +36,12 @@ pub trait Subject: Send + Sync {
     fn store(&self) -> Leased;
     /// Closes it and opens it again on the same data.
     async fn reopen(&mut self);
+
+    /// Whether history goes by whole days: all that belongs to the events of a day (UTC) stays until that day has passed out of retention, and then
+    /// goes at once and uncounted. Otherwise each row goes at its own time.
+    fn drops_whole_days(&self) -> bool {
+        false
+    }
 }
 
 /// Makes a test of every case for the stores that a constructor makes; give its absolute path.

@@ -29,6 +29,7 @@ pub(super) struct Run {
     model: Model,
     dice: Dice,
     now: Millis,
+    pub(super) drops_whole_days: bool,
     /// Claims that were made, some of them outdated by now.
     claimed: Vec<Arc<OpenDelivery>>,
 }
@@ -36,6 +37,7 @@ pub(super) struct Run {
 /// Commits, claims, outcomes, retries, deletions and retention; everything is compared again and again, and after opening again.
 pub async fn random_operations_agree_with_a_simple_model(subject: &mut impl Subject) {
     let mut run = Run::begin(subject.store(), 0x9e37_79b9_7f4a_7c15).await;
+    run.drops_whole_days = subject.drops_whole_days();
     for i in 1..=OPERATIONS {
         run.operate().await;
         if i % COMPARED_EVERY == 0 {
@@ -60,7 +62,14 @@ impl Run {
             let endpoints = vec![world.endpoint, world.another_endpoint().await];
             worlds.push((world, endpoints));
         }
-        Run { worlds, model: Model::default(), dice: Dice(seed), now: at(DAY), claimed: vec![] }
+        Run {
+            worlds,
+            model: Model::default(),
+            dice: Dice(seed),
+            now: at(DAY),
+            drops_whole_days: false,
+            claimed: vec![],
+        }
     }
 
     pub(super) async fn operate(&mut self) {
@@ -155,7 +164,7 @@ impl Run {
 
     async fn retain(&mut self) {
         let before = Millis(self.now.0 - 12 * HOUR);
-        self.model.retain(self.now, before);
+        self.model.retain(self.now, before, self.drops_whole_days);
         while self.worlds[0].0.store.retain(self.now, before, 20).await.unwrap().more {}
     }
 

@@ -7,6 +7,7 @@ use postrider_domain::{
     DeliveryId, DeliveryStatus, EndpointId, FailReason, Millis, OrganizationId, Progress, Resume, Transition, Trigger,
 };
 
+use super::samples::DAY;
 use crate::model::{Delivery, Event, OpenDelivery, Outcome, Recorded, RevisionId};
 
 /// A delivery as the model sees it.
@@ -90,14 +91,18 @@ impl Model {
         self.deliveries.retain(|_, found| found.endpoint != endpoint || !matches!(found.state, State::Open { .. }));
     }
 
-    pub(super) fn retain(&mut self, now: Millis, before: Millis) {
+    pub(super) fn retain(&mut self, now: Millis, before: Millis, drops_whole_days: bool) {
         for found in self.deliveries.values_mut().filter(|found| found.event.accepted_at < before) {
-            found.event_is_kept = false;
+            found.event_is_kept = drops_whole_days;
             if let State::Open { .. } = found.state {
                 found.state = State::Ended { at: now, reason: Some(FailReason::Expired) };
             }
         }
-        self.deliveries.retain(|_, found| !matches!(found.state, State::Ended { at, .. } if at < before));
+        let day_of = |at: Millis| at.0.div_euclid(DAY);
+        match drops_whole_days {
+            true => self.deliveries.retain(|_, found| day_of(found.event.accepted_at) >= day_of(before)),
+            false => self.deliveries.retain(|_, found| !matches!(found.state, State::Ended { at, .. } if at < before)),
+        }
     }
 
     pub(super) fn claim(&self, endpoint: EndpointId, now: Millis) -> Vec<OpenDelivery> {

@@ -18,6 +18,7 @@ mod delivery_rows;
 mod endpoints;
 mod error;
 mod events;
+mod expiry;
 mod facts;
 mod group;
 mod hearing;
@@ -43,6 +44,7 @@ mod rows;
 mod scope;
 mod session;
 mod stats;
+mod sweep;
 mod tenants;
 mod test_event;
 mod trait_impl;
@@ -53,7 +55,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
-use crate::error::{Result, StoreError};
+use crate::error::Result;
 use crate::limits::{COMMIT_WRITERS, CONNECTIONS_DEFAULT, CONNECTIONS_MIN, READ_MS_MAX, RECORD_WRITERS};
 use crate::master_key::MasterKeys;
 use connect::{Address, Role};
@@ -96,6 +98,7 @@ pub struct PostgresStore {
     writers: Writers,
     hearing: Arc<Hearing>,
     told: leases::Told,
+    come: retention::Come,
     /// What tells hints and hears them; ends with the store.
     tasks: Mutex<JoinSet<()>>,
     tenants: Tenants,
@@ -134,6 +137,7 @@ impl PostgresStore {
             writers: Writers::start(&address, telling)?,
             hearing,
             told: leases::Told::default(),
+            come: retention::Come::default(),
             tasks: Mutex::new(tasks),
             tenants: Tenants::new(keys, operator),
             running: Running::default(),
@@ -159,9 +163,4 @@ impl PostgresStore {
         self.tenant.close();
         Ok(())
     }
-}
-
-/// Stands where a part is still missing.
-fn not_built() -> StoreError {
-    StoreError::Unavailable { reason: "not built yet".to_owned() }
 }

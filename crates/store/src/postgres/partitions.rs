@@ -6,19 +6,21 @@ use postrider_domain::Millis;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
+use super::PostgresStore;
 use super::connect::{Address, Role};
 use super::error;
+use super::session::Session;
 use crate::error::Result;
 use crate::limits::{PARTITION_LOCK_MS_MAX, PARTITION_TRIES_MAX, PARTITIONS_AHEAD_DAYS};
 use crate::rows::ms_of;
 
-pub(super) const DAY_MS: i64 = 24 * 3_600_000;
+const DAY_MS: i64 = 24 * 3_600_000;
 /// The partitioned tables; all partitions of a day are made and dropped together.
 const TABLES: [&str; 4] = ["events", "event_resources", "deliveries", "attempts"];
 
 /// Days since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Day(i64);
+pub(super) struct Day(pub(super) i64);
 
 impl Day {
     pub(super) fn of(at: Millis) -> Self {
@@ -38,6 +40,10 @@ impl Day {
 
     pub(super) fn next(self) -> Day {
         Day(self.0 + 1)
+    }
+
+    fn is_over(self, at: Millis) -> bool {
+        self.next().0.saturating_mul(DAY_MS) <= at.0
     }
 
     fn name(self, table: &str) -> String {
@@ -107,4 +113,78 @@ async fn make_one(client: &Client, table: &str, day: Day) -> Result<(), tokio_po
         let _ = client.batch_execute("ROLLBACK").await;
     }
     made
+}
+
+/// The days that history has, oldest first.
+pub(super) const DAYS: &str = "SELECT substring(c.relname FROM '_day_(-?[0-9]+)$')::bigint FROM pg_inherits i
+    JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent IN ('postrider.events'::regclass, 'postrider.deliveries'::regclass)
+    GROUP BY 1 ORDER BY 1";
+
+/// The oldest day that history has.
+pub(super) async fn oldest(session: &Session) -> Result<Option<Day>> {
+    let sql = "SELECT min(substring(c.relname FROM '_day_(-?[0-9]+)$')::bigint) FROM pg_inherits i
+               JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'postrider.deliveries'::regclass";
+    Ok(session.query(sql, &[]).await?.first().and_then(|row| row.get::<_, Option<i64>>(0)).map(Day))
+}
+
+/// Drops the partitions of days that were over at this moment. Detached first, beside the work, so that nobody waits who works with others.
+pub(super) async fn drop_before(store: &PostgresStore, before: Millis) -> Result<()> {
+    if is_anything_before(store, before).await? {
+        drop_all_before(&store.writers.shared.address, before).await
+    } else {
+        Ok(())
+    }
+}
+
+/// Tables of days, attached or not.
+const OF_DAYS: &str = "c.relnamespace = 'postrider'::regnamespace AND c.relkind = 'r' AND c.relname ~ '_day_-?[0-9]+$'";
+
+async fn is_anything_before(store: &PostgresStore, before: Millis) -> Result<bool> {
+    let sql =
+        format!("SELECT min(substring(c.relname FROM '_day_(-?[0-9]+)$')::bigint) FROM pg_class c WHERE {OF_DAYS}");
+    let rows = store.engine().await?.query(&sql, &[]).await?;
+    let oldest = rows.first().and_then(|row| row.get::<_, Option<i64>>(0));
+    Ok(oldest.is_some_and(|day| Day(day).is_over(before)))
+}
+
+async fn drop_all_before(address: &Address, before: Millis) -> Result<()> {
+    let refused = |error: tokio_postgres::Error| error::of_statement(&error);
+    let connected = address.connect(Role::Owner).await?;
+    let client = &connected.client;
+    // It ends with the connection.
+    let lock = "SELECT pg_try_advisory_lock(hashtext('postrider'), hashtext('retention'))";
+    if !client.query_one(lock, &[]).await.map_err(refused)?.get::<_, bool>(0) {
+        return Ok(());
+    }
+    client.batch_execute(&format!("SET lock_timeout = {PARTITION_LOCK_MS_MAX}")).await.map_err(refused)?;
+    let sql = format!(
+        "SELECT c.relname, p.relname, i.inhdetachpending, substring(c.relname FROM '_day_(-?[0-9]+)$')::bigint
+         FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = i.inhparent
+         WHERE {OF_DAYS}"
+    );
+    for row in client.query(&sql, &[]).await.map_err(refused)? {
+        let (name, parent): (&str, Option<&str>) = (row.get(0), row.get(1));
+        if !Day(row.get(3)).is_over(before) {
+            continue;
+        }
+        if let Some(parent) = parent {
+            let how = if row.get::<_, Option<bool>>(2) == Some(true) { "FINALIZE" } else { "CONCURRENTLY" };
+            let detach = format!("ALTER TABLE {parent} DETACH PARTITION {name} {how}");
+            client.batch_execute(&detach).await.map_err(refused)?;
+        }
+        client.batch_execute(&format!("DROP TABLE {name}")).await.map_err(refused)?;
+    }
+    Ok(())
+}
+
+/// Makes those that these keys go into where they are missing.
+pub(super) async fn make_missing(store: &PostgresStore, keys: &[Uuid]) -> Result<()> {
+    let days: BTreeSet<Day> = keys.iter().copied().map(Day::of_key).collect();
+    let names: Vec<String> =
+        days.iter().flat_map(|day| TABLES.map(|table| format!("postrider.{}", day.name(table)))).collect();
+    let sql = "SELECT 1 FROM unnest($1::text[]) AS w(name) WHERE to_regclass(w.name) IS NULL LIMIT 1";
+    if store.engine().await?.query(sql, &[&names]).await?.is_empty() {
+        return Ok(());
+    }
+    make(&store.writers.shared.address, days).await
 }

@@ -124,7 +124,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// What is given, and who may not have it: revoked leases, and endpoints that are gone, with their organisation or alone.
+/// What is given, and who may not have it: revoked leases, and endpoints that are gone, alone or with their organisation.
 macro_rules! given {
     () => {
         "WITH given AS (
@@ -138,8 +138,7 @@ macro_rules! given {
             WHERE NOT EXISTS (SELECT FROM leases l WHERE l.no = w.no AND NOT l.revoked)
         ), gone AS MATERIALIZED (
             SELECT w.org, w.endpoint FROM (SELECT DISTINCT org, endpoint FROM unnest($3::uuid[], $4::uuid[]) AS w(org, endpoint)) w
-            WHERE NOT EXISTS (SELECT FROM endpoints e JOIN organizations o ON o.org = e.org AND NOT o.deleted
-                              WHERE e.org = w.org AND e.id = w.endpoint AND NOT e.deleted)
+            WHERE NOT EXISTS (SELECT FROM endpoints e WHERE e.org = w.org AND e.id = w.endpoint AND NOT e.deleted)
         ), "
     };
 }

@@ -2,6 +2,7 @@
 #![cfg(feature = "conformance")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod conformance;
 mod database;
 mod opening;
 mod rls;
