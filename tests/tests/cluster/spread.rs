@@ -10,7 +10,8 @@ const ENDPOINTS: usize = 12;
 async fn held(cluster: &Cluster) -> Vec<usize> {
     let mut held = vec![];
     for node in 0..cluster.size() {
-        let lanes = cluster.metric(node, "postrider_lanes_held").await.expect("the metric `postrider_lanes_held`");
+        // A node that has just started does not tell it yet.
+        let lanes = cluster.metric(node, "postrider_lanes_held").await.unwrap_or(0.0);
         held.push(format!("{lanes}").parse().expect("a whole number"));
     }
     held
