@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::PostgresStore;
-use super::rows::{EVENT_COLUMNS, event_row, millis_at, progress_at};
+use super::rows::{EVENT_COLUMNS, EVENTS_OF_KEYS, event_row, millis_at, progress_at, span};
 use super::tenants::Tenant;
 use crate::error::{Result, StoreError};
 use crate::limits::CLAIM_FAULTS_MAX;
@@ -171,8 +171,9 @@ async fn read_events(store: &PostgresStore, tenant: &Tenant, rows: &[OpenRow]) -
         return Ok(Events::new());
     }
     let keys: Vec<Uuid> = keys.into_iter().collect();
-    let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE org = $1 AND key = ANY($2)");
-    let found = store.tenant().await?.query_as(tenant.org, &sql, &[&tenant.org, &keys]).await?;
+    let (least, greatest) = span(&keys);
+    let sql = format!("SELECT {EVENT_COLUMNS} FROM {EVENTS_OF_KEYS}");
+    let found = store.tenant().await?.query_as(tenant.org, &sql, &[&tenant.org, &keys, &least, &greatest]).await?;
     let opened = found.iter().map(|row| {
         let row = event_row(row, 0);
         (row.key, row.open(tenant.sealer()).map(Arc::new).map_err(reason_of))

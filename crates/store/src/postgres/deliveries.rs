@@ -10,7 +10,7 @@ use super::delivery_rows::{About, COLUMNS, DeliveryRow, ENDED_COLUMNS, OPEN_COLU
 use super::pages::{self, examine, most, ms};
 use super::related::related;
 use super::rows::{ATTEMPT_COLUMNS, attempt_row};
-use super::session::Session;
+use super::session::{Mode, Session};
 use super::tenants::Tenant;
 use super::{PostgresStore, events};
 use crate::error::Result;
@@ -28,7 +28,7 @@ pub(super) async fn list(
     filter: &DeliveryFilter,
     page: PageRequest,
 ) -> Result<PageOf<Delivery>> {
-    let Some((tenant, tx)) = store.begin_of(organization).await? else {
+    let Some((tenant, tx)) = store.begin_of(organization, Mode::Read).await? else {
         return Ok(PageOf { rows: Vec::new(), next: None });
     };
     let (lowest, before) = key_range(filter.since, filter.until, page.before);
@@ -145,7 +145,7 @@ pub(super) async fn get(
     organization: &OrganizationId,
     id: DeliveryId,
 ) -> Result<Option<DeliveryDetail>> {
-    let Some((tenant, tx)) = store.begin_of(organization).await? else { return Ok(None) };
+    let Some((tenant, tx)) = store.begin_of(organization, Mode::Read).await? else { return Ok(None) };
     let sql = format!(
         "SELECT {HAS_ENDPOINT}, {COLUMNS} FROM (
              SELECT {OPEN_COLUMNS} FROM open_deliveries WHERE org = $1 AND id = $2

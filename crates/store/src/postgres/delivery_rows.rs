@@ -7,7 +7,7 @@ use postrider_domain::{DeliveryId, DeliveryStatus, EndpointId, FailReason, Milli
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::rows::{count_at, millis_at, status_code_at};
+use super::rows::{EVENTS_OF_KEYS, count_at, millis_at, span, status_code_at};
 use super::session::Session;
 use crate::error::Result;
 use crate::model::{Delivery, RevisionId};
@@ -131,7 +131,8 @@ pub(super) async fn abouts(tx: &Session, org: Uuid, rows: &[DeliveryRow]) -> Res
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
-    let sql = "SELECT key, id, resource FROM events WHERE org = $1 AND key = ANY($2)";
-    let found = tx.query(sql, &[&org, &keys]).await?;
+    let (least, greatest) = span(&keys);
+    let sql = format!("SELECT key, id, resource FROM {EVENTS_OF_KEYS}");
+    let found = tx.query(&sql, &[&org, &keys, &least, &greatest]).await?;
     Ok(found.iter().map(|row| (row.get(0), About { id: row.get(1), resource: row.get(2) })).collect())
 }

@@ -4,7 +4,7 @@ use postrider_domain::{Endpoint, EndpointId, OrganizationId};
 use uuid::Uuid;
 
 use super::rows::{ENDPOINT_COLUMNS, endpoint_row};
-use super::session::Session;
+use super::session::{Mode, Session};
 use super::tenants::missing;
 use super::{PostgresStore, changes};
 use crate::error::{Result, StoreError};
@@ -14,7 +14,7 @@ use crate::rows::{disabled_reason, events_text, page_of, seal_endpoint};
 
 pub(super) async fn create(store: &PostgresStore, endpoint: &Endpoint, limits: &EndpointLimits) -> Result<()> {
     let id = &endpoint.organization;
-    let (tenant, tx) = store.begin_of(id).await?.ok_or_else(|| missing(id))?;
+    let (tenant, tx) = store.begin_of(id, Mode::Write).await?.ok_or_else(|| missing(id))?;
     if !changes::count(&tx, tenant.org).await? {
         return Err(missing(id));
     }
@@ -61,7 +61,7 @@ async fn require_room(tx: &Session, org: Uuid, limits: &EndpointLimits) -> Resul
 
 pub(super) async fn update(store: &PostgresStore, endpoint: &Endpoint) -> Result<()> {
     let id = &endpoint.organization;
-    let (tenant, tx) = store.begin_of(id).await?.ok_or_else(|| missing(id))?;
+    let (tenant, tx) = store.begin_of(id, Mode::Write).await?.ok_or_else(|| missing(id))?;
     if !changes::count(&tx, tenant.org).await? {
         return Err(missing(id));
     }
@@ -122,7 +122,7 @@ pub(super) async fn list(
 /// Its secrets go now; its open deliveries and the text of its attempts are invisible from now on and go in retention's steps, together
 /// with what a commit that was under way still adds.
 pub(super) async fn delete(store: &PostgresStore, organization: &OrganizationId, id: EndpointId) -> Result<bool> {
-    let Some((tenant, tx)) = store.begin_of(organization).await? else { return Ok(false) };
+    let Some((tenant, tx)) = store.begin_of(organization, Mode::Write).await? else { return Ok(false) };
     if !changes::count(&tx, tenant.org).await? {
         return Ok(false);
     }

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::PostgresStore;
 use super::pages::{self, examine, most, ms};
 use super::related::keys_about;
-use super::rows::{EVENT_COLUMNS, event_row, millis_at};
-use super::session::Session;
+use super::rows::{EVENT_COLUMNS, EVENTS_OF_KEYS, event_row, millis_at, span};
+use super::session::{Mode, Session};
 use super::tenants::Tenant;
 use crate::error::Result;
 use crate::limits::{EVENTS_PAGE_BYTES_MAX, LIST_ROWS_EXAMINED_MAX, PAGE_ROWS_MAX};
@@ -28,7 +28,7 @@ pub(super) async fn list(
     page: PageRequest,
 ) -> Result<PageOf<Arc<EventDetail>>> {
     let none = PageOf { rows: Vec::new(), next: None };
-    let Some((tenant, tx)) = store.begin_of(organization).await? else { return Ok(none) };
+    let Some((tenant, tx)) = store.begin_of(organization, Mode::Read).await? else { return Ok(none) };
     let range = key_range(filter.since, filter.until, page.before);
     let limit = page.limit.min(PAGE_ROWS_MAX);
     let picked = match &filter.resource {
@@ -40,8 +40,9 @@ pub(super) async fn list(
     if keys.is_empty() {
         return Ok(PageOf { rows: Vec::new(), next: picked.next });
     }
-    let sql = format!("SELECT {EVENT_COLUMNS} FROM events WHERE org = $1 AND key = ANY($2) ORDER BY key DESC");
-    let rows = tx.query(&sql, &[&tenant.org, &keys]).await?;
+    let (least, greatest) = span(&keys);
+    let sql = format!("SELECT {EVENT_COLUMNS} FROM {EVENTS_OF_KEYS} ORDER BY key DESC");
+    let rows = tx.query(&sql, &[&tenant.org, &keys, &least, &greatest]).await?;
     let rows = rows.iter().map(|row| detail(event_row(row, 0), &tenant).map(Arc::new)).collect::<Result<_>>()?;
     Ok(PageOf { rows, next: picked.next })
 }
@@ -134,9 +135,10 @@ async fn pick_about(
 }
 
 async fn columns_by_key(tx: &Session, org: Uuid, keys: &[Uuid]) -> Result<HashMap<Uuid, Row>> {
-    let sql = "SELECT key, event_type, accepted_at, test, resource, octet_length(sealed) FROM events
-               WHERE org = $1 AND key = ANY($2)";
-    let rows = tx.query(sql, &[&org, &keys]).await?;
+    let (least, greatest) = span(keys);
+    let sql =
+        format!("SELECT key, event_type, accepted_at, test, resource, octet_length(sealed) FROM {EVENTS_OF_KEYS}");
+    let rows = tx.query(&sql, &[&org, &keys, &least, &greatest]).await?;
     Ok(rows.into_iter().map(|row| (row.get(0), row)).collect())
 }
 
@@ -152,7 +154,7 @@ pub(super) async fn get(
     organization: &OrganizationId,
     id: &EventId,
 ) -> Result<Option<EventDetail>> {
-    let Some((tenant, tx)) = store.begin_of(organization).await? else { return Ok(None) };
+    let Some((tenant, tx)) = store.begin_of(organization, Mode::Read).await? else { return Ok(None) };
     let Some(key) = key_of(&tx, tenant.org, id).await? else { return Ok(None) };
     by_key(&tx, tenant.org, key).await?.map(|row| detail(row, &tenant)).transpose()
 }

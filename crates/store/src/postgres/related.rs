@@ -5,6 +5,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::events::key_of;
+use super::rows::{EVENTS_OF_KEYS, span};
 use super::session::Session;
 use super::tenants::Tenant;
 use crate::error::Result;
@@ -71,8 +72,9 @@ impl Related {
 
 /// Key, deliveries and resource of events, newest first.
 async fn event_columns(tx: &Session, org: Uuid, keys: &[Uuid]) -> Result<Vec<Row>> {
-    let sql = "SELECT key, deliveries, resource FROM events WHERE org = $1 AND key = ANY($2) ORDER BY key DESC";
-    tx.query(sql, &[&org, &keys]).await
+    let (least, greatest) = span(keys);
+    let sql = format!("SELECT key, deliveries, resource FROM {EVENTS_OF_KEYS} ORDER BY key DESC");
+    tx.query(&sql, &[&org, &keys, &least, &greatest]).await
 }
 
 /// Keys of events that may be about a record, newest first, between two keys, both excluded.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use postrider_domain::{EndpointId, Millis, Progress};
 use tokio_postgres::Row;
+use uuid::Uuid;
 
 use crate::rows::{AttemptRow, EndpointRow, EventRow};
 
@@ -34,6 +35,17 @@ pub(super) fn progress_at(row: &Row, column: usize) -> Progress {
         slots_used: count_at(row, column + 1),
         initial_failure_at: opt_millis_at(row, column + 2),
     }
+}
+
+/// The events of organisation $1 with the keys $2, of which the least is $3 and the greatest $4. Each is looked up by its whole key, whatever
+/// the planner believes of a day's partition that has no statistics yet, and only in the partitions of the days between.
+pub(super) const EVENTS_OF_KEYS: &str = "(SELECT e.* FROM unnest($2::uuid[]) AS wanted(key)
+    JOIN events e ON e.org = $1 AND e.key = wanted.key AND e.key BETWEEN $3 AND $4) AS events";
+
+/// The least and the greatest of some keys.
+pub(super) fn span(keys: &[Uuid]) -> (Uuid, Uuid) {
+    let least = keys.iter().min().copied().unwrap_or_default();
+    (least, keys.iter().max().copied().unwrap_or_default())
 }
 
 pub(super) const EVENT_COLUMNS: &str =

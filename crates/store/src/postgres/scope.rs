@@ -11,7 +11,7 @@ use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
 use super::PostgresStore;
-use super::session::{SET_ORGANIZATION, Session, Transaction, Values};
+use super::session::{Mode, SET_ORGANIZATION, Session, Transaction, Values};
 use super::tenants::Tenant;
 use crate::error::Result;
 
@@ -39,10 +39,10 @@ impl PostgresStore {
     }
 
     /// Begins a transaction of several statements about an organisation; none when there is no such organisation.
-    pub(super) async fn begin_of(&self, id: &OrganizationId) -> Result<Option<(Arc<Tenant>, Transaction)>> {
+    pub(super) async fn begin_of(&self, id: &OrganizationId, mode: Mode) -> Result<Option<(Arc<Tenant>, Transaction)>> {
         for _ in 0..LOOKS {
             let Some(tenant) = self.tenants.find(self, id).await? else { return Ok(None) };
-            let tx = self.tenant().await?.begin_as(tenant.org).await?;
+            let tx = self.tenant().await?.begin_as(tenant.org, mode).await?;
             if !tx.query(IS_THERE, &[&tenant.org]).await?.is_empty() {
                 return Ok(Some((tenant, tx)));
             }

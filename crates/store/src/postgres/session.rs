@@ -195,18 +195,36 @@ impl Session {
     }
 
     /// Begins a transaction that sees one organisation.
-    pub(super) async fn begin_as(self, org: Uuid) -> Result<Transaction> {
+    pub(super) async fn begin_as(self, org: Uuid, mode: Mode) -> Result<Transaction> {
         let run = async {
             let set: Statement = self.prepare_cached(SET_ORGANIZATION).await?;
             let org = org.to_string();
             let of_org: Values<'_> = &[&org];
-            let begin = self.batch_execute("BEGIN");
+            let begin = self.batch_execute(mode.begin());
             let (begun, set) = tokio::join!(biased; begin, Client::execute(&self, &set, of_org));
             begun?;
             set.map(|_| ())
         };
         self.within(run).await?;
         Ok(Transaction { session: self, is_over: false })
+    }
+}
+
+/// What a transaction is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Mode {
+    /// Its statements see one moment, so that what they read fits together.
+    Read,
+    /// Each statement sees what was committed before it.
+    Write,
+}
+
+impl Mode {
+    fn begin(self) -> &'static str {
+        match self {
+            Mode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            Mode::Write => "BEGIN",
+        }
     }
 }
 
