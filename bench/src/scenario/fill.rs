@@ -5,6 +5,8 @@
 //! failed, due again in one to twenty-four hours; an *ended* one has ten deliveries that succeeded at once. Their times are those of the
 //! last hour, or of this day's part of it: history is partitioned by days.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
@@ -77,10 +79,10 @@ ON CONFLICT (org, endpoint) DO UPDATE SET due_at = excluded.due_at WHERE lanes.l
 const SETTLE: &str = "VACUUM (ANALYZE) open_deliveries; VACUUM (ANALYZE) deliveries; VACUUM (ANALYZE) attempts; VACUUM (ANALYZE) events; \
     ANALYZE lanes; CHECKPOINT";
 
-/// $1 deliveries of real events, due now, for each endpoint of the organisation $2.
+/// $1 deliveries of real events for each endpoint of the organisation $2, due at times that are spread over the $4 milliseconds from now + $3 on.
 const DUE: &str = "
 INSERT INTO postrider.open_deliveries (org, endpoint, due_at, id, event_key, event_type, revision, test, created_at)
-SELECT d.org, d.endpoint, now_ms, pg_temp.made(now_ms, 'due' || d.endpoint, no), d.event_key, d.event_type, d.revision, false, now_ms
+SELECT d.org, d.endpoint, now_ms + $3::bigint + (random() * $4::bigint)::bigint, pg_temp.made(now_ms, 'due' || d.endpoint, no), d.event_key, d.event_type, d.revision, false, now_ms
 FROM (SELECT (extract(epoch FROM now()) * 1000)::bigint AS now_ms) at, (
     SELECT d.*, row_number() OVER (PARTITION BY d.endpoint ORDER BY d.id) - 1 AS nth, count(*) OVER (PARTITION BY d.endpoint) AS all_of
     FROM postrider.deliveries d JOIN postrider.organizations o USING (org) WHERE o.id = $2
@@ -108,10 +110,24 @@ pub(super) async fn fill(bench: &Bench<'_>, database: &Database, pending: u64, e
     Ok(())
 }
 
-/// Makes deliveries due now of events that the organisation has, beside the running server; says how many for each endpoint.
-pub(super) async fn make_due(database: &Database, organization: &str, per_endpoint: u64) -> anyhow::Result<u64> {
+/// When deliveries are due: at times that are spread over `over`, from `after` on.
+#[derive(Clone, Copy)]
+pub(super) struct Due {
+    pub(super) after: Duration,
+    pub(super) over: Duration,
+}
+
+/// Makes deliveries of events that the organisation has, for each of its endpoints, beside the running server; says how many in all.
+pub(super) async fn make_due(
+    database: &Database,
+    organization: &str,
+    per_endpoint: u64,
+    due: Due,
+) -> anyhow::Result<u64> {
     let client = connect(database).await?;
-    let made = client.execute(DUE, &[&i64::try_from(per_endpoint)?, &organization]).await.context("due deliveries")?;
+    let (count, after_ms) = (i64::try_from(per_endpoint)?, i64::try_from(due.after.as_millis())?);
+    let over_ms = i64::try_from(due.over.as_millis())?;
+    let made = client.execute(DUE, &[&count, &organization, &after_ms, &over_ms]).await.context("due deliveries")?;
     client.execute(DUE_LANES, &[&organization]).await.context("their lanes")?;
     Ok(made)
 }

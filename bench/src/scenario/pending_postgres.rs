@@ -2,13 +2,16 @@
 //!
 //! - A tenth of what is pending is due and belongs to ten endpoints that hang; it is posted, and real in every byte.
 //! - The rest was tried once and is due in hours, spread over up to a thousand endpoints; it is made with SQL ([`super::fill`]), and so is history.
-//! - At the end ten endpoints that answer get a backlog that is due at once: their lanes *drain*, which is when most is claimed.
+//! - At the end ten endpoints that answer get deliveries that fall due at a *steady* rate, as retries do: their lanes claim them when they
+//!   are due, and there is CPU to spare, so that the time of a claim is its own. Then they get a backlog that is due at once: their lanes
+//!   *drain* as fast as they can.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 
+use super::fill::Due;
 use super::pending::publish_until;
 use super::stage::Stage;
 use super::throughput::{FANOUT, Subject, Throughput};
@@ -31,6 +34,10 @@ const ORGANIZATIONS_MAX: u64 = 100;
 const DRAINED_EVENTS: u64 = 500;
 /// Due deliveries to drain, at most; a fiftieth of what is pending if that is less.
 const DRAINED_MAX: u64 = 200_000;
+/// Deliveries a second that fall due at a steady rate, at all ten endpoints together.
+const STEADY_PER_S: f64 = 500.0;
+/// How far ahead the first of them is due: the nodes look for lanes with work every few seconds.
+const STEADY_AFTER: Duration = Duration::from_secs(10);
 /// When nothing has arrived for so long, nothing more is waited for.
 const QUIET: Duration = Duration::from_secs(30);
 /// Until the first event is delivered that is posted after a kill: the lanes of the killed must be taken over.
@@ -77,7 +84,14 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     bench.progress.wait("coming to rest", SETTLE.min(bench.options.duration)).await;
     let filled = stage.resident()?;
     let beside = healthy.measure(bench, &stage).await?;
-    let drained = drain(bench, &stage, &drains).await?;
+    bench.progress.step("deliveries fall due at a steady rate");
+    let steady_over = bench.options.duration * 2;
+    let steady_count = (steady_over.as_secs_f64() * STEADY_PER_S) as u64;
+    let steady = Due { after: STEADY_AFTER, over: steady_over };
+    let steady = drain(bench, &stage, &drains, steady_count, steady).await?;
+    bench.progress.step("draining a backlog that is due");
+    let at_once = Due { after: Duration::ZERO, over: Duration::ZERO };
+    let drained = drain(bench, &stage, &drains, (wanted / 50).min(DRAINED_MAX), at_once).await?;
     let peak = stage.resident()?.peak;
     drop(hanging);
 
@@ -94,10 +108,12 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> anyhow::Result<()> {
         report.judge(Pending, &name(&format!("{what}, lost")), beside.lost as f64, Unit::Count, Target::AtMost(0.0));
     }
     report.add(Pending, &name(&format!("{} due ones drained", drained.deliveries)), drained.per_s, Unit::PerSecond);
-    report.judge(Pending, &name("lost of those drained"), drained.lost as f64, Unit::Count, Target::AtMost(0.0));
+    let lost = (steady.lost + drained.lost) as f64;
+    report.judge(Pending, &name("lost of those that fell due"), lost, Unit::Count, Target::AtMost(0.0));
     report_claims(bench, "empty: claims", &empty.claims, None);
     report_claims(bench, &name("claims beside"), &beside.claims, None);
-    report_claims(bench, &name("claims while draining"), &drained.claims, Some(Target::Below(10.0)));
+    report_claims(bench, &name("claims at a steady rate"), &steady.claims, Some(Target::Below(10.0)));
+    report_claims(bench, &name("claims while draining"), &drained.claims, None);
     let report = &mut bench.report;
     report.add(Pending, &name("resident memory of a node"), megabytes(filled.now), Unit::Megabytes);
     report.judge(Pending, &name("its peak"), megabytes(peak), Unit::Megabytes, Target::Below(256.0));
@@ -193,13 +209,12 @@ async fn fill_database(bench: &Bench<'_>, stage: &Stage, later: u64) -> anyhow::
     fill::fill(bench, database, later, ended).await
 }
 
-async fn drain(bench: &Bench<'_>, stage: &Stage, drains: &Receiver) -> anyhow::Result<Drained> {
-    bench.progress.step("draining a backlog that is due");
+/// Gives the draining endpoints so many deliveries in all, and waits until they arrived.
+async fn drain(bench: &Bench<'_>, stage: &Stage, drains: &Receiver, count: u64, due: Due) -> anyhow::Result<Drained> {
     let database = stage.database.as_ref().context("there is no database")?;
     let (before, arrivals) = (claims(stage).await?, drains.arrivals());
     let received = arrivals.received();
-    let wanted = (bench.options.pending_deliveries / 50).min(DRAINED_MAX) / FANOUT as u64;
-    let deliveries = fill::make_due(database, DRAINS, wanted.max(1)).await?;
+    let deliveries = fill::make_due(database, DRAINS, (count / FANOUT as u64).max(1), due).await?;
     // From the first on: until then the nodes have not looked.
     ensure!(arrivals.wait(QUIET, |arrivals| arrivals.received() > received).await, "nothing of a due backlog was sent");
     let began_ns = bench.clock.now_ns();
