@@ -16,7 +16,8 @@ use postrider_domain::{
 };
 use postrider_store::{
     Attempt, Basis, ContractRevision, DeliveryFilter, EndpointLimits, Event, LeaseNo, MasterKey, NewDelivery, NewEvent,
-    OpenDelivery, Outcome, PageRequest, Response, RevisionId, SqliteOptions, SqliteStore, Store,
+    OpenDelivery, Outcome, PageRequest, PostgresOptions, PostgresStore, Response, RevisionId, SqliteOptions,
+    SqliteStore, Store,
 };
 use uuid::Uuid;
 
@@ -47,9 +48,18 @@ fn next_id() -> Uuid {
     Uuid::from_u128(ms << 80 | 7 << 76 | 1 << 63 | u128::from(count))
 }
 
-/// CPU seconds of this process, user and system (proc(5), /proc/pid/stat, fields 14 and 15, in hundredths).
+/// CPU seconds of this process and, on Postgres, of the server's processes that work for it.
 fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let servers = SERVERS.get().map_or(&[][..], Vec::as_slice);
+    seconds_of("self") + servers.iter().map(|pid| seconds_of(&pid.to_string())).sum::<f64>()
+}
+
+/// Where the database is on this machine, the server's processes that have a connection to this.
+static SERVERS: std::sync::OnceLock<Vec<i32>> = std::sync::OnceLock::new();
+
+/// User and system (proc(5), /proc/pid/stat, fields 14 and 15, in hundredths).
+fn seconds_of(process: &str) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let fields: Vec<&str> = stat[stat.rfind(')').unwrap() + 2..].split(' ').collect();
     let ticks: u32 = fields[11].parse::<u32>().unwrap() + fields[12].parse::<u32>().unwrap();
     f64::from(ticks) / 100.0
@@ -63,7 +73,8 @@ fn resident_mb() -> f64 {
 }
 
 fn main() {
-    let numbers: Vec<usize> = std::env::args().skip(1).map(|text| text.parse().unwrap()).collect();
+    let (urls, numbers): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|text| text.contains("://"));
+    let numbers: Vec<usize> = numbers.iter().map(|text| text.parse().unwrap()).collect();
     let number = |index: usize, default: usize| numbers.get(index).copied().unwrap_or(default);
     let plan = Plan {
         deliveries: number(0, 200_000),
@@ -74,15 +85,39 @@ fn main() {
     };
     let dir = tempfile::tempdir_in(".").unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    match number(5, 0) {
-        0 => runtime.block_on(run(&plan, dir.path())),
-        _ => runtime.block_on(backlog(&plan, dir.path())),
+    match (number(5, 0), urls.first()) {
+        (0, None) => {
+            runtime.block_on(async { run(&plan, leased(dir.path(), MasterKey::generate().unwrap()).await).await })
+        }
+        (0, Some(url)) => runtime.block_on(on_postgres(&plan, url)),
+        (_, None) => runtime.block_on(backlog(&plan, dir.path())),
+        (_, Some(_)) => println!("a backlog is measured on SQLite alone"),
     }
 }
 
-async fn run(plan: &Plan, dir: &Path) {
-    let store = leased(dir, MasterKey::generate().unwrap()).await;
-    let worlds = Arc::new(prepare(&store, plan).await);
+/// In a database of its own on this machine, dropped afterwards.
+async fn on_postgres(plan: &Plan, url: &str) {
+    let (server, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let name = format!("store_cpu_{}", std::process::id());
+    server.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+    let own = format!("{}/{name}", url.rsplit_once('/').unwrap().0);
+    let options = PostgresOptions::default();
+    let store = PostgresStore::open(&own, MasterKey::generate().unwrap(), &options).await.unwrap();
+    let store: Arc<dyn Store> = Arc::new(store);
+    assert_eq!(store.grant_lease("", Duration::MAX).await.unwrap().lease, LEASE);
+    // So that every connection is there when it is looked for.
+    let warm = Plan { deliveries: 2_000, callers: 64, ..*plan };
+    steady(&store, &Arc::new(prepare(&store, &warm, "warm").await), &warm, 2_000 / plan.fan_out).await;
+    let sql = "SELECT pid FROM pg_stat_activity WHERE datname = $1";
+    let pids = server.query(sql, &[&name]).await.unwrap();
+    SERVERS.set(pids.iter().map(|row| row.get(0)).collect()).unwrap();
+    run(plan, store).await;
+    server.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
+}
+
+async fn run(plan: &Plan, store: Arc<dyn Store>) {
+    let worlds = Arc::new(prepare(&store, plan, "org").await);
     let events = plan.deliveries / plan.fan_out;
     let (cpu, began) = (cpu_seconds(), Instant::now());
     for i in 0..events {
@@ -124,7 +159,7 @@ async fn leased(dir: &Path, key: MasterKey) -> Arc<dyn Store> {
 async fn backlog(plan: &Plan, dir: &Path) {
     let key = MasterKey::generate().unwrap();
     let store = leased(dir, key.clone()).await;
-    let worlds = Arc::new(prepare(&store, plan).await);
+    let worlds = Arc::new(prepare(&store, plan, "org").await);
     let (unheard, _) = tokio::sync::mpsc::channel(1);
     commit_all(&store, &worlds, plan, plan.deliveries / plan.fan_out, Some(unheard)).await;
     store.close().await.unwrap();
@@ -199,12 +234,12 @@ async fn report(what: &str, round: usize, plan: &Plan, (cpu, wall): (f64, f64), 
     );
 }
 
-async fn prepare(store: &Arc<dyn Store>, plan: &Plan) -> Vec<(OrganizationId, Vec<EndpointId>)> {
+async fn prepare(store: &Arc<dyn Store>, plan: &Plan, name: &str) -> Vec<(OrganizationId, Vec<EndpointId>)> {
     let revision = ContractRevision { id: REVISION, name: "standard".to_owned(), text: "x".to_owned() };
     store.save_contract_revision(&revision).await.unwrap();
     let mut worlds = vec![];
     for i in 0..plan.organizations {
-        let id: OrganizationId = format!("org_{i}").parse().unwrap();
+        let id: OrganizationId = format!("{name}_{i}").parse().unwrap();
         let organization = Organization {
             id: id.clone(),
             name: "Acme".to_owned(),
