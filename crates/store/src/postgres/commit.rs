@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::PostgresStore;
 use super::attached::Lane;
 use super::tenants::Tenant;
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::model::{Basis, Committed, NewEvent};
 use crate::rows::{chosen_id, put_resource, record_hash, seal_event};
 
@@ -66,9 +66,13 @@ pub(super) async fn commit_events(
     let tenant = store.tenants.require(store, organization).await?;
     let events = events.into_iter().map(|new| seal(&tenant, new)).collect::<Result<Vec<_>>>()?;
     let bytes = events.iter().map(SealedEvent::bytes).sum();
-    let organization = organization.clone();
-    let unit = |reply| CommitUnit { basis, organization, tenant, events, reply };
-    store.writers.commit(bytes, unit).await
+    let unit = |reply| CommitUnit { basis, organization: organization.clone(), tenant, events, reply };
+    let answer = store.writers.commit(bytes, unit).await;
+    if matches!(answer, Err(StoreError::NotFound { .. })) {
+        // There may be a new one under the same id, made on another node a moment ago.
+        store.tenants.forget(organization);
+    }
+    answer
 }
 
 pub(super) fn seal(tenant: &Tenant, new: NewEvent) -> Result<SealedEvent> {

@@ -57,7 +57,13 @@ pub(super) async fn hear(store: &PostgresStore, lease: LeaseNo) -> Result<Vec<Hi
     loop {
         let mut arrived = pin!(hearing.arrived.notified());
         arrived.as_mut().enable();
-        if let Some(hints) = hearing.heard.lock().take() {
+        let heard = hearing.heard.lock().take();
+        if let Some(hints) = heard {
+            for hint in &hints {
+                if let Hint::Changed(id) = hint {
+                    store.tenants.forget(id);
+                }
+            }
             return Ok(hints);
         }
         arrived.await;

@@ -71,6 +71,7 @@ pub(super) async fn renew(store: &PostgresStore, lease: LeaseNo, lasts: Duration
     }
     let (standing, upto) = stand(&session, store.told.upto(lease)).await?;
     store.told.note(lease, upto);
+    standing.changed.iter().for_each(|id| store.tenants.forget(id));
     Ok(Renewal::Renewed(standing))
 }
 

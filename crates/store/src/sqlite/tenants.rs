@@ -1,15 +1,14 @@
 //! Organisations as the hot path needs them: number and opened data key, kept in memory, bounded.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use postrider_domain::OrganizationId;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::reader::Readers;
 use super::writer::{Fault, WriteTx};
 use crate::error::{Result, StoreError};
+use crate::kept::{Kept, Looked};
 use crate::keyring::KeyOwner;
 use crate::limits::DATA_KEYS_CACHED;
 use crate::master_key::{KEY_ID_BYTES, MasterKeys};
@@ -24,43 +23,16 @@ pub(super) struct Tenant {
     pub(super) key: SealingKey,
 }
 
-/// Two generations: what is used moves to the younger one, and the elder one is dropped when the younger is full.
-#[derive(Default)]
-struct Kept {
-    young: HashMap<OrganizationId, Arc<Tenant>>,
-    old: HashMap<OrganizationId, Arc<Tenant>>,
-    /// Counts deletions, so that a key read before one is not kept after it.
-    deletions: u64,
-}
-
-impl Kept {
-    fn get(&mut self, id: &OrganizationId) -> Option<Arc<Tenant>> {
-        if let Some(tenant) = self.young.get(id) {
-            return Some(Arc::clone(tenant));
-        }
-        let tenant = self.old.remove(id)?;
-        self.keep(id.clone(), Arc::clone(&tenant));
-        Some(tenant)
-    }
-
-    fn keep(&mut self, id: OrganizationId, tenant: Arc<Tenant>) {
-        if self.young.len() >= DATA_KEYS_CACHED / 2 {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(id, tenant);
-    }
-}
-
 /// All organisations' data keys, opened when needed.
 pub(super) struct Tenants {
-    kept: Mutex<Kept>,
+    kept: Kept<OrganizationId, Tenant>,
     pub(super) keys: MasterKeys,
     operator: Arc<Tenant>,
 }
 
 impl Tenants {
     pub(super) fn new(keys: MasterKeys, operator: Tenant) -> Self {
-        Tenants { kept: Mutex::new(Kept::default()), keys, operator: Arc::new(operator) }
+        Tenants { kept: Kept::new(DATA_KEYS_CACHED), keys, operator: Arc::new(operator) }
     }
 
     /// What seals the operator's own values.
@@ -70,12 +42,9 @@ impl Tenants {
 
     /// An organisation that exists.
     pub(super) async fn find(&self, readers: &Readers, id: &OrganizationId) -> Result<Option<Arc<Tenant>>> {
-        let deletions = {
-            let mut kept = self.kept.lock();
-            if let Some(tenant) = kept.get(id) {
-                return Ok(Some(tenant));
-            }
-            kept.deletions
+        let moment = match self.kept.get(id) {
+            Looked::Found(tenant) => return Ok(Some(tenant)),
+            Looked::Missing(moment) => moment,
         };
         let wanted = id.clone();
         let Some((no, wrapped)) = readers.read(move |reader| read_wrapped(&reader.conn, &wanted)).await? else {
@@ -83,10 +52,7 @@ impl Tenants {
         };
         let key = self.keys.open_data_key(owner(no), wrapped)?;
         let tenant = Arc::new(Tenant { no, key });
-        let mut kept = self.kept.lock();
-        if kept.deletions == deletions {
-            kept.keep(id.clone(), Arc::clone(&tenant));
-        }
+        self.kept.keep(moment, id.clone(), &tenant);
         Ok(Some(tenant))
     }
 
@@ -98,10 +64,7 @@ impl Tenants {
 
     /// The organisation was deleted: its key leaves memory, too.
     pub(super) fn forget(&self, id: &OrganizationId) {
-        let mut kept = self.kept.lock();
-        kept.deletions += 1;
-        kept.young.remove(id);
-        kept.old.remove(id);
+        self.kept.forget(id);
     }
 }
 

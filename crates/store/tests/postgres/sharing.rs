@@ -1,12 +1,15 @@
 //! What two nodes on one database see of each other's changes: at once, whatever they keep in memory.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use postrider_domain::{
-    Endpoint, EndpointId, EndpointStatus, EventValidation, Key, KeyId, Millis, Organization, OrganizationId, Scope,
+    Endpoint, EndpointId, EndpointStatus, EventId, EventValidation, Key, KeyId, Millis, Organization, OrganizationId,
+    Scope,
 };
 use postrider_store::{
-    EndpointLimits, Idempotency, LeaseNo, PageRequest, PostgresStore, Store, StoreError, StoredAnswer,
+    Basis, EndpointLimits, Event, Idempotency, LeaseNo, NewEvent, PageRequest, PostgresStore, Store, StoreError,
+    StoredAnswer,
 };
 use uuid::Uuid;
 
@@ -52,6 +55,20 @@ fn endpoint(number: u128) -> Endpoint {
     }
 }
 
+fn event() -> Arc<Event> {
+    let key = Uuid::from_u128(u128::from(NOW.0.unsigned_abs()) << 80 | 7 << 76 | 1 << 63);
+    Arc::new(Event {
+        id: EventId::made(key),
+        key,
+        event_type: "deal.won".into(),
+        occurred_at: NOW,
+        accepted_at: NOW,
+        resource: None,
+        data: "{}".into(),
+        changes: None,
+    })
+}
+
 fn answer(text: &str) -> StoredAnswer {
     StoredAnswer { status: 201, body: text.as_bytes().to_vec() }
 }
@@ -95,6 +112,25 @@ async fn an_organisation_deleted_on_one_node_is_gone_on_the_other_and_so_is_its_
     let client = world.database.client().await;
     let keys = client.query_one("SELECT count(*) FROM postrider.data_keys", &[]).await.unwrap();
     assert_eq!(keys.get::<_, i64>(0), 2, "the operator's and the new one's");
+}
+
+#[tokio::test]
+async fn what_is_committed_for_a_namesake_made_elsewhere_is_the_namesakes() {
+    let world = World::new().await;
+    let [one, other] = &world.nodes;
+    assert!(one.delete_organization(&acme()).await.unwrap());
+    one.create_organization(&organization()).await.unwrap();
+    let event = event();
+    let commit = async || {
+        let new = NewEvent { event: Arc::clone(&event), fingerprint: None, test: false, deliveries: vec![] };
+        other.commit_events(Basis { lease: world.leases[1], version: None }, &acme(), vec![new]).await
+    };
+    // The one that this node knew is gone; asked again, it has met the new one.
+    let first = commit().await;
+    assert!(matches!(first, Err(StoreError::NotFound { .. })), "{first:?}");
+    commit().await.unwrap();
+    let found = one.event(&acme(), &event.id).await.unwrap().unwrap();
+    assert_eq!(found.event, event);
 }
 
 #[tokio::test]
