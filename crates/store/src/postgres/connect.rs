@@ -35,7 +35,7 @@ pub(super) enum Role {
 
 /// What every session is set to. All statements are written for the indexes they use: no plan may read a whole table because its statistics
 /// are old, and a commit in a hurry is not the moment to compile one.
-const SESSION: &str = "-c search_path=postrider -c idle_in_transaction_session_timeout=5s -c enable_seqscan=off \
+const SESSION: &str = "-c search_path=postrider -c client_min_messages=warning -c idle_in_transaction_session_timeout=5s -c enable_seqscan=off \
                        -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off -c DateStyle=ISO -c TimeZone=UTC";
 
 impl Role {
@@ -43,7 +43,7 @@ impl Role {
     /// partitions of those days alone; lists go along an index and stop when the page is full, where a bitmap would first find all.
     fn options(self) -> String {
         match self {
-            Role::Owner => "-c search_path=postrider".to_owned(),
+            Role::Owner => "-c search_path=postrider -c client_min_messages=warning".to_owned(),
             Role::Engine => format!(
                 "{SESSION} -c role=postrider_engine -c plan_cache_mode=force_generic_plan -c statement_timeout={WRITE_MS_MAX}"
             ),

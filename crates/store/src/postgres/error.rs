@@ -41,6 +41,10 @@ pub(super) fn of_statement(error: &tokio_postgres::Error) -> StoreError {
         Some(refused) if *refused.code() == SqlState::UNIQUE_VIOLATION => {
             StoreError::Exists { what: "an object with this id".to_owned() }
         }
+        // The one reference that is checked: of a data key to its master key.
+        Some(refused) if *refused.code() == SqlState::FOREIGN_KEY_VIOLATION => StoreError::Unavailable {
+            reason: "the encryption key of this node was replaced; start it with the new one".to_owned(),
+        },
         Some(refused) => StoreError::Unavailable { reason: in_words(refused) },
         None => StoreError::Unavailable { reason: lost(error) },
     }

@@ -24,6 +24,11 @@ pub(super) struct Tenant {
 }
 
 impl Tenant {
+    /// One whose data key is as it is stored.
+    pub(super) fn open(keys: &MasterKeys, org: Uuid, wrapped: Vec<u8>) -> Result<Self> {
+        Ok(Tenant { org, key: keys.open_data_key(key_owner(&org), wrapped)? })
+    }
+
     /// What seals and opens its values, which are bound to half of its UUID; each organisation has a key of its own besides.
     pub(super) fn sealer(&self) -> Sealer<'_> {
         Sealer { owner: owner(self.org), key: &self.key }
@@ -79,7 +84,7 @@ impl Tenants {
         self.find(store, id).await?.ok_or_else(|| missing(id))
     }
 
-    /// The organisation was deleted, on whichever node: its key leaves memory, too.
+    /// The organisation changed, on whichever node, and may have been deleted: its key leaves memory, too.
     pub(super) fn forget(&self, id: &OrganizationId) {
         self.kept.forget(id);
     }
@@ -97,6 +102,8 @@ pub(super) async fn rewrap(store: &PostgresStore) -> Result<u64> {
     loop {
         let tx = store.engine().await?.begin().await?;
         tx.query(TURN, &[]).await?;
+        // Whoever is wrapping by one of the others has committed once this is locked, and is seen by the next statement.
+        tx.query("SELECT 1 FROM master_keys WHERE id <> $1 FOR UPDATE", &[&current.as_slice()]).await?;
         let sql = "SELECT org, wrapped FROM data_keys WHERE master_id <> $1 ORDER BY org LIMIT $2 FOR UPDATE";
         let rows = tx.query(sql, &[&current.as_slice(), &REWRAPPED_AT_ONCE]).await?;
         let (mut orgs, mut wrapped): (Vec<Uuid>, Vec<Vec<u8>>) = (Vec::new(), Vec::new());

@@ -34,9 +34,10 @@ CREATE TABLE master_keys (
 );
 
 -- One an organisation, wrapped by the master key; the nil UUID is for what belongs to the operator.
+-- A master key that is forgotten wraps no more.
 CREATE TABLE data_keys (
     org uuid PRIMARY KEY,
-    master_id bytea NOT NULL,
+    master_id bytea NOT NULL REFERENCES master_keys (id),
     wrapped bytea NOT NULL
 );
 
