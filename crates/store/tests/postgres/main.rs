@@ -7,3 +7,4 @@ mod database;
 mod opening;
 mod rls;
 mod sharing;
+mod views;

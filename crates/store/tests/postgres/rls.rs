@@ -54,6 +54,7 @@ impl World {
         for row in self.admin.query(sql, &[&table]).await.unwrap() {
             let (name, kind): (&str, &str) = (row.get(0), row.get(1));
             let value = match kind {
+                _ if name == "master_id" => "(SELECT id FROM master_keys)".to_owned(),
                 "uuid" => format!("'{}'", self.key),
                 "uuid[]" => "'{}'".to_owned(),
                 // Hashes of keys are unique over all organisations.
