@@ -4,7 +4,12 @@
 
 mod conformance;
 mod database;
+mod days;
+mod nodes;
 mod opening;
+mod outage;
 mod rls;
 mod sharing;
+mod upgrade;
+mod world;
 mod views;
