@@ -3,6 +3,7 @@
 //! Where there are many nodes, a lane claims and sends only while it is *ours*: attached to this node's lease. One that is to be given to
 //! another node *drains*: it begins nothing any more, and *leaves* once nothing of it is under way.
 
+mod entering;
 mod giving;
 
 use std::collections::{HashSet, VecDeque};
@@ -14,6 +15,7 @@ use postrider_domain::{DeliveryId, EndpointId, Millis, OrganizationId, Trigger};
 use postrider_store::{LeaseNo, OpenDelivery};
 use tokio::time::Instant;
 
+pub(crate) use entering::{Asked, Reservation};
 pub(crate) use giving::Leave;
 
 use crate::held::{Held, HeldBytes, held_bytes};
@@ -55,6 +57,8 @@ struct State {
     /// Older work waits in the store, so that new work does not go past it.
     is_behind: bool,
     is_claiming: bool,
+    /// Recorded since the claim under way was planned: it may still bring them, as they were before.
+    recorded_meanwhile: HashSet<DeliveryId>,
     /// The endpoint is not active: nothing is claimed, and only what a person asked for is sent.
     is_resting: bool,
     next_due: Option<Millis>,
@@ -75,28 +79,6 @@ struct State {
     /// Used since the last look at it; without work since then.
     is_touched: bool,
     idle_since: Option<Instant>,
-}
-
-/// Whether a lane took note of a delivery that is about to be committed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reservation {
-    /// It holds it and will be handed it.
-    Held,
-    /// It has no room: it will claim it.
-    Full,
-    /// It is being given away; ask again when that is done.
-    Leaving,
-    /// The lane was given up; ask for a fresh one.
-    Closed,
-}
-
-/// What became of a person's wish for one more attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// The lane will make one anyway.
-    WillSend,
-    /// The delivery is to be made due, under this reservation.
-    ToMake(Reservation),
 }
 
 /// What the floor above should start now.
@@ -135,6 +117,7 @@ impl Lane {
             claimed_marks: 0,
             is_behind: false,
             is_claiming: false,
+            recorded_meanwhile: HashSet::new(),
             is_resting: false,
             next_due: None,
             postponed: Vec::new(),
@@ -155,95 +138,19 @@ impl Lane {
         Lane { organization, endpoint, lease, state: Mutex::new(state) }
     }
 
-    /// Takes note of a delivery before it is committed, so that a claim that sees the commit first leaves it alone.
-    pub(crate) fn reserve(&self, id: DeliveryId, bytes: usize) -> Reservation {
-        let mut state = self.state.lock();
-        let is_behind = state.is_behind;
-        state.reserve(id, bytes, is_behind)
-    }
-
     /// Forgets what is recorded; says what to start.
     pub(crate) fn release(&self, id: DeliveryId) -> Start {
         let mut state = self.state.lock();
         state.held.remove(id);
-        state.start()
-    }
-
-    /// What was reserved is not committed.
-    pub(crate) fn let_go(&self, id: DeliveryId, is_held: bool) -> Start {
-        let mut state = self.state.lock();
-        state.unreserve(id, is_held);
-        state.start()
-    }
-
-    /// What was reserved is committed, and another node's to send.
-    pub(crate) fn leave_elsewhere(&self, id: DeliveryId, is_held: bool) -> Start {
-        let mut state = self.state.lock();
-        state.unreserve(id, is_held);
-        state.note_elsewhere();
-        state.start()
-    }
-
-    /// An attempt's outcome was not recorded: the delivery is not as it was. Where it is still open, it is claimed as it is now.
-    pub(crate) fn look_again(&self, id: DeliveryId) -> Start {
-        let mut state = self.state.lock();
-        state.unreserve(id, true);
-        state.mark_if_ours();
-        state.start()
-    }
-
-    /// Hands over a reserved delivery that is committed and ours to send.
-    pub(crate) fn push(&self, delivery: Arc<OpenDelivery>) -> Start {
-        let mut state = self.state.lock();
-        state.attach();
-        if state.is_closed || state.is_draining {
-            state.unreserve(delivery.id, true);
-            state.mark_if_ours();
-        } else {
-            state.queue.push_back(delivery);
+        if state.is_claiming {
+            state.recorded_meanwhile.insert(id);
         }
         state.start()
-    }
-
-    /// A delivery that is committed and ours to send was not reserved for lack of room: it is claimed.
-    pub(crate) fn push_unheld(&self, id: DeliveryId) -> Start {
-        let mut state = self.state.lock();
-        state.attach();
-        state.unreserve(id, false);
-        state.mark_if_ours();
-        state.start()
-    }
-
-    /// A person wants one more attempt: none is to be made when the delivery waits in the queue, and another when one is under way.
-    pub(crate) fn ask_again(&self, id: DeliveryId, bytes: usize) -> Asked {
-        let mut state = self.state.lock();
-        if !state.held.contains(id) {
-            return Asked::ToMake(state.reserve(id, bytes, false));
-        }
-        if !state.queue.iter().any(|waiting| waiting.id == id) {
-            state.again.insert(id);
-        }
-        Asked::WillSend
     }
 
     /// Whether a person asked for one more attempt of a delivery that is recorded now.
     pub(crate) fn take_again(&self, id: DeliveryId) -> bool {
         self.state.lock().again.remove(&id)
-    }
-
-    /// Hands over a reserved delivery that a person wants sent now.
-    pub(crate) fn push_first(&self, delivery: Arc<OpenDelivery>) -> Start {
-        let mut state = self.state.lock();
-        // Whoever asked since it was reserved asked for this attempt.
-        state.again.remove(&delivery.id);
-        state.attach();
-        if state.is_closed || state.is_draining {
-            state.unreserve(delivery.id, true);
-            state.mark_if_ours();
-        } else {
-            state.queue.push_front(delivery);
-        }
-        state.start()
     }
 
     /// There is due work in the store that this lane does not hold. None when the lane was given up.
@@ -282,7 +189,8 @@ impl Lane {
     }
 
     pub(crate) fn plan_claim(&self, rows_max: usize) -> ClaimPlan {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
+        state.recorded_meanwhile.clear();
         ClaimPlan { held: state.held.ids(), limit: state.room().clamp(1, rows_max), marks: state.marks }
     }
 
@@ -297,7 +205,8 @@ impl Lane {
         }
         // What a lane has claimed that drains, or is ours no more, stays in the store.
         let is_kept = !state.is_closed && !state.is_draining;
-        for delivery in claimed.into_iter().filter(|_| is_kept) {
+        let recorded = std::mem::take(&mut state.recorded_meanwhile);
+        for delivery in claimed.into_iter().filter(|delivery| is_kept && !recorded.contains(&delivery.id)) {
             if state.held.insert(delivery.id, held_bytes(&delivery.event)) {
                 state.queue.push_back(Arc::new(delivery));
             }
@@ -309,6 +218,7 @@ impl Lane {
     pub(crate) fn fail_claim(&self) {
         let mut state = self.state.lock();
         state.is_claiming = false;
+        state.recorded_meanwhile.clear();
         state.claimed_marks = state.marks;
     }
 
@@ -382,31 +292,6 @@ impl State {
             self.marks += 1;
             self.is_behind = true;
             self.is_touched = true;
-        }
-    }
-
-    fn reserve(&mut self, id: DeliveryId, bytes: usize, is_behind: bool) -> Reservation {
-        if self.is_closed {
-            return Reservation::Closed;
-        }
-        if self.is_leaving {
-            return Reservation::Leaving;
-        }
-        self.is_touched = true;
-        if self.is_draining || is_behind || !self.has_room(bytes) {
-            self.unheld_commits += 1;
-            return Reservation::Full;
-        }
-        self.held.insert(id, bytes);
-        Reservation::Held
-    }
-
-    fn unreserve(&mut self, id: DeliveryId, is_held: bool) {
-        self.again.remove(&id);
-        if is_held {
-            self.held.remove(id);
-        } else {
-            self.unheld_commits = self.unheld_commits.saturating_sub(1);
         }
     }
 

@@ -204,6 +204,22 @@ fn a_retry_asked_for_during_an_attempt_is_made_after_it() {
 }
 
 #[test]
+fn what_was_sent_and_recorded_during_a_claim_is_not_sent_again_by_it() {
+    let lane = lane(&limits());
+    assert!(lane.mark_backlog().unwrap().claim);
+    assert!(lane.end_claim(&lane.plan_claim(10), vec![]).0);
+    lane.state.lock().is_claiming = true;
+    let plan = lane.plan_claim(10);
+    reserve_and_push(&lane, 1);
+    assert!(lane.take().0.is_some());
+    lane.release(delivery(1).id);
+    let (_, start) = lane.end_claim(&plan, vec![delivery(1), delivery(2)]);
+    assert_eq!(start.workers, 1);
+    assert_eq!(lane.take().0.unwrap().id, delivery(2).id);
+    assert!(lane.take().0.is_none());
+}
+
+#[test]
 fn what_is_held_is_not_taken_twice_from_a_claim() {
     let lane = lane(&limits());
     reserve_and_push(&lane, 1);
