@@ -25,6 +25,8 @@ const KEPT_FOR: Duration = Duration::from_secs(60);
 /// What there is to remember from one look at the lanes to the next.
 struct Tending {
     draining: Vec<Draining>,
+    /// Lanes of which nobody knows whether they were released: the store did not answer. They are released once more.
+    unsure: Vec<Arc<Lane>>,
     sweep_at: Instant,
     tick_at: Instant,
     ticks_without_taking: u32,
@@ -42,6 +44,7 @@ impl Inner {
         let now = Instant::now();
         let mut tending = Tending {
             draining: Vec::new(),
+            unsure: Vec::new(),
             sweep_at: now + self.limits.sweep_every,
             tick_at: now,
             ticks_without_taking: 0,
@@ -70,13 +73,15 @@ impl Inner {
             if self.may_have_missed_work() || now >= tending.sweep_at {
                 tending.sweep_at = now + self.limits.sweep_every;
                 self.look_through_lanes().await;
-                self.release_idle().await;
+                self.release_idle(&mut tending).await;
                 self.lanes.sweep_others();
             }
         }
     }
 
     async fn tick(self: &Arc<Self>, tending: &mut Tending) {
+        let unsure = std::mem::take(&mut tending.unsure);
+        tending.unsure = self.release_all(unsure).await;
         self.revoke_others().await;
         if tending.ticks_without_taking == 0 {
             self.take_free_lanes().await;
@@ -193,7 +198,8 @@ impl Inner {
     /// True when lanes were chosen to be given away.
     async fn drain_surplus(&self, tending: &mut Tending) -> bool {
         let ours = self.lanes.ours_count();
-        if self.lease.cluster().surplus(ours) == 0 || !tending.draining.is_empty() {
+        let is_at_it = !tending.draining.is_empty() || !tending.unsure.is_empty();
+        if is_at_it || self.lease.cluster().surplus(ours) == 0 {
             return false;
         }
         // Others may have come or gone since the last renewal: nothing is given away on old news.
@@ -235,15 +241,15 @@ impl Inner {
                 Leave::NotYet if now < until => tending.draining.push(Draining { lane, until }),
                 Leave::NotYet => {
                     tending.kept.insert(lane.endpoint, now + KEPT_FOR);
-                    self.keep_all(&[lane]);
+                    self.keep(&lane);
                 }
             }
         }
-        self.release_all(leaving).await;
+        tending.unsure.extend(self.release_all(leaving).await);
     }
 
     /// Lanes without work are nobody's, so that they go to whoever gets work for them.
-    async fn release_idle(self: &Arc<Self>) {
+    async fn release_idle(self: &Arc<Self>, tending: &mut Tending) {
         let now = Instant::now();
         let mut leaving = Vec::new();
         for lane in self.lanes.all() {
@@ -252,11 +258,11 @@ impl Inner {
                 if lane.leave() == Leave::Now {
                     leaving.push(lane);
                 } else {
-                    self.keep_all(&[lane]);
+                    self.keep(&lane);
                 }
             }
         }
-        self.release_all(leaving).await;
+        tending.unsure.extend(self.release_all(leaving).await);
     }
 
     /// At a stop: what has no attempt under way goes to others at once, instead of after those that hang.
@@ -270,35 +276,35 @@ impl Inner {
         self.release_all(leaving).await;
     }
 
-    /// Releases lanes that are leaving: nothing of them is under way.
-    async fn release_all(self: &Arc<Self>, leaving: Vec<Arc<Lane>>) {
-        let mut released_count = 0;
+    /// Releases lanes that are leaving: nothing of them is under way. Returns those of which the store did not say that they are released; a release
+    /// that comes through late must find them leaving still.
+    async fn release_all(self: &Arc<Self>, leaving: Vec<Arc<Lane>>) -> Vec<Arc<Lane>> {
+        let mut unsure = Vec::new();
         for page in leaving.chunks(self.limits.lanes_page) {
-            let Some(lease) = page.first().map(|lane| lane.lease) else { return };
-            let ids = page
-                .iter()
-                .map(|lane| LaneId { organization: lane.organization.clone(), endpoint: lane.endpoint })
-                .collect();
-            match in_time(self.limits.lease_wait_max / 2, self.store.release_lanes(lease, ids)).await {
+            if !unsure.is_empty() {
+                unsure.extend_from_slice(page);
+                continue;
+            }
+            let ids = page.iter().map(|lane| lane.id()).collect();
+            match in_time(self.limits.lease_wait_max / 2, self.store.release_lanes(page[0].lease, ids)).await {
                 Ok(()) => {
                     self.lanes.forget(page);
                     metrics::counter!("postrider_lanes_released_total").increment(page.len() as u64);
                 }
                 Err(error) => {
                     self.note_fault(&error, "lanes could not be released");
-                    return self.keep_all(&leaving[released_count..]);
+                    // Those of a lease that is over are closed, and nobody's by that.
+                    unsure.extend(page.iter().filter(|lane| lane.is_leaving()).cloned());
                 }
             }
-            released_count += page.len();
         }
+        unsure
     }
 
-    /// Whether they are still this node's shows when they claim.
-    fn keep_all(self: &Arc<Self>, lanes: &[Arc<Lane>]) {
-        for lane in lanes {
-            let start = lane.stay();
-            self.start(lane, start);
-        }
+    /// A lane is not given away after all.
+    fn keep(self: &Arc<Self>, lane: &Arc<Lane>) {
+        let start = lane.stay();
+        self.start(lane, start);
         self.lanes.tell_left();
     }
 

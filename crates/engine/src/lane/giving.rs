@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use postrider_store::LaneId;
 use tokio::time::Instant;
 
 use super::{Lane, Start, State};
@@ -28,6 +29,10 @@ impl Lane {
 
     pub(crate) fn is_ours(&self) -> bool {
         self.state.lock().is_ours
+    }
+
+    pub(crate) fn id(&self) -> LaneId {
+        LaneId { organization: self.organization.clone(), endpoint: self.endpoint }
     }
 
     /// Whether it is being released at the moment.

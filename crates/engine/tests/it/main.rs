@@ -12,5 +12,6 @@ mod cluster;
 mod delivering;
 mod leases;
 mod nodes;
+mod postgres;
 mod stopping;
 mod support;

@@ -21,9 +21,11 @@ pub struct Cluster {
     /// The lease that the embedded store gave.
     lease: LeaseNo,
     state: Mutex<State>,
-    /// Held shared by whoever commits or records, alone by whoever revokes or releases.
+    /// Held shared by whoever commits, records or takes, alone by whoever revokes or releases.
     fence: RwLock<()>,
     pub loses_hints: AtomicBool,
+    /// The next release comes through, and nobody learns of it.
+    pub loses_an_answer: AtomicBool,
     /// Commits wait while a test holds this alone.
     pub gate: RwLock<()>,
     pub commits_begun: AtomicU32,
@@ -57,6 +59,7 @@ impl Cluster {
             state: Mutex::default(),
             fence: RwLock::default(),
             loses_hints: AtomicBool::new(false),
+            loses_an_answer: AtomicBool::new(false),
             gate: RwLock::default(),
             commits_begun: AtomicU32::new(0),
             stale_count: AtomicU64::new(0),

@@ -75,6 +75,7 @@ impl Store for NodeStore {
     }
 
     async fn take_lanes(&self, lease: LeaseNo, due_before: Millis, limit: usize) -> Result<Vec<LaneDue>> {
+        let _fence = self.fence.read().await;
         let cluster = self.reach_under(lease)?;
         let mut free = cluster.with_work(None).await;
         free.retain(|due| due.due_at < due_before);
@@ -85,6 +86,9 @@ impl Store for NodeStore {
 
     async fn release_lanes(&self, lease: LeaseNo, lanes: Vec<LaneId>) -> Result<()> {
         self.reach_under(lease)?.release(lease, &lanes).await;
+        if self.loses_an_answer.swap(false, Ordering::SeqCst) {
+            return Err(StoreError::Unavailable { reason: "the answer got lost".to_owned() });
+        }
         Ok(())
     }
 
