@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -13,6 +14,9 @@ use crate::postgres::Database;
 use crate::program::{Ended, OPERATOR_KEY, Program, Setup};
 use crate::receiver::Receiver;
 use crate::world::{Endpoint, Organization, text};
+
+/// A lease that no node loses because its machine is slow, for tests in which none is to run out.
+const PATIENT_LEASE: Duration = Duration::from_secs(30);
 
 /// Which nodes take requests, and where.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +49,8 @@ impl Front {
 struct Node {
     setup: Setup,
     program: Option<Program>,
+    /// Through which this life of it sends, where nodes have doors.
+    door: Option<SocketAddr>,
 }
 
 /// The nodes. They are killed when this is dropped, then the database goes.
@@ -58,34 +64,76 @@ pub struct Cluster {
     /// What they share.
     pub database: Database,
     folder: TempDir,
+    /// How long their leases last.
+    lease: Duration,
+    /// Whether each life of a node sends through a door of its own.
+    has_doors: bool,
 }
 
 impl Cluster {
     /// So many nodes on a database of their own, started at the same moment.
     pub async fn start(count: usize) -> Self {
-        Self::start_on(Database::create(), count).await
-    }
-
-    /// The same on this database.
-    pub async fn start_on(database: Database, count: usize) -> Self {
-        let mut cluster = Self::none_on(database).await;
-        for _ in 0..count {
-            cluster.plan(|setup| setup);
-        }
-        let starts = cluster.nodes.iter().map(|node| {
-            let setup = node.setup.clone();
-            tokio::spawn(async move { setup.start().await })
-        });
-        for (node, start) in starts.collect::<Vec<_>>().into_iter().enumerate() {
-            cluster.runs(node, start.await.expect("it started"));
-        }
-        cluster
+        Self::none_on(Database::create()).await.grown_by(count).await
     }
 
     /// A database that no node is on yet.
     pub async fn none_on(database: Database) -> Self {
         let folder = tempfile::tempdir().expect("a folder for temporary files");
-        Cluster { nodes: vec![], front: Front::default(), receiver: Receiver::start().await, database, folder }
+        let receiver = Receiver::start().await;
+        Cluster {
+            nodes: vec![],
+            front: Front::default(),
+            receiver,
+            database,
+            folder,
+            lease: PATIENT_LEASE,
+            has_doors: false,
+        }
+    }
+
+    /// Nodes have leases of this length.
+    #[must_use]
+    pub fn with_lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// Each life of a node sends through a door of its own.
+    #[must_use]
+    pub fn with_doors(mut self) -> Self {
+        self.has_doors = true;
+        self
+    }
+
+    /// With so many more nodes, started at the same moment.
+    pub async fn grown_by(mut self, count: usize) -> Self {
+        let mut starts = vec![];
+        for _ in 0..count {
+            let node = self.plan(|setup| setup);
+            let setup = self.setup_of_a_life(node).await;
+            starts.push((node, tokio::spawn(async move { setup.start().await })));
+        }
+        for (node, start) in starts {
+            self.runs(node, start.await.expect("it started"));
+        }
+        self
+    }
+
+    async fn setup_of_a_life(&mut self, node: usize) -> Setup {
+        let setup = self.nodes[node].setup.clone();
+        if !self.has_doors {
+            return setup;
+        }
+        let door = self.receiver.door().await;
+        self.nodes[node].door = Some(door);
+        setup.env("POSTRIDER_EGRESS_PROXY", &format!("http://{door}"))
+    }
+
+    /// How many requests this life of a node has sent, where nodes have doors.
+    #[must_use]
+    pub fn sent_by(&self, node: usize) -> usize {
+        let door = self.nodes[node].door.expect("nodes have doors");
+        self.receiver.all().iter().filter(|request| request.door == Some(door)).count()
     }
 
     fn plan(&mut self, change: impl FnOnce(Setup) -> Setup) -> usize {
@@ -93,8 +141,9 @@ impl Cluster {
         let folder = self.folder.path().join(format!("node-{node}"));
         std::fs::create_dir(&folder).expect("a new folder");
         let setup = Setup::new(&folder.join("data")).on_database(&self.database.url());
+        let setup = setup.env("POSTRIDER_LEASE", &format!("{}s", self.lease.as_secs()));
         let setup = change(setup.env("POSTRIDER_NODE_NAME", &format!("node-{node}")));
-        self.nodes.push(Node { setup, program: None });
+        self.nodes.push(Node { setup, program: None, door: None });
         node
     }
 
@@ -129,7 +178,7 @@ impl Cluster {
 
     /// Starts a node that has ended.
     pub async fn start_again(&mut self, node: usize) {
-        let program = self.nodes[node].setup.start().await;
+        let program = self.setup_of_a_life(node).await.start().await;
         self.runs(node, program);
     }
 

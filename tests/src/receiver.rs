@@ -25,6 +25,8 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
+    /// Through which [`Receiver::door`] it came.
+    pub door: Option<SocketAddr>,
 }
 
 impl Request {
@@ -109,7 +111,7 @@ const FENCE_PATH: &str = "/.fence";
 pub struct Receiver {
     address: SocketAddr,
     state: Arc<State>,
-    accepting: AbortHandle,
+    accepting: Mutex<Vec<AbortHandle>>,
 }
 
 #[derive(Debug, Default)]
@@ -131,8 +133,17 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let state = Arc::new(State::default());
-        let accepting = tokio::spawn(accept(listener, state.clone())).abort_handle();
+        let accepting = Mutex::new(vec![tokio::spawn(accept(listener, state.clone(), None)).abort_handle()]);
         Receiver { address, state, accepting }
+    }
+
+    /// Another way in, as an HTTP proxy that leads here wherever it is asked to: what came through it shows who sent it.
+    pub async fn door(&self) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let accepting = tokio::spawn(accept(listener, self.state.clone(), Some(address)));
+        lock(&self.accepting).push(accepting.abort_handle());
+        address
     }
 
     /// The URL of a path.
@@ -169,10 +180,10 @@ impl Receiver {
         lock(&self.state.requests).iter().map(|(_, request)| request.clone()).collect()
     }
 
-    /// What has arrived so far and when, without so many of the first.
+    /// What has arrived so far, without so many of the first.
     #[must_use]
-    pub fn with_times(&self, skipped: usize) -> Vec<(Instant, Request)> {
-        lock(&self.state.requests).iter().skip(skipped).cloned().collect()
+    pub fn from(&self, skipped: usize) -> Vec<Request> {
+        lock(&self.state.requests).iter().skip(skipped).map(|(_, request)| request.clone()).collect()
     }
 
     /// When each request at a path came, in order.
@@ -231,17 +242,19 @@ impl Receiver {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        self.accepting.abort();
+        for accepting in lock(&self.accepting).iter() {
+            accepting.abort();
+        }
     }
 }
 
-async fn accept(listener: TcpListener, state: Arc<State>) {
+async fn accept(listener: TcpListener, state: Arc<State>, door: Option<SocketAddr>) {
     while let Ok((stream, _)) = listener.accept().await {
         let open = Open::count(&state);
         tokio::spawn(async move {
             let (read, write) = stream.into_split();
             // A connection that breaks is the other side's doing, and what it sent before counts.
-            let _ = serve(BufReader::new(read), write, &open.0).await;
+            let _ = serve(BufReader::new(read), write, &open.0, door).await;
         });
     }
 }
@@ -263,8 +276,18 @@ impl Drop for Open {
     }
 }
 
-async fn serve(mut read: BufReader<OwnedReadHalf>, mut write: OwnedWriteHalf, state: &State) -> std::io::Result<()> {
-    while let Some(request) = read_request(&mut read).await? {
+async fn serve(
+    mut read: BufReader<OwnedReadHalf>,
+    mut write: OwnedWriteHalf,
+    state: &State,
+    door: Option<SocketAddr>,
+) -> std::io::Result<()> {
+    while let Some(mut request) = read_request(&mut read).await? {
+        if request.method == "CONNECT" {
+            write.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+            continue;
+        }
+        request.door = door;
         if request.path == FENCE_PATH {
             return write.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
         }
@@ -337,7 +360,7 @@ async fn read_request(read: &mut BufReader<OwnedReadHalf>) -> std::io::Result<Op
         let (name, value) = line.split_once(':').unwrap_or((&line, ""));
         headers.push((name.to_owned(), value.trim().to_owned()));
     }
-    let mut request = Request { method, path, headers, body: vec![] };
+    let mut request = Request { method, path, headers, body: vec![], door: None };
     let bytes = request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     request.body.resize(bytes, 0);
     read.read_exact(&mut request.body).await?;

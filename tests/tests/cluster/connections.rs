@@ -26,7 +26,7 @@ const END_OTHERS: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_go_on_with_what_they_have_refuse_without_any_and_go_on_when_there_are_some() {
     let server = PrivateServer::with(&[&format!("max_connections={CONNECTIONS_MAX}")]).await;
-    let cluster = Cluster::start_on(Database::create_on(&server.url()), 2).await;
+    let cluster = Cluster::none_on(Database::create_on(&server.url())).await.grown_by(2).await;
     let tenants = [cluster.tenant(3).await];
     let load = Load::begin(&cluster.front, &tenants, 40);
     load.accepts(40).await;

@@ -3,6 +3,7 @@
 use postrider_tests::cluster::Cluster;
 use postrider_tests::load::{Load, Watch};
 use postrider_tests::postgres::{Database, PrivateServer};
+use postrider_tests::program::LEASE;
 use postrider_tests::random::Random;
 
 const RESTARTS: usize = 50;
@@ -11,7 +12,7 @@ const RESTARTS: usize = 50;
 async fn nothing_is_lost_and_nothing_is_sent_twice() {
     let mut random = Random::from_environment("restarts of Postgres");
     let mut server = PrivateServer::start().await;
-    let cluster = Cluster::start_on(Database::create_on(&server.url()), 2).await;
+    let cluster = Cluster::none_on(Database::create_on(&server.url())).await.with_lease(LEASE).grown_by(2).await;
     let tenants = [cluster.tenant(3).await, cluster.tenant(1).await];
     let load = Load::begin(&cluster.front, &tenants, 80);
     let watch = Watch::begin(&cluster, &tenants);

@@ -6,8 +6,8 @@ use postrider_tests::cluster::Cluster;
 use postrider_tests::load::{Load, Watch};
 
 const ROUNDS: usize = 4;
-/// The longest that an endpoint may hear nothing, far below a lease that has to run out and yet with room for a slow machine.
-const SILENCE_MAX: Duration = Duration::from_millis(1_900);
+/// The longest that an endpoint may hear nothing: far below what is left of a lease that has to run out, with room for a slow machine.
+const SILENCE_MAX: Duration = Duration::from_secs(8);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_hands_its_lanes_over_without_a_gap_and_without_a_duplicate() {

@@ -5,7 +5,7 @@ use postrider_tests::api::Answer;
 use postrider_tests::cluster::{Cluster, Tenant};
 use postrider_tests::load::Load;
 use postrider_tests::postgres::Database;
-use postrider_tests::program::Setup;
+use postrider_tests::program::{LEASE, Setup};
 use postrider_tests::proxy::{Line, Proxy};
 use postrider_tests::receiver::{Gate, Reply};
 use postrider_tests::wait::{until, within};
@@ -49,7 +49,7 @@ impl Scene {
         let database = Database::create();
         let proxy = Proxy::to(database.address()).await;
         let through_proxy = database.url_at(proxy.address());
-        let mut cluster = Cluster::none_on(database).await;
+        let mut cluster = Cluster::none_on(database).await.with_lease(LEASE).with_doors();
         let one_slot = |setup: Setup| setup.env("POSTRIDER_LANE_SLOTS_MAX", "1");
         let node = cluster.add(|setup| one_slot(setup).env("POSTRIDER_DATABASE_URL", &through_proxy)).await;
         let mut tenant = cluster.tenant(0).await;
@@ -102,10 +102,12 @@ impl Scene {
 
     /// Answers the attempt that is under way, which makes room for the next one, and ends the trouble.
     async fn end(&self, trouble: Trouble) {
+        let sent = self.cluster.sent_by(self.node);
         self.gate.open();
         match trouble {
             Trouble::Line(_) => {
                 self.refuses().await;
+                assert_eq!(self.cluster.sent_by(self.node), sent, "it sent something without a lease");
                 self.proxy.set(Line::Whole);
             }
             Trouble::Standstill => self.cluster.program(self.node).resume(),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use postrider_tests::cluster::{Cluster, Tenant};
 use postrider_tests::load::Load;
 use postrider_tests::postgres::{Database, PrivateServer};
-use postrider_tests::program::{LEASE, from_environment};
+use postrider_tests::program::from_environment;
 use postrider_tests::receiver::{Gate, Reply};
 use postrider_tests::wait::until;
 use postrider_tests::world::items;
@@ -17,6 +17,8 @@ fn gone() -> Duration {
     given.map_or(3 * LEASE, Duration::from_secs)
 }
 
+/// Long enough that no node loses it after the return because its machine is slow, and short beside the outage.
+const LEASE: Duration = Duration::from_secs(4);
 /// The load.
 const PER_SECOND: usize = 60;
 /// "At once", with room for a slow machine.
@@ -104,7 +106,7 @@ async fn goes_on(cluster: &Cluster, load: &Load, tenant: &Tenant) {
 
 async fn through(outage: Outage) {
     let mut server = PrivateServer::start().await;
-    let cluster = Cluster::start_on(Database::create_on(&server.url()), 2).await;
+    let cluster = Cluster::none_on(Database::create_on(&server.url())).await.with_lease(LEASE).grown_by(2).await;
     let tenants = [cluster.tenant(2).await];
     let mut waiting = cluster.tenant(0).await;
     cluster.endpoint(&mut waiting, "/waiting").await;
