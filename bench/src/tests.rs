@@ -119,6 +119,23 @@ async fn options_out_of_bounds_are_refused_before_anything_starts() {
     assert!(run(options, Progress::hidden()).await.unwrap_err().to_string().contains("connections"));
 }
 
+#[tokio::test]
+async fn several_nodes_need_a_database_to_share() {
+    let error = run(BenchOptions { nodes: 2, ..nowhere() }, Progress::hidden()).await.unwrap_err().to_string();
+    assert!(error.contains("share a Postgres"), "{error}");
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_answer_is_named_without_its_password() {
+    // A port that was free a moment ago.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let database = Some(format!("postgres://ann:hidden@{closed}/crm").parse().unwrap());
+    let directory = tempfile::tempdir().unwrap();
+    let options = BenchOptions { database, data_parent: Some(directory.path().to_owned()), ..nowhere() };
+    let error = format!("{:#}", run(options, Progress::hidden()).await.unwrap_err());
+    assert!(error.contains(&format!("Postgres at {closed}/crm")) && !error.contains("hidden"), "{error}");
+}
+
 #[test]
 fn scenarios_are_known_by_name() {
     for scenario in Scenario::ALL {
