@@ -105,6 +105,8 @@ pub(crate) const MIGRATION_TRIES_MAX: usize = 300;
 pub(crate) const MIGRATION_WAITS_MAX: usize = 18_000;
 /// Writers of commits, each with a connection.
 pub(crate) const COMMIT_WRITERS: usize = 2;
+/// Commits that wait before one more writer takes some.
+pub(crate) const COMMITS_A_WRITER: usize = 64;
 /// Writers of outcomes, each with a connection.
 pub(crate) const RECORD_WRITERS: usize = 1;
 /// How often a group is tried when others were at the same rows, or when a day's partitions were missing.

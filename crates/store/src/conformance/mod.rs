@@ -12,6 +12,7 @@ pub mod events;
 pub mod idempotency;
 pub mod keys;
 mod leased;
+pub mod leases;
 pub mod lists;
 pub mod organizations;
 pub mod outcomes;
@@ -109,6 +110,13 @@ macro_rules! conformance_suite {
                 an_ended_delivery_opens_again,
                 asking_twice_keeps_the_first_schedule,
                 there_is_nothing_to_retry_without_delivery_endpoint_or_event,
+            ];
+            leases: [
+                each_lease_has_a_greater_number,
+                a_revoked_lease_does_nothing_any_more,
+                what_a_revoked_lease_left_is_taken_by_the_next,
+                a_lease_that_nobody_revokes_is_renewed,
+                a_commit_on_an_older_configuration_is_refused,
             ];
             lists: [
                 deliveries_go_from_newest_to_oldest_open_and_ended_together,

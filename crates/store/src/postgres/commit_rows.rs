@@ -1,5 +1,6 @@
 //! The rows of a group of commits, column by column.
 
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
 use uuid::Uuid;
 
@@ -150,10 +151,34 @@ impl<'a> Rows<'a> {
 
     /// Writes all and commits.
     pub(super) async fn write(&self, session: &Session) -> Result<(), Fault> {
-        let Statements { events, forget, ids, records, deliveries } = Statements::prepare(session, self).await?;
-        let client: &Client = session;
-        let Rows { events: e, ids: i, records: r, deliveries: d } = self;
-        let event_values: Values<'_> = &[
+        let needed = async |orgs: &[Uuid], sql| match orgs {
+            [] => Ok(None),
+            _ => session.prepare_cached(sql).await.map(Some),
+        };
+        let rows = needed(&self.events.org, ROWS).await?;
+        let forget = needed(&self.ids.org, FORGET).await?;
+        let ids = needed(&self.ids.org, IDS).await?;
+        let (client, i): (&Client, _) = (session, &self.ids);
+        let forget_values: Values<'_> = &[&i.org, &i.id, &i.forgotten_at];
+        let id_values: Values<'_> = &[&i.org, &i.id, &i.key, &i.accepted_at, &i.fingerprint, &i.deliveries_count];
+        let row_values = self.values();
+        let writes = async {
+            // They are sent in this order, at once.
+            tokio::try_join!(
+                biased;
+                run(client, forget.as_ref(), forget_values),
+                run(client, ids.as_ref(), id_values),
+                run(client, rows.as_ref(), &row_values),
+            )
+        };
+        and_commit(client, writes).await?;
+        Ok(())
+    }
+
+    /// As [`ROWS`] numbers them.
+    fn values(&self) -> [&(dyn ToSql + Sync); 24] {
+        let Rows { events: e, records: r, deliveries: d, .. } = self;
+        [
             &e.org,
             &e.key,
             &e.id,
@@ -167,25 +192,18 @@ impl<'a> Rows<'a> {
             &e.last,
             &e.sealed,
             &d.id,
-        ];
-        let forget_values: Values<'_> = &[&i.org, &i.id, &i.forgotten_at];
-        let id_values: Values<'_> = &[&i.org, &i.id, &i.key, &i.accepted_at, &i.fingerprint, &i.deliveries_count];
-        let record_values: Values<'_> = &[&r.org, &r.hash, &r.key];
-        let delivery_values: Values<'_> =
-            &[&d.org, &d.endpoint, &d.due_at, &d.id, &d.event_key, &d.event_type, &d.revision, &d.test, &d.created_at];
-        let writes = async {
-            // They are sent in this order, at once.
-            tokio::try_join!(
-                biased;
-                run(client, forget.as_ref(), forget_values),
-                run(client, ids.as_ref(), id_values),
-                run(client, events.as_ref(), event_values),
-                run(client, records.as_ref(), record_values),
-                run(client, deliveries.as_ref(), delivery_values),
-            )
-        };
-        and_commit(client, writes).await?;
-        Ok(())
+            &r.org,
+            &r.hash,
+            &r.key,
+            &d.org,
+            &d.endpoint,
+            &d.due_at,
+            &d.event_key,
+            &d.event_type,
+            &d.revision,
+            &d.test,
+            &d.created_at,
+        ]
     }
 }
 
@@ -196,48 +214,23 @@ async fn run(client: &Client, statement: Option<&Statement>, values: Values<'_>)
     }
 }
 
-const EVENTS: &str = "INSERT INTO events (org, key, id, event_type, occurred_at, accepted_at, test, deliveries_count,
-        resource, deliveries, sealed)
-    SELECT w.org, w.key, w.id, w.event_type, w.occurred_at, w.accepted_at, w.test, w.deliveries_count, w.resource,
-        ($13::uuid[])[w.first:w.last], w.sealed
-    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::boolean[], $8::integer[],
-        $9::bytea[], $10::integer[], $11::integer[], $12::bytea[])
-        AS w(org, key, id, event_type, occurred_at, accepted_at, test, deliveries_count, resource, first, last, sealed)";
+/// In one statement, because each costs as much as a good many rows.
+const ROWS: &str = "WITH stored AS (
+        INSERT INTO events (org, key, id, event_type, occurred_at, accepted_at, test, deliveries_count, resource, deliveries, sealed)
+        SELECT w.org, w.key, w.id, w.event_type, w.occurred_at, w.accepted_at, w.test, w.deliveries_count, w.resource,
+            ($13::uuid[])[w.first:w.last], w.sealed
+        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::boolean[],
+            $8::integer[], $9::bytea[], $10::integer[], $11::integer[], $12::bytea[])
+            AS w(org, key, id, event_type, occurred_at, accepted_at, test, deliveries_count, resource, first, last, sealed)
+    ), about AS (
+        INSERT INTO event_resources (org, hash, key) SELECT * FROM unnest($14::uuid[], $15::bigint[], $16::uuid[])
+    )
+    INSERT INTO open_deliveries (org, endpoint, due_at, id, event_key, event_type, revision, test, created_at)
+    SELECT * FROM unnest($17::uuid[], $18::uuid[], $19::bigint[], $13::uuid[], $20::uuid[], $21::text[], $22::bytea[],
+        $23::boolean[], $24::bigint[])";
 /// Ids whose 72 hours are over name the newer event from now on.
 const FORGET: &str =
     "DELETE FROM event_ids i USING unnest($1::uuid[], $2::text[], $3::bigint[]) AS w(org, id, forgotten_at)
     WHERE i.org = w.org AND i.id = w.id AND i.accepted_at <= w.forgotten_at";
 const IDS: &str = "INSERT INTO event_ids (org, id, key, accepted_at, fingerprint, deliveries_count)
     SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::bytea[], $6::integer[])";
-const RECORDS: &str = "INSERT INTO event_resources (org, hash, key)
-    SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[])";
-const DELIVERIES: &str =
-    "INSERT INTO open_deliveries (org, endpoint, due_at, id, event_key, event_type, revision, test,
-        created_at)
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::uuid[], $6::text[], $7::bytea[],
-        $8::boolean[], $9::bigint[])";
-
-/// Those that have anything to do.
-struct Statements {
-    events: Option<Statement>,
-    forget: Option<Statement>,
-    ids: Option<Statement>,
-    records: Option<Statement>,
-    deliveries: Option<Statement>,
-}
-
-impl Statements {
-    async fn prepare(session: &Session, rows: &Rows<'_>) -> Result<Self, tokio_postgres::Error> {
-        let needed = async |orgs: &[Uuid], sql| match orgs {
-            [] => Ok(None),
-            _ => session.prepare_cached(sql).await.map(Some),
-        };
-        Ok(Statements {
-            events: needed(&rows.events.org, EVENTS).await?,
-            forget: needed(&rows.ids.org, FORGET).await?,
-            ids: needed(&rows.ids.org, IDS).await?,
-            records: needed(&rows.records.org, RECORDS).await?,
-            deliveries: needed(&rows.deliveries.org, DELIVERIES).await?,
-        })
-    }
-}

@@ -124,14 +124,14 @@ pub(super) async fn release(store: &PostgresStore, lease: LeaseNo, lanes: Vec<La
     let shared = &store.writers.shared;
     let _nobody_holds_them = shared.attached.release().await;
     let tx = begin(store, lease).await?;
-    // Commits of other nodes have the row locked shared while they count on this lease to send what they make.
-    let lock = "SELECT org, endpoint FROM lanes WHERE lease = $1 AND endpoint = ANY($2)
-                ORDER BY org, endpoint FOR UPDATE";
+    // In the order in which commits lock them. Those of other nodes have the row locked shared while they count on this lease to send what they make.
+    let lock = "SELECT l.org, l.endpoint FROM unnest($2::uuid[]) AS w(endpoint)
+                JOIN lanes l ON l.lease = $1 AND l.endpoint = w.endpoint ORDER BY l.org, l.endpoint FOR UPDATE OF l";
     let released: Vec<Lane> = tx.query(lock, &[&lease.0, &endpoints]).await?.iter().map(lane).collect();
     // A younger snapshot than the locks: what such a commit made is seen.
     let free = "UPDATE lanes l SET lease = NULL, due_at = (SELECT min(d.due_at) FROM open_deliveries d
                                                           WHERE d.org = l.org AND d.endpoint = l.endpoint)
-                WHERE l.lease = $1 AND l.endpoint = ANY($2) RETURNING l.due_at";
+                FROM unnest($2::uuid[]) AS w(endpoint) WHERE l.lease = $1 AND l.endpoint = w.endpoint RETURNING l.due_at";
     let freed = tx.query(free, &[&lease.0, &endpoints]).await?;
     // Known as this lease's no more, even if nobody learns whether the transaction came to its end: a commit then asks.
     shared.attached.remove(lease, &released);

@@ -101,7 +101,7 @@ fn nothing() -> StoreError {
 /// The node's own: it waits for what is under way.
 pub(super) async fn revoke(store: &PostgresStore, lease: LeaseNo) -> Result<()> {
     let lock = format!("SELECT pg_advisory_xact_lock({LOCKS}, {})", lock_number(lease));
-    let tx = store.upkeep.take().await?.begin().await?;
+    let tx = store.engine().await?.begin().await?;
     tx.within(tx.batch_execute(&lock)).await?;
     let was_held = tx.execute("UPDATE leases SET revoked = true WHERE no = $1 AND NOT revoked", &[&lease.0]).await? > 0;
     let freed = if was_held { free_lanes(&tx, lease).await? } else { 0 };
@@ -123,7 +123,7 @@ async fn free_lanes(tx: &Session, lease: LeaseNo) -> Result<u64> {
 }
 
 pub(super) async fn revoke_expired(store: &PostgresStore, lasts: Duration) -> Result<u32> {
-    let session = store.upkeep.take().await?;
+    let session = store.engine().await?;
     let sql = "SELECT no FROM leases WHERE NOT revoked AND expires_at < clock_timestamp()
                AND clock_timestamp() > pg_postmaster_start_time() + $1 * interval '1 ms' ORDER BY no LIMIT $2";
     let expired: Vec<LeaseNo> = session
@@ -145,7 +145,7 @@ pub(super) async fn revoke_expired(store: &PostgresStore, lasts: Duration) -> Re
 
 /// False when it was renewed, or when its holder has a transaction under way: another time, then.
 async fn revoke_one_expired(store: &PostgresStore, lease: LeaseNo) -> Result<bool> {
-    let tx = store.upkeep.take().await?.begin().await?;
+    let tx = store.engine().await?.begin().await?;
     let lock = format!("SELECT pg_try_advisory_xact_lock({LOCKS}, {})", lock_number(lease));
     let locked = tx.query(&lock, &[]).await?.first().is_some_and(|row| row.get(0));
     let sql = "UPDATE leases SET revoked = true WHERE no = $1 AND NOT revoked AND expires_at < clock_timestamp()";

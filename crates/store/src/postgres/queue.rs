@@ -39,27 +39,31 @@ impl<T> Queue<T> {
         state.bytes += bytes;
         state.items.push_back((item, bytes));
         drop(state);
-        self.arrived.notify_one();
+        // A few writers, each of which has its own idea of how many are enough.
+        self.arrived.notify_waiters();
         Ok(())
     }
 
-    /// Waits for items and takes what makes a group, at least one; none once the queue is closed and empty.
-    pub(super) async fn take(&self) -> Option<Vec<T>> {
+    /// Waits until so many items wait and takes what makes a group; none once the queue is closed and empty.
+    pub(super) async fn take(&self, at_least: usize) -> Option<Vec<T>> {
         loop {
             let mut arrived = pin!(self.arrived.notified());
             arrived.as_mut().enable();
-            if let Some(taken) = self.take_now() {
+            if let Some(taken) = self.take_now(at_least) {
                 return taken;
             }
             arrived.await;
         }
     }
 
-    /// None while there is nothing.
-    fn take_now(&self) -> Option<Option<Vec<T>>> {
+    /// None while there are fewer.
+    fn take_now(&self, at_least: usize) -> Option<Option<Vec<T>>> {
         let mut state = self.state.lock();
-        if state.items.is_empty() {
-            return state.is_closed.then_some(None);
+        if state.is_closed && state.items.is_empty() {
+            return Some(None);
+        }
+        if state.items.len() < at_least && !state.is_closed {
+            return None;
         }
         let (mut taken, mut taken_bytes) = (Vec::new(), 0);
         while let Some((_, bytes)) = state.items.front() {
@@ -71,11 +75,6 @@ impl<T> Queue<T> {
             taken.extend(state.items.pop_front().map(|(item, _)| item));
         }
         state.bytes -= taken_bytes;
-        let has_more = !state.items.is_empty();
-        drop(state);
-        if has_more {
-            self.arrived.notify_one();
-        }
         Some(Some(taken))
     }
 
@@ -96,11 +95,11 @@ mod tests {
         for i in 0..3 {
             queue.push(i, GROUP_BYTES_MAX / 2).unwrap();
         }
-        assert_eq!(queue.take().await, Some(vec![0, 1]));
-        assert_eq!(queue.take().await, Some(vec![2]));
+        assert_eq!(queue.take(1).await, Some(vec![0, 1]));
+        assert_eq!(queue.take(1).await, Some(vec![2]));
         queue.push(3, 2 * WRITES_WAITING_BYTES_MAX).unwrap();
         assert!(queue.push(4, 1).is_err(), "what does not fit is refused at once");
-        assert_eq!(queue.take().await, Some(vec![3]));
+        assert_eq!(queue.take(1).await, Some(vec![3]));
     }
 
     #[tokio::test]
@@ -109,16 +108,30 @@ mod tests {
         queue.push(1, 1).unwrap();
         queue.close();
         assert!(queue.push(2, 1).is_err());
-        assert_eq!(queue.take().await, Some(vec![1]));
-        assert_eq!(queue.take().await, None);
+        assert_eq!(queue.take(1).await, Some(vec![1]));
+        assert_eq!(queue.take(1).await, None);
+    }
+
+    #[tokio::test]
+    async fn whoever_wants_many_waits_until_there_are_as_many_or_no_more_come() {
+        let queue = Queue::new();
+        let (taken, ()) = tokio::join!(queue.take(2), async {
+            queue.push(1, 1).unwrap();
+            tokio::task::yield_now().await;
+            queue.push(2, 1).unwrap();
+        });
+        assert_eq!(taken, Some(vec![1, 2]));
+        queue.push(3, 1).unwrap();
+        queue.close();
+        assert_eq!(queue.take(2).await, Some(vec![3]));
     }
 
     #[tokio::test]
     async fn who_waits_is_woken_by_an_item_and_by_the_end() {
         let queue = Queue::new();
-        let (taken, ()) = tokio::join!(queue.take(), async { queue.push(1, 1).unwrap() });
+        let (taken, ()) = tokio::join!(queue.take(1), async { queue.push(1, 1).unwrap() });
         assert_eq!(taken, Some(vec![1]));
-        let (ends, ()) = tokio::join!(async { (queue.take().await, queue.take().await) }, async { queue.close() });
+        let (ends, ()) = tokio::join!(async { (queue.take(1).await, queue.take(1).await) }, async { queue.close() });
         assert_eq!(ends, (None, None));
     }
 }

@@ -77,7 +77,10 @@ impl Sessions {
             other => StoreError::Unavailable { reason: other.to_string() },
         };
         // What keeps a session from beginning once the store was opened may be mended while it runs.
-        let reason = error.to_string();
+        let reason = match error {
+            StoreError::Unavailable { reason } => reason,
+            other => other.to_string(),
+        };
         self.gate.shut(reason.clone());
         StoreError::Unavailable { reason }
     }
@@ -134,9 +137,13 @@ impl Session {
         }
     }
 
-    /// It does not answer: its connection goes, and with it a transaction that is not over.
+    /// It does not answer: its connection goes, and with it a transaction that is not over. So do the idle ones beside it, which may be as dead:
+    /// whoever comes next shall not wait as long for each of them.
     pub(super) fn give_up(&self) -> StoreError {
         self.is_suspect.store(true, Ordering::Relaxed);
+        if let Some(pool) = self.object.as_ref().and_then(Object::pool) {
+            pool.retain(|_, _| false);
+        }
         self.place.silent()
     }
 

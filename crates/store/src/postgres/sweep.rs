@@ -91,10 +91,11 @@ async fn drop_open(step: &mut Step<'_>, tx: &Session, org: Uuid, ids: &Vec<Uuid>
     if ids.is_empty() {
         return Ok(());
     }
-    let attempts = "DELETE FROM attempts WHERE org = $1 AND delivery = ANY($2)";
+    let attempts = "DELETE FROM attempts a USING unnest($2::uuid[]) AS w(id) WHERE a.org = $1 AND a.delivery = w.id";
     let dropped = tx.execute(attempts, &[&org, ids]).await?;
     step.dropped(dropped);
-    let dropped = tx.execute("DELETE FROM open_deliveries WHERE org = $1 AND id = ANY($2)", &[&org, ids]).await?;
+    let open = "DELETE FROM open_deliveries d USING unnest($2::uuid[]) AS w(id) WHERE d.org = $1 AND d.id = w.id";
+    let dropped = tx.execute(open, &[&org, ids]).await?;
     step.dropped(dropped);
     Ok(())
 }
@@ -106,7 +107,8 @@ async fn attempts_of_history(step: &mut Step<'_>, tx: &Session, sweep: &Sweep, e
         let sql = "SELECT id FROM deliveries WHERE org = $1 AND endpoint = $2 AND id > $3 ORDER BY id LIMIT $4";
         let ids = ids(&tx.query(sql, &[&sweep.org, &endpoint, &after, &step.limit()]).await?);
         let Some(last) = ids.last() else { break };
-        let attempts = "DELETE FROM attempts WHERE org = $1 AND delivery = ANY($2)";
+        let attempts =
+            "DELETE FROM attempts a USING unnest($2::uuid[]) AS w(id) WHERE a.org = $1 AND a.delivery = w.id";
         let dropped = tx.execute(attempts, &[&sweep.org, &ids]).await?;
         step.dropped(dropped);
         after = *last;

@@ -18,7 +18,7 @@ use super::record::RecordUnit;
 use super::revisions::Revisions;
 use super::session::Sessions;
 use crate::error::{Result, StoreError};
-use crate::limits::{COMMIT_WRITERS, RECORD_WRITERS, WRITE_MS_MAX};
+use crate::limits::{COMMIT_WRITERS, COMMITS_A_WRITER, RECORD_WRITERS, WRITE_MS_MAX};
 
 /// What writers and callers share.
 pub(super) struct Shared {
@@ -51,9 +51,11 @@ impl Writers {
             records: Queue::new(),
         });
         let mut tasks = JoinSet::new();
-        for _ in 0..COMMIT_WRITERS {
+        for writer in 0..COMMIT_WRITERS {
             let shared = Arc::clone(&shared);
-            tasks.spawn(ever_again(move || write_commits(Arc::clone(&shared))));
+            // One transaction for all costs least, so each further writer begins only when more wait than one shall take.
+            let at_least = (writer * COMMITS_A_WRITER).max(1);
+            tasks.spawn(ever_again(move || write_commits(Arc::clone(&shared), at_least)));
         }
         for _ in 0..RECORD_WRITERS {
             let shared = Arc::clone(&shared);
@@ -113,14 +115,14 @@ async fn ever_again<F: Future<Output = ()> + Send + 'static>(work: impl Fn() -> 
     }
 }
 
-async fn write_commits(shared: Arc<Shared>) {
-    while let Some(group) = shared.commits.take().await {
+async fn write_commits(shared: Arc<Shared>, at_least: usize) {
+    while let Some(group) = shared.commits.take(at_least).await {
         group::write(&shared, group).await;
     }
 }
 
 async fn write_records(shared: Arc<Shared>) {
-    while let Some(group) = shared.records.take().await {
+    while let Some(group) = shared.records.take(1).await {
         group::write(&shared, group).await;
     }
 }
