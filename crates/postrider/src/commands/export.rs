@@ -82,6 +82,7 @@ async fn export(
     json: bool,
 ) -> anyhow::Result<Option<String>> {
     let what = name_of(&extent);
+    let is_stdout_taken = out.is_none();
     if is_final {
         opened.transfer.set_aside(&extent, SystemClock::default().now()).await?;
     }
@@ -105,6 +106,10 @@ async fn export(
     let line = summary(json, id, counts, &[("bytes", bytes.into()), ("final", is_final.into())]);
     if is_final {
         eprintln!("postrider: {what} is set aside: import the export, or undo this with --undo-final");
+    }
+    if is_stdout_taken {
+        eprintln!("postrider: {line}");
+        return Ok(None);
     }
     Ok(Some(line))
 }

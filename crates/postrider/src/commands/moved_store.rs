@@ -35,7 +35,7 @@ impl MovedStore {
                 let open = tokio::task::spawn_blocking(move || SqliteStore::open_to_move(&data, ring));
                 Ok(Self::new(open.await??, keys))
             }
-            StorePlace::Database(_) => anyhow::bail!("a Postgres database cannot be moved yet"),
+            StorePlace::Database(database) => Ok(Self::new(store::open_postgres(database, keys.clone()).await?, keys)),
         }
     }
 }

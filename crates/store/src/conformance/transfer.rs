@@ -14,6 +14,8 @@ use crate::model::{
     Configuration, Delivery, DeliveryDetail, DeliveryFilter, EventDetail, EventFilter, Idempotency, LaneDue, NewEvent,
     OpenDelivery, PageRequest, StoredAnswer,
 };
+use crate::postgres::PostgresStore;
+use crate::sqlite::SqliteStore;
 use crate::store::Store;
 use crate::transfer::{ExportId, Extent, ImportState, Portable, Transfer};
 
@@ -22,8 +24,18 @@ const KEY_HASH: [u8; 32] = [3; 32];
 const REQUEST: [u8; 32] = [4; 32];
 
 /// A store that can be moved.
-pub trait Movable: Store + Transfer {}
-impl<S: Store + Transfer> Movable for S {}
+pub trait Movable: Store + Transfer {
+    /// See [`super::Subject::drops_whole_days`].
+    const DROPS_WHOLE_DAYS: bool;
+}
+
+impl Movable for SqliteStore {
+    const DROPS_WHOLE_DAYS: bool = false;
+}
+
+impl Movable for PostgresStore {
+    const DROPS_WHOLE_DAYS: bool = true;
+}
 
 /// Everything that the trait shows of an organisation.
 #[derive(Debug, PartialEq)]
@@ -107,9 +119,11 @@ async fn node(store: &Arc<dyn Store>) -> Leased {
 }
 
 /// Two organisations with a random history, keys, answers, chosen ids, a test, deleted endpoints; and one that was deleted.
-async fn fill(store: &Arc<dyn Store>, seed: u64) -> Vec<OrganizationId> {
+async fn fill<S: Movable>(store: &Arc<S>, seed: u64) -> Vec<OrganizationId> {
+    let store = &(Arc::clone(store) as Arc<dyn Store>);
     let leased = Leased::new(Arc::clone(store)).await;
     let mut run = Run::begin(leased.clone(), seed).await;
+    run.drops_whole_days = S::DROPS_WHOLE_DAYS;
     for _ in 0..OPERATIONS {
         run.operate().await;
     }
@@ -126,10 +140,13 @@ async fn fill(store: &Arc<dyn Store>, seed: u64) -> Vec<OrganizationId> {
         test.test = true;
         world.commit(vec![test]).await;
         // More pages and chunks than one, and due far apart.
-        for j in 0..1_500 {
+        let later_ones = (0..1_500).map(|j| {
             let mut new = world.event(Millis(later.0 + 1 + j));
             new.deliveries[0].due_at = Millis(later.0 + j % 7 * HOUR);
-            world.commit(vec![new]).await;
+            new
+        });
+        for batch in later_ones.collect::<Vec<_>>().chunks(100) {
+            world.commit(batch.to_vec()).await;
         }
     }
     answer(store, None).await;
@@ -187,7 +204,7 @@ fn some_export() -> ExportId {
 /// Every list, detail and claim is what it was; ids are still known, keys and answers, too.
 pub async fn everything_comes_along<S: Movable, T: Movable>(source: Arc<S>, target: Arc<T>) {
     let (from, to): (Arc<dyn Store>, Arc<dyn Store>) = (source.clone(), target.clone());
-    let orgs = fill(&from, 0x1234_5678_9abc_def1).await;
+    let orgs = fill(&source, 0x1234_5678_9abc_def1).await;
     let chunks = exported(source.as_ref(), Extent::Everything).await;
     let export = some_export();
     assert_eq!(target.import_state(export).await.unwrap(), ImportState::Applied(0));
@@ -239,7 +256,7 @@ async fn works_on(store: &Leased, org: &OrganizationId) {
 /// It goes on behind the last chunk that was applied; until the end nothing is seen of it.
 pub async fn an_import_that_broke_off_goes_on<S: Movable, T: Movable>(source: Arc<S>, target: Arc<T>) {
     let (from, to): (Arc<dyn Store>, Arc<dyn Store>) = (source.clone(), target.clone());
-    let orgs = fill(&from, 0xfeed_5678_9abc_def1).await;
+    let orgs = fill(&source, 0xfeed_5678_9abc_def1).await;
     let chunks = exported(source.as_ref(), Extent::Everything).await;
     assert!(chunks.len() > 3, "{}", chunks.len());
     let export = some_export();
@@ -264,7 +281,7 @@ pub async fn an_import_that_broke_off_goes_on<S: Movable, T: Movable>(source: Ar
 /// An organisation that is there is left as it is; an import that was given up leaves nothing.
 pub async fn what_is_there_is_not_touched<S: Movable, T: Movable>(source: Arc<S>, target: Arc<T>) {
     let (from, to): (Arc<dyn Store>, Arc<dyn Store>) = (source.clone(), target.clone());
-    fill(&from, 0xbeef_5678_9abc_def1).await;
+    fill(&source, 0xbeef_5678_9abc_def1).await;
     to.create_organization(&organization("other")).await.unwrap();
     to.set_operator_key_hash([1; 32]).await.unwrap();
     let chunks = exported(source.as_ref(), Extent::Everything).await;
@@ -291,7 +308,7 @@ pub async fn what_is_there_is_not_touched<S: Movable, T: Movable>(source: Arc<S>
 /// Nobody sees it and nothing of it is sent, until it is taken back; it can be exported all the while.
 pub async fn what_is_set_aside_is_neither_seen_nor_sent<S: Movable, T: Movable>(source: Arc<S>, target: Arc<T>) {
     let (from, to): (Arc<dyn Store>, Arc<dyn Store>) = (source.clone(), target.clone());
-    fill(&from, 0xabcd_5678_9abc_def1).await;
+    fill(&source, 0xabcd_5678_9abc_def1).await;
     let (acme, extent) = (org_id("acme"), Extent::Organization(org_id("acme")));
     let before = node(&from).await;
     let seen = Picture::of(&before, &acme).await;
@@ -315,7 +332,7 @@ pub async fn what_is_set_aside_is_neither_seen_nor_sent<S: Movable, T: Movable>(
     assert!(source.take_back(&extent).await.unwrap());
     assert!(!source.take_back(&extent).await.unwrap());
     assert!(!source.delete_set_aside(&acme).await.unwrap());
-    let mut back = Picture::of(&node(&from).await, &acme).await;
+    let mut back = Picture::of(&before, &acme).await;
     for picture in [&mut moved, &mut back] {
         // A change by itself.
         picture.configuration.as_mut().unwrap().version = seen.configuration.as_ref().unwrap().version;

@@ -12,8 +12,8 @@ use crate::limits::PAGE_ROWS_MAX;
 use crate::model::{ContractRevision, ContractUse, PageOf, PageRequest, RevisionId};
 use crate::rows::{damaged, page_of};
 
-const OPERATOR_KEY: &str = "operator key hash";
-const KEY_COLUMNS: &str = "k.id, k.name, k.scopes, k.hint, k.created_at, k.expires_at";
+pub(super) const OPERATOR_KEY: &str = "operator key hash";
+pub(super) const KEY_COLUMNS: &str = "k.id, k.name, k.scopes, k.hint, k.created_at, k.expires_at";
 
 pub(super) async fn create_key(store: &PostgresStore, key: &Key, hash: [u8; 32]) -> Result<()> {
     let scopes: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
@@ -53,7 +53,7 @@ pub(super) async fn key_by_hash(store: &PostgresStore, hash: [u8; 32]) -> Result
     key_from_row(row, organization).map(Some)
 }
 
-fn key_from_row(row: &Row, organization: OrganizationId) -> Result<Key> {
+pub(super) fn key_from_row(row: &Row, organization: OrganizationId) -> Result<Key> {
     let scopes = row.get::<_, &str>(2).split_ascii_whitespace().map(str::parse).collect::<Result<_, _>>();
     Ok(Key {
         id: KeyId(row.get(0)),

@@ -48,6 +48,7 @@ mod sweep;
 mod tenants;
 mod test_event;
 mod trait_impl;
+mod transfer;
 mod writer;
 
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use super::PostgresStore;
 use super::changes::tell_changed;
 use super::master::key_owner;
 use super::rows::millis_at;
-use super::session::Transaction;
+use super::session::Session;
 use super::tenants::missing;
 use crate::error::{Result, StoreError};
 use crate::limits::PAGE_ROWS_MAX;
@@ -141,7 +141,7 @@ pub(super) async fn delete(store: &PostgresStore, id: &OrganizationId) -> Result
     Ok(!rows.is_empty())
 }
 
-async fn hide_what_it_owns(tx: &Transaction, org: Uuid) -> Result<()> {
+pub(super) async fn hide_what_it_owns(tx: &Session, org: Uuid) -> Result<()> {
     let statements = [
         "UPDATE endpoints SET deleted = true, sealed = NULL, description = NULL WHERE org = $1",
         "DELETE FROM api_keys WHERE org = $1",

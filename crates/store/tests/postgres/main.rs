@@ -10,6 +10,7 @@ mod opening;
 mod outage;
 mod rls;
 mod sharing;
+mod transfer;
 mod upgrade;
-mod world;
 mod views;
+mod world;

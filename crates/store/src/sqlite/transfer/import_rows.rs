@@ -220,13 +220,9 @@ impl Chunk<'_, '_> {
 
     fn delivery(&mut self, row: &PortableDelivery) -> Result<(), Fault> {
         let tenant = self.tenant(&row.organization)?;
-        let find = "SELECT no FROM endpoints WHERE id = ? AND org_no = ?";
-        let key = params![row.endpoint.0.as_bytes(), tenant.no];
-        let endpoint_no = self.tx.conn.prepare_cached(find)?.query_row(key, |row| row.get(0)).optional()?;
-        let missing = || StoreError::NotFound { what: format!("endpoint {} of the import", row.endpoint) };
         let placed = Placed {
             org_no: tenant.no,
-            endpoint_no: endpoint_no.ok_or_else(missing)?,
+            endpoint_no: self.endpoint_no(row, tenant.no)?,
             type_no: self.tx.numbers.word(self.tx.conn, &row.event_type)?,
             revision_no: self.tx.numbers.revision(self.tx.conn, row.revision)?,
             last_attempt_no: self.attempts(row, &tenant)?,
@@ -234,6 +230,24 @@ impl Chunk<'_, '_> {
         match row.state {
             PortableState::Open { .. } => self.open(row, &placed),
             PortableState::Ended { .. } => self.ended(row, &placed),
+        }
+    }
+
+    /// Other stores may forget a deleted endpoint before its history; here it has the number that history names.
+    fn endpoint_no(&mut self, row: &PortableDelivery, org_no: i64) -> Result<i64, Fault> {
+        let find = "SELECT no FROM endpoints WHERE id = ? AND org_no = ?";
+        loop {
+            let key = params![row.endpoint.0.as_bytes(), org_no];
+            let found = self.tx.conn.prepare_cached(find)?.query_row(key, |row| row.get(0)).optional()?;
+            if let Some(no) = found {
+                return Ok(no);
+            }
+            self.deleted_endpoint(&DeletedEndpoint {
+                organization: row.organization.clone(),
+                id: row.endpoint,
+                created_at: row.created_at,
+                updated_at: row.created_at,
+            })?;
         }
     }
 

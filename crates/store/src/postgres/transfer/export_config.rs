@@ -1,0 +1,151 @@
+//! Everything of an export that is neither an event nor a delivery.
+
+use postrider_domain::EndpointId;
+use uuid::Uuid;
+
+use super::export::{Exporter, Known};
+use crate::error::Result;
+use crate::model::{ContractRevision, RevisionId, Version};
+use crate::postgres::config::{KEY_COLUMNS, OPERATOR_KEY, key_from_row};
+use crate::postgres::master::OPERATOR;
+use crate::postgres::organizations;
+use crate::postgres::rows::{ENDPOINT_COLUMNS, count_at, endpoint_row, millis_at};
+use crate::rows::{Sealer, damaged, open_answer};
+use crate::transfer::{ChosenId, DeletedEndpoint, Extent, Portable, PortableAnswer};
+
+/// Rows read at once.
+const PAGE_ROWS: i64 = 500;
+
+/// Contract texts, then each organisation with all it owns, then the operator's own.
+pub(super) async fn all(export: &mut Exporter<'_>, extent: &Extent, orgs: &[Known]) -> Result<()> {
+    let is_everything = *extent == Extent::Everything;
+    revisions(export).await?;
+    if is_everything {
+        let rows = export.query("SELECT value FROM meta WHERE name = $1", &[&OPERATOR_KEY]).await?;
+        if let Some(row) = rows.first() {
+            export.push(Portable::OperatorKey(array(row.get(0))?)).await?;
+        }
+    }
+    for known in orgs {
+        organization(export, known).await?;
+        keys(export, known).await?;
+        endpoints(export, known).await?;
+        chosen_ids(export, known).await?;
+        answers(export, known.org(), known.tenant.sealer(), Some(known)).await?;
+    }
+    if is_everything {
+        let operator = export.store.tenants.operator();
+        answers(export, OPERATOR, operator.sealer(), None).await?;
+    }
+    Ok(())
+}
+
+fn array(bytes: &[u8]) -> Result<[u8; 32]> {
+    bytes.try_into().map_err(|_| damaged("a hash"))
+}
+
+/// All of them: they are the operator's, and few.
+async fn revisions(export: &mut Exporter<'_>) -> Result<()> {
+    let hashes = export.query("SELECT hash FROM contract_revisions ORDER BY hash", &[]).await?;
+    for row in hashes {
+        let hash: &[u8] = row.get(0);
+        let rows = export.query("SELECT name, text FROM contract_revisions WHERE hash = $1", &[&hash]).await?;
+        for row in rows {
+            let revision = ContractRevision { id: RevisionId(array(hash)?), name: row.get(0), text: row.get(1) };
+            export.push(Portable::Revision(revision)).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn organization(export: &mut Exporter<'_>, known: &Known) -> Result<()> {
+    let sql = format!("SELECT {}, version FROM organizations WHERE org = $1", organizations::COLUMNS);
+    for row in export.query(&sql, &[&known.org()]).await? {
+        let organization = organizations::from_row(&row)?;
+        export.push(Portable::Organization(organization, Version(row.get(9)))).await?;
+    }
+    Ok(())
+}
+
+async fn keys(export: &mut Exporter<'_>, known: &Known) -> Result<()> {
+    let sql =
+        format!("SELECT {KEY_COLUMNS}, k.hash FROM api_keys k WHERE k.org = $1 AND k.id > $2 ORDER BY k.id LIMIT $3");
+    let mut after = Uuid::nil();
+    loop {
+        let rows = export.query(&sql, &[&known.org(), &after, &PAGE_ROWS]).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.get(0);
+        for row in &rows {
+            let key = key_from_row(row, known.id.clone())?;
+            export.push(Portable::Key(key, array(row.get(6))?)).await?;
+        }
+    }
+}
+
+async fn endpoints(export: &mut Exporter<'_>, known: &Known) -> Result<()> {
+    let sql =
+        format!("SELECT {ENDPOINT_COLUMNS}, deleted FROM endpoints WHERE org = $1 AND id > $2 ORDER BY id LIMIT $3");
+    let mut after = Uuid::nil();
+    loop {
+        let rows = export.query(&sql, &[&known.org(), &after, &PAGE_ROWS]).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.get(0);
+        for row in &rows {
+            let portable = if row.get(11) {
+                Portable::DeletedEndpoint(DeletedEndpoint {
+                    organization: known.id.clone(),
+                    id: EndpointId(row.get(0)),
+                    created_at: millis_at(row, 8),
+                    updated_at: millis_at(row, 9),
+                })
+            } else {
+                Portable::Endpoint(endpoint_row(row, 0).open(known.tenant.sealer(), &known.id)?)
+            };
+            export.push(portable).await?;
+        }
+    }
+}
+
+async fn chosen_ids(export: &mut Exporter<'_>, known: &Known) -> Result<()> {
+    let sql = "SELECT id, key, accepted_at, fingerprint, deliveries_count,
+                   EXISTS (SELECT FROM events e WHERE e.org = i.org AND e.key = i.key)
+               FROM event_ids i WHERE org = $1 AND id > $2 ORDER BY id LIMIT $3";
+    let mut after = String::new();
+    loop {
+        let rows = export.query(sql, &[&known.org(), &after, &PAGE_ROWS]).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.get(0);
+        for row in &rows {
+            let row = ChosenId {
+                organization: known.id.clone(),
+                id: row.get::<_, &str>(0).parse().map_err(|_| damaged("an event's id"))?,
+                key: row.get(1),
+                accepted_at: millis_at(row, 2),
+                fingerprint: array(row.get(3))?,
+                deliveries_count: count_at(row, 4),
+                is_event_kept: row.get(5),
+            };
+            export.push(Portable::ChosenId(row)).await?;
+        }
+    }
+}
+
+/// Answers of an organisation or, without one, of the operator; not of requests that are still under way.
+async fn answers(export: &mut Exporter<'_>, org: Uuid, sealer: Sealer<'_>, known: Option<&Known>) -> Result<()> {
+    let sql = "SELECT key, request_hash, created_at, status, sealed FROM answers
+               WHERE org = $1 AND key > $2 AND status IS NOT NULL ORDER BY key LIMIT $3";
+    let mut after = String::new();
+    loop {
+        let rows = export.query(sql, &[&org, &after, &PAGE_ROWS]).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.get(0);
+        for row in &rows {
+            let (key, status): (String, i16) = (row.get(0), row.get(3));
+            let answer = open_answer(sealer, &key, status.unsigned_abs(), row.get(4))?;
+            let organization = known.map(|known| known.id.clone());
+            let (request_hash, created_at) = (array(row.get(1))?, millis_at(row, 2));
+            let row = PortableAnswer { organization, key, request_hash, created_at, answer };
+            export.push(Portable::Answer(row)).await?;
+        }
+    }
+}
