@@ -55,8 +55,23 @@ async fn an_endpoint_made_on_one_node_gets_the_event_that_comes_to_another_next(
     assert_eq!((nodes.publish(&a).await, nodes.publish(&b).await), (1, 1));
     nodes.endpoint(&a, &receiver.url).await;
     assert_eq!(nodes.publish(&b).await, 2);
-    assert_eq!(nodes.cluster.outdated_count.load(Ordering::SeqCst), 1);
     nodes.until_status(DeliveryStatus::Succeeded, 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_routed_anew_a_few_times_and_then_refused() {
+    let nodes = Nodes::new().await;
+    let a = nodes.join("a").await;
+    let receiver = Receiver::start(|_| Some(OK)).await;
+    nodes.endpoint(&a, &receiver.url).await;
+    nodes.cluster.outdated_next.store(2, Ordering::SeqCst);
+    assert_eq!(nodes.publish(&a).await, 1);
+    nodes.cluster.outdated_next.store(3, Ordering::SeqCst);
+    let refused = a.engine.accept(&nodes.organization, vec![event("{}")]).await;
+    assert!(matches!(refused, Err(AcceptError::Unavailable(_))), "{refused:?}");
+    assert_eq!(nodes.publish(&a).await, 1);
+    nodes.until_status(DeliveryStatus::Succeeded, 2).await;
+    assert!(receiver.times_by_id().values().all(|count| *count == 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

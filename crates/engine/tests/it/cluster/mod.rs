@@ -30,7 +30,8 @@ pub struct Cluster {
     pub gate: RwLock<()>,
     pub commits_begun: AtomicU32,
     pub stale_count: AtomicU64,
-    pub outdated_count: AtomicU32,
+    /// So many commits from now on are answered as outdated.
+    pub outdated_next: AtomicU32,
     /// Told whenever any of this changes.
     pub changed: Notify,
 }
@@ -63,7 +64,7 @@ impl Cluster {
             gate: RwLock::default(),
             commits_begun: AtomicU32::new(0),
             stale_count: AtomicU64::new(0),
-            outdated_count: AtomicU32::new(0),
+            outdated_next: AtomicU32::new(0),
             changed: Notify::new(),
         })
     }
@@ -140,6 +141,26 @@ impl Cluster {
         holder == lease
     }
 
+    /// True when the lane was free and is attached now.
+    fn attach_free(&self, lease: LeaseNo, organization: &OrganizationId, endpoint: EndpointId) -> bool {
+        let mut state = self.state.lock();
+        let (_, holder) = state.lanes.entry(endpoint).or_insert_with(|| (organization.clone(), None));
+        let is_free = holder.is_none();
+        holder.get_or_insert(lease);
+        is_free
+    }
+
+    fn detach(&self, lease: LeaseNo, endpoints: &[EndpointId]) {
+        let mut state = self.state.lock();
+        for endpoint in endpoints {
+            if let Some((_, holder)) = state.lanes.get_mut(endpoint)
+                && *holder == Some(lease)
+            {
+                *holder = None;
+            }
+        }
+    }
+
     async fn revoke(&self, is_it: impl Fn(&Lease) -> bool) -> u32 {
         let _fence = self.fence.write().await;
         let mut state = self.state.lock();
@@ -161,14 +182,8 @@ impl Cluster {
 
     async fn release(&self, lease: LeaseNo, lanes: &[LaneId]) {
         let _fence = self.fence.write().await;
-        let mut state = self.state.lock();
-        for lane in lanes {
-            if let Some((_, holder)) = state.lanes.get_mut(&lane.endpoint)
-                && *holder == Some(lease)
-            {
-                *holder = None;
-            }
-        }
+        self.detach(lease, &lanes.iter().map(|lane| lane.endpoint).collect::<Vec<_>>());
+        let state = self.state.lock();
         self.tell(&state, |number| number != lease, &Hint::FreeLanes);
         self.changed.notify_waiters();
     }

@@ -119,14 +119,24 @@ impl Store for NodeStore {
         let _gate = self.gate.read().await;
         let _fence = self.fence.read().await;
         let cluster = self.reach_under(basis.lease)?;
+        let is_positive = |count: u32| count.checked_sub(1);
+        if self.outdated_next.fetch_update(Ordering::SeqCst, Ordering::SeqCst, is_positive).is_ok() {
+            return Err(StoreError::Outdated);
+        }
         let endpoints: Vec<Vec<EndpointId>> =
             events.iter().map(|event| event.deliveries.iter().map(|delivery| delivery.endpoint).collect()).collect();
+        // Nobody finds the work in a lane that is still free.
+        let all = endpoints.iter().flatten().copied();
+        let attached: Vec<_> =
+            all.filter(|endpoint| cluster.attach_free(basis.lease, organization, *endpoint)).collect();
         let inner = Basis { lease: cluster.lease, ..basis };
-        let committed = cluster.sqlite.commit_events(inner, organization, events).await.inspect_err(|error| {
-            if matches!(error, StoreError::Outdated) {
-                self.outdated_count.fetch_add(1, Ordering::SeqCst);
+        let committed = match cluster.sqlite.commit_events(inner, organization, events).await {
+            Ok(committed) => committed,
+            Err(error) => {
+                cluster.detach(basis.lease, &attached);
+                return Err(error);
             }
-        })?;
+        };
         let place = |(committed, endpoints): (Committed, Vec<EndpointId>)| match committed {
             Committed::Stored { .. } => {
                 let is_elsewhere = |endpoint: &EndpointId| !cluster.attach(basis.lease, organization, *endpoint);
