@@ -1,7 +1,5 @@
 //! What can go wrong, in words the floors above act on.
 
-use std::path::PathBuf;
-
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -46,10 +44,10 @@ pub enum StoreError {
         reason: String,
     },
     /// The data directory or database cannot be used at all; the process should not start.
-    #[error("cannot use {}: {reason}", path.display())]
+    #[error("cannot use {what}: {reason}")]
     Unusable {
-        /// What cannot be used.
-        path: PathBuf,
+        /// What cannot be used: a path, or a database with its host and port.
+        what: String,
         /// What is wrong and what to do.
         reason: String,
     },

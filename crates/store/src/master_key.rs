@@ -107,7 +107,7 @@ impl MasterKey {
     /// # Errors
     /// [`StoreError::Unusable`] when there is no such file, when others may read it, or when it holds no key.
     pub fn load_file(path: &Path) -> Result<Self, StoreError> {
-        let unusable = |reason: String| StoreError::Unusable { path: path.to_owned(), reason };
+        let unusable = |reason: String| StoreError::Unusable { what: path.display().to_string(), reason };
         let file = File::open(path).map_err(|error| {
             unusable(format!("the encryption key cannot be read ({error}); put it there, or name another file"))
         })?;
@@ -120,7 +120,7 @@ impl MasterKey {
     /// # Errors
     /// [`StoreError::Unusable`] when others may read the file, when it holds no key, or when it is missing though there is a database.
     pub fn load_or_create_file(path: &Path, data_dir: &Path) -> Result<Self, StoreError> {
-        let unusable = |reason: String| StoreError::Unusable { path: path.to_owned(), reason };
+        let unusable = |reason: String| StoreError::Unusable { what: path.display().to_string(), reason };
         match OpenOptions::new().read(true).open(path) {
             Ok(file) => read_key(file).map_err(unusable),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

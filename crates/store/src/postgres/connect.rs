@@ -138,7 +138,7 @@ impl Drop for Connected {
 
 /// Certificates are always verified, so the modes that ask for it mean `require`, and `allow` means `prefer`.
 fn parse(url: &str) -> Result<Config> {
-    let unusable = |reason: String| StoreError::Unusable { path: "the database".into(), reason };
+    let unusable = |reason: String| StoreError::Unusable { what: "the database".to_owned(), reason };
     let url = ["verify-full", "verify-ca"]
         .iter()
         .fold(url.to_owned(), |url, mode| url.replace(&format!("sslmode={mode}"), "sslmode=require"));

@@ -26,7 +26,7 @@ impl fmt::Display for Place {
 
 impl Place {
     pub(super) fn unusable(&self, reason: impl Into<String>) -> StoreError {
-        StoreError::Unusable { path: self.to_string().into(), reason: reason.into() }
+        StoreError::Unusable { what: self.to_string(), reason: reason.into() }
     }
 
     /// It did not answer in time.

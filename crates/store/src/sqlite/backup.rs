@@ -110,7 +110,7 @@ fn open_copy(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 fn unusable(path: &Path, reason: impl Into<String>) -> StoreError {
-    StoreError::Unusable { path: path.to_owned(), reason: reason.into() }
+    StoreError::Unusable { what: path.display().to_string(), reason: reason.into() }
 }
 
 /// Has the writer copy the database into an empty file, and waits. `told` is told how far it is, and says whether to go on.

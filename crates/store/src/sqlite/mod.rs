@@ -219,7 +219,7 @@ fn start_threads(
     threads: &mut Threads,
 ) -> Result<()> {
     let failed = |error: std::io::Error| StoreError::Unusable {
-        path: dir.to_owned(),
+        what: dir.display().to_string(),
         reason: format!("a thread cannot be started: {error}"),
     };
     let takers = readers.takers();

@@ -25,7 +25,7 @@ const MASTER_KEY_ID: &str = "master key id";
 const CANARY: &str = "canary";
 
 fn unusable(path: &Path, reason: impl Into<String>) -> StoreError {
-    StoreError::Unusable { path: path.to_owned(), reason: reason.into() }
+    StoreError::Unusable { what: path.display().to_string(), reason: reason.into() }
 }
 
 /// Makes the directory, or sees to it that nobody else may look into it.

@@ -26,7 +26,7 @@ pub(in crate::sqlite) fn refuse_set_aside(conn: &Connection, dir: &Path) -> Resu
     let reason = "it was exported for good (`postrider export --final`): the store that the export was imported into sends \
                   what is pending, and this one would send it a second time. If the export was never imported, undo that with \
                   `postrider export --undo-final`";
-    Err(StoreError::Unusable { path: dir.to_owned(), reason: reason.to_owned() }.into())
+    Err(StoreError::Unusable { what: dir.display().to_string(), reason: reason.to_owned() }.into())
 }
 
 pub(super) async fn set_aside(store: &SqliteStore, extent: &Extent, now: Millis) -> Result<()> {
