@@ -72,6 +72,7 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     let drains = stage.healthy(bench, DRAINS, FANOUT).await?;
     let empty = healthy.measure(bench, &stage).await?;
     deliver_once(&stage, &drains).await?;
+    let empty_steady = steady(bench, &stage, &drains).await?;
     let wanted = bench.options.pending_deliveries;
     let (hanging, hung) = publish_until(bench, &stage, wanted.div_ceil(10)).await?;
     let later = wanted.saturating_sub(hung);
@@ -84,11 +85,7 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     bench.progress.wait("coming to rest", SETTLE.min(bench.options.duration)).await;
     let filled = stage.resident()?;
     let beside = healthy.measure(bench, &stage).await?;
-    bench.progress.step("deliveries fall due at a steady rate");
-    let steady_over = bench.options.duration * 2;
-    let steady_count = (steady_over.as_secs_f64() * STEADY_PER_S) as u64;
-    let steady = Due { after: STEADY_AFTER, over: steady_over };
-    let steady = drain(bench, &stage, &drains, steady_count, steady).await?;
+    let steady = steady(bench, &stage, &drains).await?;
     bench.progress.step("draining a backlog that is due");
     let at_once = Due { after: Duration::ZERO, over: Duration::ZERO };
     let drained = drain(bench, &stage, &drains, (wanted / 50).min(DRAINED_MAX), at_once).await?;
@@ -108,9 +105,10 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> anyhow::Result<()> {
         report.judge(Pending, &name(&format!("{what}, lost")), beside.lost as f64, Unit::Count, Target::AtMost(0.0));
     }
     report.add(Pending, &name(&format!("{} due ones drained", drained.deliveries)), drained.per_s, Unit::PerSecond);
-    let lost = (steady.lost + drained.lost) as f64;
+    let lost = (empty_steady.lost + steady.lost + drained.lost) as f64;
     report.judge(Pending, &name("lost of those that fell due"), lost, Unit::Count, Target::AtMost(0.0));
     report_claims(bench, "empty: claims", &empty.claims, None);
+    report_claims(bench, "empty: claims at a steady rate", &empty_steady.claims, None);
     report_claims(bench, &name("claims beside"), &beside.claims, None);
     report_claims(bench, &name("claims at a steady rate"), &steady.claims, Some(Target::Below(10.0)));
     report_claims(bench, &name("claims while draining"), &drained.claims, None);
@@ -207,6 +205,14 @@ async fn fill_database(bench: &Bench<'_>, stage: &Stage, later: u64) -> anyhow::
     // Each pending one has an attempt; the others belong to what has ended.
     let ended = bench.options.pending_deliveries * 2 - later;
     fill::fill(bench, database, later, ended).await
+}
+
+/// Deliveries fall due at a steady rate for twice the time of a figure.
+async fn steady(bench: &Bench<'_>, stage: &Stage, drains: &Receiver) -> anyhow::Result<Drained> {
+    bench.progress.step("deliveries fall due at a steady rate");
+    let over = bench.options.duration * 2;
+    let count = (over.as_secs_f64() * STEADY_PER_S) as u64;
+    drain(bench, stage, drains, count, Due { after: STEADY_AFTER, over }).await
 }
 
 /// Gives the draining endpoints so many deliveries in all, and waits until they arrived.
