@@ -38,9 +38,8 @@ impl Inner {
     fn heed(self: &Arc<Self>, hint: Hint) {
         match hint {
             Hint::Work(id) => {
-                if let Some(lane) = self.lanes.existing(id.endpoint)
-                    && let Some(start) = lane.mark_backlog()
-                {
+                if let Some(lane) = self.lanes.existing(id.endpoint) {
+                    let start = lane.hear_of_work();
                     self.start(&lane, start);
                 }
             }

@@ -163,6 +163,15 @@ impl Lane {
         Some(state.start())
     }
 
+    /// Another node has made work for this lane just now: it is claimed. What comes on this node meanwhile need not wait for that.
+    pub(crate) fn hear_of_work(&self) -> Start {
+        let mut state = self.state.lock();
+        let was_behind = state.is_behind;
+        state.mark_if_ours();
+        state.is_behind = was_behind;
+        state.start()
+    }
+
     /// The next delivery for a worker; none ends the worker, who is no longer counted.
     pub(crate) fn take(&self) -> (Option<Arc<OpenDelivery>>, Start) {
         let mut state = self.state.lock();
@@ -199,9 +208,9 @@ impl Lane {
         let mut state = self.state.lock();
         state.is_claiming = false;
         let is_drained = claimed.len() < plan.limit;
+        state.is_behind = !is_drained;
         if is_drained {
             state.claimed_marks = plan.marks;
-            state.is_behind = false;
         }
         // What a lane has claimed that drains, or is ours no more, stays in the store.
         let is_kept = !state.is_closed && !state.is_draining;

@@ -366,3 +366,20 @@ fn a_lane_is_idle_only_without_any_work_for_the_whole_time() {
     lane.note_due(Millis(5));
     assert!(!is_idle_after(300), "work is due later");
 }
+
+#[test]
+fn other_nodes_work_does_not_keep_this_nodes_out_of_memory_unless_there_is_much_of_it() {
+    let (lane, _) = shared_lane();
+    lane.attach();
+    lane.end_claim(&lane.plan_claim(100), vec![]);
+    assert!(lane.hear_of_work().claim);
+    reserve_and_push(&lane, 1);
+    let plan = lane.plan_claim(2);
+    assert_eq!(plan.limit, 2);
+    lane.end_claim(&plan, vec![delivery(2), delivery(3)]);
+    assert_eq!(
+        lane.reserve(DeliveryId(Uuid::from_u128(4)), 1),
+        Reservation::Full,
+        "there may be more of it, and older"
+    );
+}
