@@ -112,8 +112,8 @@ impl PostgresStore {
     /// there.
     ///
     /// # Errors
-    /// [`StoreError::Unusable`], in a sentence that says what to do: wrong password, no such database, a server that is too old, rights that
-    /// are missing, a master key that it was made with is missing, or a newer program wrote it. [`StoreError::Unavailable`] when it cannot be
+    /// [`crate::StoreError::Unusable`], in a sentence that says what to do: wrong password, no such database, a server that is too old, rights that
+    /// are missing, a master key that it was made with is missing, or a newer program wrote it. [`crate::StoreError::Unavailable`] when it cannot be
     /// reached at the moment.
     pub async fn open(url: &str, keys: impl Into<MasterKeys>, options: &PostgresOptions) -> Result<PostgresStore> {
         let keys = keys.into();

@@ -26,6 +26,9 @@ macro_rules! columns {
 
         impl $name {
             async fn write(&self, tx: &Session) -> Result<()> {
+                if [$(self.$field.is_empty()),*].contains(&true) {
+                    return Ok(());
+                }
                 let types: &[&str] = &[$($sql),*];
                 let lists: Vec<String> =
                     types.iter().enumerate().map(|(i, sql)| format!("${}::{sql}[]", i + 1)).collect();
@@ -104,6 +107,9 @@ struct Events {
 
 impl Events {
     async fn write(&self, tx: &Session) -> Result<()> {
+        if self.key.is_empty() {
+            return Ok(());
+        }
         let sql = "INSERT INTO events (org, key, id, event_type, occurred_at, accepted_at, test, deliveries_count, resource, deliveries,
                 sealed)
             SELECT w.org, w.key, w.id, w.event_type, w.occurred_at, w.accepted_at, w.test, w.deliveries_count, w.resource,
@@ -322,19 +328,17 @@ impl Columns {
     pub(super) async fn write(&self, tx: &Session) -> Result<()> {
         let mut lanes = Lanes::default();
         (lanes.org, lanes.endpoint) = self.lanes.iter().copied().unzip();
-        macro_rules! write_all {
-            ($($rows:expr => $first:ident),*) => {
-                $(if !$rows.$first.is_empty() {
-                    $rows.write(tx).await?;
-                })*
-            };
-        }
-        write_all!(
-            self.revisions => hash, self.keys => org, self.endpoints => org, self.ids => org, self.events => org,
-            self.records => org, lanes => org, self.open => org, self.ended => org, self.attempts => org,
-            self.answers => org
-        );
-        Ok(())
+        self.revisions.write(tx).await?;
+        self.keys.write(tx).await?;
+        self.endpoints.write(tx).await?;
+        self.ids.write(tx).await?;
+        self.events.write(tx).await?;
+        self.records.write(tx).await?;
+        lanes.write(tx).await?;
+        self.open.write(tx).await?;
+        self.ended.write(tx).await?;
+        self.attempts.write(tx).await?;
+        self.answers.write(tx).await
     }
 }
 
