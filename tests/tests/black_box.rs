@@ -20,5 +20,6 @@ mod secrecy;
 mod settings;
 mod stop;
 mod tour;
+mod transfer;
 mod upkeep;
 mod wire;
