@@ -8,7 +8,7 @@ use postrider_tests::program::{Ended, OPERATOR_KEY, Setup};
 use postrider_tests::receiver::{Receiver, Reply, Request};
 use postrider_tests::sign::standard_v1;
 use postrider_tests::wait::{until, within};
-use postrider_tests::world::{Organization, World, items, text};
+use postrider_tests::world::{Organization, World, text};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
