@@ -84,7 +84,7 @@ async fn export(
     let what = name_of(&extent);
     let is_stdout_taken = out.is_none();
     if is_final {
-        opened.transfer.set_aside(&extent, SystemClock::default().now()).await?;
+        opened.transfer.set_aside(&extent, SystemClock.now()).await?;
     }
     let id = ExportId::random();
     let written = match &out {
