@@ -145,3 +145,7 @@ pub(crate) const PARTITION_LOCK_MS_MAX: u64 = 1_000;
 pub(crate) const PARTITION_TRIES_MAX: usize = 20;
 /// Organisations whose open work retention looks at in one transaction.
 pub(crate) const EXPIRY_ORGANIZATIONS: i64 = 1_000;
+/// How long one who takes or releases lanes waits for a lane that another has locked.
+pub(crate) const LANE_LOCK_MS_MAX: u64 = 100;
+/// How often lanes are released that others have locked in that moment.
+pub(crate) const RELEASE_TRIES_MAX: usize = 50;

@@ -231,6 +231,6 @@ const ROWS: &str = "WITH stored AS (
 /// Ids whose 72 hours are over name the newer event from now on.
 const FORGET: &str =
     "DELETE FROM event_ids i USING unnest($1::uuid[], $2::text[], $3::bigint[]) AS w(org, id, forgotten_at)
-    WHERE i.org = w.org AND i.id = w.id AND i.accepted_at <= w.forgotten_at";
+    WHERE i.org = w.org AND i.id = w.id AND i.accepted_at + 0 <= w.forgotten_at";
 const IDS: &str = "INSERT INTO event_ids (org, id, key, accepted_at, fingerprint, deliveries_count)
     SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[], $5::bytea[], $6::integer[])";

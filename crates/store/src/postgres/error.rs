@@ -50,6 +50,14 @@ pub(super) fn of_statement(error: &tokio_postgres::Error) -> StoreError {
     }
 }
 
+/// Why what met others on the same rows was not done.
+const BUSY: &str = "the database is busy with the same rows";
+
+/// The same as [`is_passing`], of what was put into the store's words.
+pub(super) fn is_busy(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable { reason } if reason == BUSY)
+}
+
 fn in_words(refused: &DbError) -> String {
     let code = refused.code();
     let said = refused.message();
@@ -59,7 +67,7 @@ fn in_words(refused: &DbError) -> String {
         "57P01" | "57P02" | "57P03" => "the database is shutting down or starting".to_owned(),
         "25006" => "the database is read-only at the moment".to_owned(),
         "57014" => "the database did not answer in time".to_owned(),
-        "40001" | "40P01" | "55P03" => "the database is busy with the same rows".to_owned(),
+        "40001" | "40P01" | "55P03" => BUSY.to_owned(),
         other => format!("the database refused: {said} ({other})"),
     }
 }

@@ -49,7 +49,8 @@ async fn look(tx: &Session, after: Uuid, before: Millis) -> Result<Vec<Looked>> 
             UNION ALL
             SELECT (SELECT d.org FROM open_deliveries d WHERE d.org > o.org ORDER BY d.org LIMIT 1) FROM o WHERE o.org IS NOT NULL
         )
-        SELECT o.org, EXISTS (SELECT FROM open_deliveries d WHERE d.org = o.org AND d.id < $2 AND d.created_at < $3)
+        SELECT o.org, coalesce((SELECT d.created_at < $3 FROM open_deliveries d WHERE d.org = o.org AND d.id < $2
+                                ORDER BY d.id LIMIT 1), false)
         FROM o WHERE o.org IS NOT NULL LIMIT $4";
     let rows = tx.query(sql, &[&after, &highest_key(before), &before.0, &EXPIRY_ORGANIZATIONS]).await?;
     Ok(rows.iter().map(|row| Looked { org: row.get(0), has_old: row.get(1) }).collect())

@@ -6,18 +6,24 @@ use uuid::Uuid;
 
 use super::PostgresStore;
 use super::attached::{Lane, columns};
+use super::error;
 use super::facts::{HOLDERS, TAKE};
 use super::leases;
 use super::session::{Session, Transaction};
 use crate::error::{Result, StoreError};
-use crate::limits::{LANE_TRIES_MAX, LANES_LOOKED_AT_MAX, LANES_TAKEN_AT_ONCE};
+use crate::limits::{LANE_LOCK_MS_MAX, LANE_TRIES_MAX, LANES_LOOKED_AT_MAX, LANES_TAKEN_AT_ONCE, RELEASE_TRIES_MAX};
 use crate::model::{LaneDue, LaneId, LeaseNo};
 use crate::rows::damaged;
 
 /// Begins a transaction under a lease that lasts.
 pub(super) async fn begin(store: &PostgresStore, lease: LeaseNo) -> Result<Transaction> {
     let tx = store.engine().await?.begin().await?;
-    tx.within(tx.batch_execute(&leases::lock_shared(lease))).await?;
+    // What is rare is planned for the tables as they are now.
+    let begin = format!(
+        "{}; SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL lock_timeout = {LANE_LOCK_MS_MAX}",
+        leases::lock_shared(lease)
+    );
+    tx.within(tx.batch_execute(&begin)).await?;
     leases::require(&tx, lease).await?;
     Ok(tx)
 }
@@ -109,8 +115,8 @@ async fn named(tx: &Session, looked: &[Looked], due_before: Millis) -> Result<Ve
     let due_at: Vec<Option<i64>> = taken.iter().map(|looked| looked.due_at).collect();
     let sql = "SELECT o.id, w.endpoint, w.due_at
                FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS w(org, endpoint, due_at)
-               JOIN organizations o ON o.org = w.org AND NOT o.deleted
-               JOIN endpoints e ON e.org = w.org AND e.id = w.endpoint AND NOT e.deleted";
+               CROSS JOIN LATERAL (SELECT FROM endpoints e WHERE e.org = w.org AND e.id = w.endpoint AND NOT e.deleted LIMIT 1) e
+               CROSS JOIN LATERAL (SELECT o.id FROM organizations o WHERE o.org = w.org AND NOT o.deleted LIMIT 1) o";
     tx.query(sql, &[&orgs, &endpoints, &due_at]).await?.iter().map(lane_due).collect()
 }
 
@@ -121,18 +127,32 @@ fn lane_due(row: &Row) -> Result<LaneDue> {
 
 pub(super) async fn release(store: &PostgresStore, lease: LeaseNo, lanes: Vec<LaneId>) -> Result<()> {
     let endpoints: Vec<Uuid> = lanes.iter().map(|lane| lane.endpoint.0).collect();
+    let mut tries = 0;
+    loop {
+        // A commit may wait for one of these lanes while this waits for another that it has: this lets go, and tries again.
+        match release_once(store, lease, &endpoints).await {
+            Err(error) if error::is_busy(&error) && tries < RELEASE_TRIES_MAX => tries += 1,
+            released => return released,
+        }
+    }
+}
+
+async fn release_once(store: &PostgresStore, lease: LeaseNo, endpoints: &[Uuid]) -> Result<()> {
     let shared = &store.writers.shared;
     let _nobody_holds_them = shared.attached.release().await;
     let tx = begin(store, lease).await?;
     // In the order in which commits lock them. Those of other nodes have the row locked shared while they count on this lease to send what they make.
-    let lock = "SELECT l.org, l.endpoint FROM unnest($2::uuid[]) AS w(endpoint)
-                JOIN lanes l ON l.lease = $1 AND l.endpoint = w.endpoint ORDER BY l.org, l.endpoint FOR UPDATE OF l";
-    let released: Vec<Lane> = tx.query(lock, &[&lease.0, &endpoints]).await?.iter().map(lane).collect();
+    let lock = "SELECT l.org, l.endpoint FROM unnest($1::bigint[], $2::uuid[]) AS w(lease, endpoint)
+                JOIN lanes l ON l.lease = w.lease AND l.endpoint = w.endpoint ORDER BY l.org, l.endpoint FOR UPDATE OF l";
+    let leases = vec![lease.0; endpoints.len()];
+    let released: Vec<Lane> = tx.query(lock, &[&leases, &endpoints]).await?.iter().map(lane).collect();
     // A younger snapshot than the locks: what such a commit made is seen.
     let free = "UPDATE lanes l SET lease = NULL, due_at = (SELECT min(d.due_at) FROM open_deliveries d
                                                           WHERE d.org = l.org AND d.endpoint = l.endpoint)
-                FROM unnest($2::uuid[]) AS w(endpoint) WHERE l.lease = $1 AND l.endpoint = w.endpoint RETURNING l.due_at";
-    let freed = tx.query(free, &[&lease.0, &endpoints]).await?;
+                FROM unnest($1::uuid[], $2::uuid[]) AS w(org, endpoint)
+                WHERE l.org = w.org AND l.endpoint = w.endpoint RETURNING l.due_at";
+    let (orgs, endpoints) = columns(&released);
+    let freed = tx.query(free, &[&orgs, &endpoints]).await?;
     // Known as this lease's no more, even if nobody learns whether the transaction came to its end: a commit then asks.
     shared.attached.remove(lease, &released);
     tx.commit().await?;
@@ -154,8 +174,8 @@ pub(super) async fn due(
                FROM lanes l
                CROSS JOIN LATERAL (SELECT d.due_at FROM open_deliveries d
                                    WHERE d.org = l.org AND d.endpoint = l.endpoint ORDER BY d.due_at LIMIT 1) d
-               JOIN endpoints e ON e.org = l.org AND e.id = l.endpoint AND NOT e.deleted
-               JOIN organizations o ON o.org = l.org AND NOT o.deleted
+               CROSS JOIN LATERAL (SELECT FROM endpoints e WHERE e.org = l.org AND e.id = l.endpoint AND NOT e.deleted LIMIT 1) e
+               CROSS JOIN LATERAL (SELECT o.id FROM organizations o WHERE o.org = l.org AND NOT o.deleted LIMIT 1) o
                WHERE l.lease = $1 AND l.endpoint > $2 ORDER BY l.endpoint LIMIT $3";
     let after = after.map_or(Uuid::nil(), |id| id.0);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);

@@ -65,7 +65,8 @@ async fn finish(tx: &Session, sweep: &Sweep) -> Result<()> {
 
 /// Open deliveries, then attempts, then, once time has taken its history, the endpoint itself.
 async fn of_endpoint(step: &mut Step<'_>, tx: &Session, sweep: &Sweep, endpoint: Uuid) -> Result<()> {
-    let open = "SELECT d.id FROM open_deliveries d WHERE d.org = $1 AND d.endpoint = $2 LIMIT $3 FOR UPDATE";
+    let open =
+        "SELECT d.id FROM open_deliveries d WHERE d.org = $1 AND d.endpoint = $2 ORDER BY d.due_at LIMIT $3 FOR UPDATE";
     let ids = ids(&tx.query(open, &[&sweep.org, &endpoint, &step.limit()]).await?);
     drop_open(step, tx, sweep.org, &ids).await?;
     attempts_of_history(step, tx, sweep, endpoint).await?;
@@ -91,11 +92,11 @@ async fn drop_open(step: &mut Step<'_>, tx: &Session, org: Uuid, ids: &Vec<Uuid>
     if ids.is_empty() {
         return Ok(());
     }
-    let attempts = "DELETE FROM attempts a USING unnest($2::uuid[]) AS w(id) WHERE a.org = $1 AND a.delivery = w.id";
-    let dropped = tx.execute(attempts, &[&org, ids]).await?;
+    let attempts = "DELETE FROM attempts a USING unnest($1::uuid[], $2::uuid[]) AS w(org, id) WHERE a.org = w.org AND a.delivery = w.id";
+    let dropped = tx.execute(attempts, &[&vec![org; ids.len()], ids]).await?;
     step.dropped(dropped);
-    let open = "DELETE FROM open_deliveries d USING unnest($2::uuid[]) AS w(id) WHERE d.org = $1 AND d.id = w.id";
-    let dropped = tx.execute(open, &[&org, ids]).await?;
+    let open = "DELETE FROM open_deliveries d USING unnest($1::uuid[], $2::uuid[]) AS w(org, id) WHERE d.org = w.org AND d.id = w.id";
+    let dropped = tx.execute(open, &[&vec![org; ids.len()], ids]).await?;
     step.dropped(dropped);
     Ok(())
 }
@@ -107,9 +108,8 @@ async fn attempts_of_history(step: &mut Step<'_>, tx: &Session, sweep: &Sweep, e
         let sql = "SELECT id FROM deliveries WHERE org = $1 AND endpoint = $2 AND id > $3 ORDER BY id LIMIT $4";
         let ids = ids(&tx.query(sql, &[&sweep.org, &endpoint, &after, &step.limit()]).await?);
         let Some(last) = ids.last() else { break };
-        let attempts =
-            "DELETE FROM attempts a USING unnest($2::uuid[]) AS w(id) WHERE a.org = $1 AND a.delivery = w.id";
-        let dropped = tx.execute(attempts, &[&sweep.org, &ids]).await?;
+        let attempts = "DELETE FROM attempts a USING unnest($1::uuid[], $2::uuid[]) AS w(org, id) WHERE a.org = w.org AND a.delivery = w.id";
+        let dropped = tx.execute(attempts, &[&vec![sweep.org; ids.len()], &ids]).await?;
         step.dropped(dropped);
         after = *last;
     }

@@ -243,7 +243,7 @@ async fn a_retry_by_hand_goes_to_the_node_that_holds_the_lane() {
     let retried = b.store.retry_delivery(b.lease, &acme(), open[0].id, LATER).await.unwrap().unwrap();
     assert!(retried.is_elsewhere);
     a.hears(&Hint::Work(lane(endpoints[0]))).await;
-    assert_eq!(a.claim(endpoints[0]).await, [retried.delivery.clone()]);
+    assert_eq!(a.claim(endpoints[0]).await, std::slice::from_ref(&retried.delivery));
     assert_eq!(b.store.record_outcomes(&[succeeded(LeaseNo(99), &retried.delivery)]).await.unwrap(), [Recorded::Stale]);
     assert_eq!(a.succeed(&retried.delivery).await, Recorded::Recorded);
 }
