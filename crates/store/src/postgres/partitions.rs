@@ -151,18 +151,24 @@ async fn drop_all_before(address: &Address, before: Millis) -> Result<()> {
     let refused = |error: tokio_postgres::Error| error::of_statement(&error);
     let connected = address.connect(Role::Owner).await?;
     let client = &connected.client;
-    // It ends with the connection.
     let lock = "SELECT pg_try_advisory_lock(hashtext('postrider'), hashtext('retention'))";
     if !client.query_one(lock, &[]).await.map_err(refused)?.get::<_, bool>(0) {
         return Ok(());
     }
-    client.batch_execute(&format!("SET lock_timeout = {PARTITION_LOCK_MS_MAX}")).await.map_err(refused)?;
+    let dropped = drop_days_before(client, before).await;
+    // The connection's end would let it go, too, but some time later: what this step does next would find itself locked out.
+    client.batch_execute("SELECT pg_advisory_unlock_all()").await.map_err(refused)?;
+    dropped.map_err(refused)
+}
+
+async fn drop_days_before(client: &Client, before: Millis) -> Result<(), tokio_postgres::Error> {
+    client.batch_execute(&format!("SET lock_timeout = {PARTITION_LOCK_MS_MAX}")).await?;
     let sql = format!(
         "SELECT c.relname, p.relname, i.inhdetachpending, substring(c.relname FROM '_day_(-?[0-9]+)$')::bigint
          FROM pg_class c LEFT JOIN pg_inherits i ON i.inhrelid = c.oid LEFT JOIN pg_class p ON p.oid = i.inhparent
          WHERE {OF_DAYS}"
     );
-    for row in client.query(&sql, &[]).await.map_err(refused)? {
+    for row in client.query(&sql, &[]).await? {
         let (name, parent): (&str, Option<&str>) = (row.get(0), row.get(1));
         if !Day(row.get(3)).is_over(before) {
             continue;
@@ -170,9 +176,9 @@ async fn drop_all_before(address: &Address, before: Millis) -> Result<()> {
         if let Some(parent) = parent {
             let how = if row.get::<_, Option<bool>>(2) == Some(true) { "FINALIZE" } else { "CONCURRENTLY" };
             let detach = format!("ALTER TABLE {parent} DETACH PARTITION {name} {how}");
-            client.batch_execute(&detach).await.map_err(refused)?;
+            client.batch_execute(&detach).await?;
         }
-        client.batch_execute(&format!("DROP TABLE {name}")).await.map_err(refused)?;
+        client.batch_execute(&format!("DROP TABLE {name}")).await?;
     }
     Ok(())
 }
