@@ -6,19 +6,18 @@ use postrider_tests::cluster::{Cluster, Tenant};
 use postrider_tests::load::Load;
 use postrider_tests::postgres::{Database, PrivateServer};
 use postrider_tests::program::from_environment;
+use postrider_tests::proxy::{Line, Proxy};
 use postrider_tests::receiver::{Gate, Reply};
 use postrider_tests::wait::until;
 use postrider_tests::world::items;
 use serde_json::json;
 
 /// How long Postgres is gone, at least: until every lease would have run out, or as many seconds as `TEST_OUTAGE_SECONDS` says.
-fn gone() -> Duration {
+fn gone(lease: Duration) -> Duration {
     let given = from_environment("TEST_OUTAGE_SECONDS").map(|text| text.parse().expect("a number of seconds"));
-    given.map_or(3 * LEASE, Duration::from_secs)
+    given.map_or(lease + lease / 4, Duration::from_secs)
 }
 
-/// Long enough that no node loses it after the return because its machine is slow, and short beside the outage.
-const LEASE: Duration = Duration::from_secs(4);
 /// The load.
 const PER_SECOND: usize = 60;
 /// "At once", with room for a slow machine.
@@ -35,22 +34,55 @@ enum Outage {
     Stop,
     /// Its host stands still: connections stay, and nobody answers.
     Standstill,
+    /// It crashes, and when it is back, one node reaches it later than the other.
+    LateNode,
 }
 
+/// What an outage befalls.
+struct Scene {
+    server: PrivateServer,
+    cluster: Cluster,
+    /// Before the node that holds the delivery under way.
+    proxy: Proxy,
+    tenant: Tenant,
+    load: Load,
+}
+
+/// The node behind the proxy.
+const BEHIND: usize = 1;
+
 impl Outage {
-    async fn begin(self, server: &mut PrivateServer) {
+    async fn begin(self, scene: &mut Scene) {
         match self {
-            Outage::Crash => server.stop_immediately().await,
-            Outage::Stop => server.stop_fast().await,
-            Outage::Standstill => server.pause(),
+            Outage::Crash => scene.server.stop_immediately().await,
+            Outage::Stop => scene.server.stop_fast().await,
+            Outage::Standstill => scene.server.pause(),
+            Outage::LateNode => {
+                scene.proxy.set(Line::Broken);
+                scene.server.stop_immediately().await;
+            }
         }
     }
 
-    async fn end(self, server: &mut PrivateServer) {
+    async fn end(self, scene: &mut Scene) {
         match self {
-            Outage::Crash | Outage::Stop => server.start_again().await,
-            Outage::Standstill => server.resume(),
+            Outage::Crash | Outage::Stop => scene.server.start_again().await,
+            Outage::Standstill => scene.server.resume(),
+            Outage::LateNode => {
+                let began = Instant::now();
+                scene.server.start_again().await;
+                // The other works again, and has had time to look at everyone's lease.
+                while began.elapsed() < self.lease() / 2 {
+                    scene.load.accepts(10).await;
+                }
+                scene.proxy.set(Line::Whole);
+            }
         }
+    }
+
+    /// How long leases last: long enough that no node loses its own after the return because the machine is slow.
+    fn lease(self) -> Duration {
+        Duration::from_secs(if self == Outage::LateNode { 12 } else { 6 })
     }
 
     /// How long a refusal may take: whom nobody answers has to wait before it knows.
@@ -64,21 +96,19 @@ impl Outage {
     }
 }
 
-/// Posts until it is refused no more, to each node.
-async fn each_accepts(cluster: &Cluster, tenant: &Tenant) {
-    for node in 0..cluster.size() {
-        let again = async || {
-            let answer = tenant.at(cluster.api(node)).try_publish(&json!({"type": "deal.won", "data": {}})).await;
-            (answer.status == 202).then_some(())
-        };
-        until("events are accepted again", again).await;
-    }
+/// Posts to a node until it is refused no more.
+async fn accepts(cluster: &Cluster, node: usize, tenant: &Tenant) {
+    until("events are accepted again", async || {
+        let answer = tenant.at(cluster.api(node)).try_publish(&json!({"type": "deal.won", "data": {}})).await;
+        (answer.status == 202).then_some(())
+    })
+    .await;
 }
 
 /// Waits until the outage was longer than any lease, and requests were refused all the while.
 async fn refused_for_longer_than_a_lease(cluster: &Cluster, load: &Load, outage: Outage) {
     let (began, before) = (Instant::now(), load.ledger.refused());
-    while began.elapsed() < gone() || load.ledger.refused() < before + outage.refused_min() {
+    while began.elapsed() < gone(outage.lease()) || load.ledger.refused() < before + outage.refused_min() {
         let so_far = load.ledger.refused();
         until("the next refusal", async || (load.ledger.refused() > so_far).then_some(())).await;
     }
@@ -92,9 +122,12 @@ async fn refused_for_longer_than_a_lease(cluster: &Cluster, load: &Load, outage:
 }
 
 /// Waits until each node accepts again, and a second's worth of the load was stored and sent.
-async fn goes_on(cluster: &Cluster, load: &Load, tenant: &Tenant) {
+async fn goes_on(scene: &Scene) {
+    let Scene { cluster, load, tenant, .. } = scene;
     let back = Instant::now();
-    each_accepts(cluster, tenant).await;
+    for node in 0..cluster.size() {
+        accepts(cluster, node, tenant).await;
+    }
     let arrived = cluster.receiver.count();
     load.accepts(PER_SECOND).await;
     let enough = arrived + PER_SECOND * tenant.paths.len();
@@ -104,26 +137,41 @@ async fn goes_on(cluster: &Cluster, load: &Load, tenant: &Tenant) {
     assert!(took < AGAIN, "everything went on only {took:?} after the return");
 }
 
+impl Scene {
+    async fn set(lease: Duration) -> Self {
+        let server = PrivateServer::start().await;
+        let proxy = Proxy::to(server.address()).await;
+        let database = Database::create_on(&server.url());
+        let through_proxy = database.url_at(proxy.address());
+        let mut cluster = Cluster::none_on(database).await.with_lease(lease).grown_by(1).await;
+        cluster.add(|setup| setup.env("POSTRIDER_DATABASE_URL", &through_proxy)).await;
+        let tenant = cluster.tenant(2).await;
+        let per_second = u32::try_from(PER_SECOND).expect("a small number");
+        let load = Load::begin(&cluster.front, std::slice::from_ref(&tenant), per_second);
+        load.accepts(30).await;
+        Scene { server, cluster, proxy, tenant, load }
+    }
+}
+
 async fn through(outage: Outage) {
-    let mut server = PrivateServer::start().await;
-    let cluster = Cluster::none_on(Database::create_on(&server.url())).await.with_lease(LEASE).grown_by(2).await;
-    let tenants = [cluster.tenant(2).await];
-    let mut waiting = cluster.tenant(0).await;
-    cluster.endpoint(&mut waiting, "/waiting").await;
+    let mut scene = Scene::set(outage.lease()).await;
+    let mut waiting = scene.cluster.tenant(0).await;
+    scene.cluster.endpoint(&mut waiting, "/waiting").await;
     let gate = Gate::default();
-    cluster.receiver.script("/waiting", [Reply::Gated(gate.clone())]);
-    let load = Load::begin(&cluster.front, &tenants, u32::try_from(PER_SECOND).unwrap());
-    load.accepts(30).await;
-    let event = waiting.at(cluster.any()).publish(&json!({"type": "deal.won", "data": {}})).await;
-    let delivery = waiting.at(cluster.any()).delivery_of(&event).await;
-    cluster.receiver.wait_for("/waiting", 1).await;
+    scene.cluster.receiver.script("/waiting", [Reply::Gated(gate.clone())]);
+    let behind = waiting.at(scene.cluster.api(BEHIND));
+    let event = behind.publish(&json!({"type": "deal.won", "data": {}})).await;
+    let delivery = behind.delivery_of(&event).await;
+    scene.cluster.receiver.wait_for("/waiting", 1).await;
 
-    outage.begin(&mut server).await;
+    outage.begin(&mut scene).await;
     gate.open();
-    refused_for_longer_than_a_lease(&cluster, &load, outage).await;
-    outage.end(&mut server).await;
-    goes_on(&cluster, &load, &tenants[0]).await;
+    refused_for_longer_than_a_lease(&scene.cluster, &scene.load, outage).await;
+    outage.end(&mut scene).await;
+    goes_on(&scene).await;
 
+    // It stays until the cluster is gone.
+    let Scene { cluster, load, server: _server, .. } = scene;
     let recorded = waiting.at(cluster.any()).ended(&delivery, "succeeded").await;
     assert_eq!(items(&recorded["attempts"]).len(), 1, "{recorded}");
     assert_eq!(cluster.receiver.count_at("/waiting"), 1, "what was under way at the stop was sent again");
@@ -143,4 +191,9 @@ async fn a_stop_is_answered_with_503_and_what_was_under_way_is_recorded_afterwar
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_standstill_is_answered_with_503_and_what_was_under_way_is_recorded_afterwards() {
     through(Outage::Standstill).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_back_later_than_another_after_a_crash_has_lost_nothing() {
+    through(Outage::LateNode).await;
 }
