@@ -12,7 +12,6 @@ mod restore;
 use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::{Duration, Instant};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, ffi};
@@ -25,10 +24,10 @@ pub use ask::{BackupProgress, backup};
 pub(super) use listen::Listener;
 pub use restore::{Restored, restore};
 
-/// Pages copied at once.
-const STEP_PAGES: i32 = 32;
-/// How long the writer copies between two groups.
-const STEPS_LAST: Duration = Duration::from_millis(1);
+/// Pages copied between two groups, beside those that a group added.
+const STEP_PAGES: i32 = 8;
+/// Pages copied at once while nobody writes.
+const IDLE_STEP_PAGES: i32 = 64;
 /// After so many pages the copy is synced, so that the disk has little left to write at once, and progress is told.
 const SYNCED_EVERY_PAGES: u64 = 4_096;
 
@@ -42,6 +41,15 @@ enum Told {
     Failed(rusqlite::Error),
 }
 
+/// What the writer found to do between two steps of a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Between {
+    Nothing,
+    Groups,
+    /// Its queue is closed and empty.
+    Closed,
+}
+
 /// A copy that the writer is to make.
 pub(super) struct Copying {
     into: Connection,
@@ -49,8 +57,8 @@ pub(super) struct Copying {
 }
 
 impl Copying {
-    /// Copies to the end; `between` does the rest of the work, and says whether it goes on.
-    pub(super) fn run(mut self, conn: &Connection, mut between: impl FnMut() -> bool) {
+    /// Copies to the end; `between` does the rest of the work.
+    pub(super) fn run(mut self, conn: &Connection, mut between: impl FnMut() -> Between) {
         let copied = self.copy(conn, &mut between);
         // Whoever asked may have gone.
         let _ = match copied {
@@ -61,11 +69,11 @@ impl Copying {
     }
 
     /// None when it was cut short.
-    fn copy(&mut self, conn: &Connection, between: &mut impl FnMut() -> bool) -> rusqlite::Result<Option<Copied>> {
+    fn copy(&mut self, conn: &Connection, between: &mut impl FnMut() -> Between) -> rusqlite::Result<Option<Copied>> {
         let backup = Backup::new(conn, &mut self.into)?;
-        let mut told_at = 0;
+        let (mut told_at, mut pages, mut seen) = (0, IDLE_STEP_PAGES, None);
         loop {
-            let is_done = copy_some(&backup)?;
+            let is_done = copy_some(&backup, pages)?;
             let progress = backup.progress();
             let all = u64::try_from(progress.pagecount).unwrap_or(0);
             let copied = all.saturating_sub(u64::try_from(progress.remaining).unwrap_or(0));
@@ -78,26 +86,30 @@ impl Copying {
                     return Ok(None);
                 }
             }
-            if !between() {
-                return Ok(None);
-            }
+            pages = match between() {
+                Between::Nothing => IDLE_STEP_PAGES,
+                Between::Groups => step_pages(seen.map_or(0, |before| progress.pagecount - before)),
+                Between::Closed => return Ok(None),
+            };
+            seen = Some(progress.pagecount);
         }
     }
 }
 
-/// As many steps as fit the time. True when the copy is complete.
-fn copy_some(backup: &Backup<'_, '_>) -> rusqlite::Result<bool> {
-    let began = Instant::now();
-    loop {
-        match backup.step(STEP_PAGES)? {
-            StepResult::Done => return Ok(true),
-            // The connection has waited its time for the lock.
-            StepResult::Busy | StepResult::Locked => {
-                return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None));
-            }
-            _ if began.elapsed() >= STEPS_LAST => return Ok(false),
-            _ => {}
+/// Pages to copy after groups that made the database larger by so many: more than that, so that every copy comes to its end.
+fn step_pages(grown: i32) -> i32 {
+    STEP_PAGES.saturating_add(grown.max(0).saturating_mul(2))
+}
+
+/// True when the copy is complete.
+fn copy_some(backup: &Backup<'_, '_>, pages: i32) -> rusqlite::Result<bool> {
+    match backup.step(pages)? {
+        StepResult::Done => Ok(true),
+        // The connection has waited its time for the lock.
+        StepResult::Busy | StepResult::Locked => {
+            Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None))
         }
+        _ => Ok(false),
     }
 }
 
@@ -154,7 +166,7 @@ fn copy_closed(database: &Path, into: &Path, mut told: impl FnMut(Copied) -> boo
     let opened = open_copy(into).map_err(|error| unusable(into, format!("it cannot be written: {error}")))?;
     let (tell, telling) = channel();
     std::thread::scope(|scope| {
-        scope.spawn(move || Copying { into: opened, tell }.run(&conn, || true));
+        scope.spawn(move || Copying { into: opened, tell }.run(&conn, || Between::Nothing));
         follow(into, telling, &mut told)
     })
 }

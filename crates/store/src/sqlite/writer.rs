@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
-use super::backup::Copying;
+use super::backup::{Between, Copying};
 use super::numbers::Numbers;
 use super::queue::{ClosedAtEnd, Queue, QueueLimits, Refused};
 use super::resources::FreshResources;
@@ -199,9 +199,12 @@ impl Writer {
             if let Some(copying) = asked {
                 // Some pages, then whatever waits, then some pages: a commit waits for no more than a few of them.
                 copying.run(&conn, || {
-                    let is_open = taker.0.take_waiting(&mut group, limits);
+                    if !taker.0.take_waiting(&mut group, limits) {
+                        return Between::Closed;
+                    }
+                    let found = if group.is_empty() { Between::Nothing } else { Between::Groups };
                     work(&mut group);
-                    is_open
+                    found
                 });
             }
         }
