@@ -149,3 +149,5 @@ pub(crate) const EXPIRY_ORGANIZATIONS: i64 = 1_000;
 pub(crate) const LANE_LOCK_MS_MAX: u64 = 100;
 /// How often lanes are released that others have locked in that moment.
 pub(crate) const RELEASE_TRIES_MAX: usize = 50;
+/// Bytes of events that were committed or read a moment ago and are kept in memory, about.
+pub(crate) const RECENT_EVENTS_BYTES_MAX: usize = 16 * 1024 * 1024;

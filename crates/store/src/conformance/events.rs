@@ -11,7 +11,7 @@ use crate::model::{Committed, DeliveryFilter, Event, EventDetail, EventFilter, N
 
 /// Numbers, order and spaces of the JSON included; the largest that the API takes.
 pub async fn everything_about_one_comes_back_byte_for_byte(subject: &mut impl Subject) {
-    let world = World::new(subject).await;
+    let mut world = World::new(subject).await;
     let mut large = event(at(1));
     large.data = format!("{{\"text\":\"{}\"}}", "ÿ\\u0000".repeat(32_000)).into();
     large.resource = Some(resource("contact", &["1", "ü:2", ""]));
@@ -28,9 +28,14 @@ pub async fn everything_about_one_comes_back_byte_for_byte(subject: &mut impl Su
         let expected = EventDetail { event: Arc::clone(event), deliveries_count: 2 };
         assert_eq!(world.store.event(&world.org, &event.id).await.unwrap(), Some(expected));
     }
-    let claimed = world.claim(at(9)).await;
-    let claimed: Vec<_> = claimed.iter().step_by(2).map(|open| Arc::clone(&open.event)).collect();
-    assert_eq!(claimed, events);
+    for _ in 0..2 {
+        let claimed = world.claim(at(9)).await;
+        let claimed: Vec<_> = claimed.iter().step_by(2).map(|open| Arc::clone(&open.event)).collect();
+        assert_eq!(claimed, events);
+        // Once more from the disk, whatever was in memory.
+        subject.reopen().await;
+        world.store = subject.store();
+    }
     let unknown = world.store.event(&world.org, &EventId::made(id_at(T0))).await.unwrap();
     assert_eq!(unknown, None);
 }

@@ -167,18 +167,22 @@ type Events = HashMap<Uuid, Result<Arc<Event>, String>>;
 /// Planned for these keys, so that only their days' partitions are looked at.
 async fn read_events(store: &PostgresStore, tenant: &Tenant, rows: &[OpenRow]) -> Result<Events> {
     let keys: HashSet<Uuid> = rows.iter().map(|row| row.event_key).collect();
+    let recent = &store.writers.shared.recent;
+    let mut events: Events =
+        recent.find(tenant.org, keys.iter().copied()).into_iter().map(|(key, event)| (key, Ok(event))).collect();
+    let keys: Vec<Uuid> = keys.into_iter().filter(|key| !events.contains_key(key)).collect();
     if keys.is_empty() {
-        return Ok(Events::new());
+        return Ok(events);
     }
-    let keys: Vec<Uuid> = keys.into_iter().collect();
     let (least, greatest) = span(&keys);
     let sql = format!("SELECT {EVENT_COLUMNS} FROM {EVENTS_OF_KEYS}");
     let found = store.tenant().await?.query_as(tenant.org, &sql, &[&tenant.org, &keys, &least, &greatest]).await?;
-    let opened = found.iter().map(|row| {
-        let row = event_row(row, 0);
-        (row.key, row.open(tenant.sealer()).map(Arc::new).map_err(reason_of))
-    });
-    Ok(opened.collect())
+    let read: Events = (found.iter().map(|row| event_row(row, 0)))
+        .map(|row| (row.key, row.open(tenant.sealer()).map(Arc::new).map_err(reason_of)))
+        .collect();
+    recent.keep(read.values().flatten().map(|event| (tenant.org, event)));
+    events.extend(read);
+    Ok(events)
 }
 
 /// Why an event does not open, for each of its deliveries.

@@ -4,6 +4,7 @@
 //! rest and commits.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use postrider_domain::EndpointId;
 use uuid::Uuid;
@@ -16,7 +17,7 @@ use super::group::{Fault, Unit};
 use super::session::Session;
 use super::writer::Shared;
 use crate::error::{Result, StoreError};
-use crate::model::{Committed, LaneId, LeaseNo};
+use crate::model::{Committed, Event, LaneId, LeaseNo};
 
 /// What becomes of one event.
 #[derive(Clone, Copy)]
@@ -42,6 +43,7 @@ impl Unit for CommitUnit {
         for (lease, lane) in facts.taken() {
             shared.attached.add(*lease, [*lane]);
         }
+        shared.recent.keep(stored(group, &judged));
         let answers = group.iter().zip(judged).map(|(unit, judged)| Ok(answer(shared, &facts, unit, &judged?)));
         Ok(answers.collect())
     }
@@ -58,6 +60,18 @@ impl Unit for CommitUnit {
         // Whoever asked may have gone; what was written stays written.
         let _ = self.reply.send(answer);
     }
+}
+
+/// The events that were new, with their organisations.
+fn stored<'a>(
+    group: &'a [CommitUnit],
+    judged: &'a [Result<Vec<Judged>>],
+) -> impl Iterator<Item = (Uuid, &'a Arc<Event>)> {
+    let of_unit = |(unit, judged): (&'a CommitUnit, &'a Vec<Judged>)| {
+        let events = unit.events.iter().zip(judged).filter(|(_, judged)| matches!(judged, Judged::New));
+        events.map(|(event, _)| (unit.tenant.org, &event.new.event))
+    };
+    group.iter().zip(judged).filter_map(|(unit, judged)| Some((unit, judged.as_ref().ok()?))).flat_map(of_unit)
 }
 
 /// Which units are refused, and which events of the others are new.

@@ -91,14 +91,17 @@ pub(super) fn is_passing(error: &tokio_postgres::Error) -> bool {
 pub(super) fn at_connecting(place: &Place, error: &tokio_postgres::Error) -> StoreError {
     let Some(refused) = error.as_db_error() else {
         let why = lost(error);
-        return match why.contains("certificate") {
-            true => place.unusable(certificate_refused(place, &why)),
-            false => StoreError::Unavailable { reason: format!("{place}: {why}") },
+        return if why.contains("certificate") {
+            place.unusable(certificate_refused(place, &why))
+        } else if why.contains("does not support TLS") {
+            place.unusable(format!("{why}; write sslmode=disable into its URL where the network is trusted"))
+        } else {
+            StoreError::Unavailable { reason: format!("{place}: {why}") }
         };
     };
     let said = refused.message();
     match refused.code().code() {
-        "28P01" | "28000" => place.unusable(format!("{said}; check user and password in its URL")),
+        "28P01" | "28000" => place.unusable(format!("{said}; check user, password and sslmode in its URL")),
         "3D000" => place.unusable(format!("{said}; make it with: CREATE DATABASE \"{}\"", place.database)),
         // The role of a session is set when it starts.
         "22023" | "42501" => place.unusable(format!("{said}; {}", super::roles::what_to_do(place))),

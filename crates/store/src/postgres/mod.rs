@@ -32,6 +32,7 @@ mod organizations;
 mod pages;
 mod partitions;
 mod queue;
+mod recent;
 mod record;
 mod record_group;
 mod record_rows;

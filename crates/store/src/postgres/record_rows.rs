@@ -1,5 +1,7 @@
 //! The rows of a group of outcomes, column by column, and the statements that move deliveries on.
 
+use std::collections::BTreeSet;
+
 use postrider_domain::Transition;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -49,6 +51,8 @@ pub(super) struct Columns<'a> {
     status_code: Vec<Option<i16>>,
     failure: Vec<Option<&'static str>>,
     sealed: Vec<&'a [u8]>,
+    /// The organisations and endpoints of all, each once.
+    lanes: (Vec<Uuid>, Vec<Uuid>),
 }
 
 impl<'a> Columns<'a> {
@@ -65,6 +69,8 @@ impl<'a> Columns<'a> {
                 columns.add(*at, outcome, then_at, fail_code(reason));
             }
         }
+        let lanes: BTreeSet<_> = columns.org.iter().copied().zip(columns.endpoint.iter().copied()).collect();
+        columns.lanes = lanes.into_iter().unzip();
         columns
     }
 
@@ -120,6 +126,8 @@ impl<'a> Columns<'a> {
             &self.failure,
             &self.sealed,
             leases,
+            &self.lanes.0,
+            &self.lanes.1,
         ]
     }
 }
@@ -137,7 +145,7 @@ macro_rules! given {
             SELECT w.no FROM unnest($21::bigint[]) AS w(no)
             WHERE NOT EXISTS (SELECT FROM leases l WHERE l.no = w.no AND NOT l.revoked)
         ), gone AS MATERIALIZED (
-            SELECT w.org, w.endpoint FROM (SELECT DISTINCT org, endpoint FROM unnest($3::uuid[], $4::uuid[]) AS w(org, endpoint)) w
+            SELECT w.org, w.endpoint FROM unnest($22::uuid[], $23::uuid[]) AS w(org, endpoint)
             WHERE NOT EXISTS (SELECT FROM endpoints e WHERE e.org = w.org AND e.id = w.endpoint AND NOT e.deleted)
         ), "
     };

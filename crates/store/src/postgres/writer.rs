@@ -14,6 +14,7 @@ use super::connect::{Address, Role};
 use super::group;
 use super::hints::Telling;
 use super::queue::Queue;
+use super::recent::RecentEvents;
 use super::record::RecordUnit;
 use super::revisions::Revisions;
 use super::session::Sessions;
@@ -28,6 +29,7 @@ pub(super) struct Shared {
     pub(super) attached: Attached,
     pub(super) telling: Telling,
     pub(super) revisions: Revisions,
+    pub(super) recent: RecentEvents,
     commits: Queue<CommitUnit>,
     records: Queue<RecordUnit>,
 }
@@ -47,6 +49,7 @@ impl Writers {
             attached: Attached::default(),
             telling,
             revisions: Revisions::default(),
+            recent: RecentEvents::default(),
             commits: Queue::new(),
             records: Queue::new(),
         });

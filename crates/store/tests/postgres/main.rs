@@ -8,6 +8,7 @@ mod days;
 mod nodes;
 mod opening;
 mod outage;
+mod rights;
 mod rls;
 mod sharing;
 mod transfer;
