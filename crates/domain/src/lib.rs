@@ -15,7 +15,7 @@ mod time;
 
 pub use attempt::{AttemptFailure, FailureKind, Verdict};
 pub use delivery::{DeliveryStatus, Ended, FailReason, Progress, Resume, Transition, Trigger, after_attempt};
-pub use endpoint::{Endpoint, EndpointStatus};
+pub use endpoint::{Endpoint, EndpointOrdering, EndpointStatus, Overlap, SigningSecrets};
 pub use event::{EventId, EventIdError, Resource};
 pub use ids::{AttemptId, DeliveryId, EndpointId, IdError, KeyId, decode_id, encode_id};
 pub use key::{Key, Scope, ScopeError};

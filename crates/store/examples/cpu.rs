@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use postrider_domain::{
-    AttemptId, DeliveryId, DeliveryStatus, Endpoint, EndpointId, EndpointStatus, EventId, EventValidation, Millis,
-    Organization, OrganizationId, Progress, Resource, Secret, Transition, Trigger,
+    AttemptId, DeliveryId, DeliveryStatus, Endpoint, EndpointId, EndpointOrdering, EndpointStatus, EventId,
+    EventValidation, Millis, Organization, OrganizationId, Progress, Resource, Secret, Transition, Trigger,
 };
 use postrider_store::{
     Attempt, Basis, ContractRevision, DeliveryFilter, EndpointLimits, Event, LeaseNo, MasterKey, NewDelivery, NewEvent,
@@ -273,7 +273,11 @@ fn endpoint(organization: &OrganizationId) -> Endpoint {
         events: vec!["*".parse().unwrap()],
         contract: "standard".to_owned(),
         secret: Some(Secret::new("whsec".to_owned())),
+        overlap: None,
         headers: vec![],
+        filter: None,
+        rate_limit: None,
+        ordering: EndpointOrdering::None,
         system: None,
         status: EndpointStatus::Active,
         created_at: Millis(T0),

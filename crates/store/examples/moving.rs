@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use postrider_domain::{
-    DeliveryId, Endpoint, EndpointId, EndpointStatus, EventId, EventValidation, Millis, Organization, OrganizationId,
-    Secret,
+    DeliveryId, Endpoint, EndpointId, EndpointOrdering, EndpointStatus, EventId, EventValidation, Millis, Organization,
+    OrganizationId, Secret,
 };
 use postrider_store::{
     Basis, ContractRevision, EndpointLimits, Event, ExportId, ExportReader, ExportWriter, Extent, MasterKey,
@@ -53,7 +53,11 @@ fn endpoint() -> Endpoint {
         events: vec!["*".parse().unwrap()],
         contract: "standard".to_owned(),
         secret: Some(Secret::new("whsec_x".to_owned())),
+        overlap: None,
         headers: vec![],
+        filter: None,
+        rate_limit: None,
+        ordering: EndpointOrdering::None,
         system: None,
         status: EndpointStatus::Active,
         created_at: T0,

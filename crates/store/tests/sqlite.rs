@@ -8,8 +8,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use postrider_domain::{
-    AttemptFailure, AttemptId, DeliveryId, Endpoint, EndpointId, EndpointStatus, EventId, EventValidation, FailureKind,
-    Millis, Organization, OrganizationId, Progress, Secret, Transition, Trigger,
+    AttemptFailure, AttemptId, DeliveryId, Endpoint, EndpointId, EndpointOrdering, EndpointStatus, EventId,
+    EventValidation, FailureKind, Millis, Organization, OrganizationId, Progress, Secret, Transition, Trigger,
 };
 use postrider_store::{
     Attempt, Basis, ContractRevision, EndpointLimits, Event, Granted, Idempotency, LeaseNo, MasterKey, MasterKeys,
@@ -77,7 +77,11 @@ fn endpoint() -> Endpoint {
         events: vec!["*".parse().unwrap()],
         contract: "standard".to_owned(),
         secret: Some(Secret::new("whsec_seeded-signing".to_owned())),
+        overlap: None,
         headers: vec![("x-token".to_owned(), Secret::new("seeded-header".to_owned()))],
+        filter: None,
+        rate_limit: None,
+        ordering: EndpointOrdering::None,
         system: None,
         status: EndpointStatus::Active,
         created_at: T0,

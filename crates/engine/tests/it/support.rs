@@ -8,7 +8,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use postrider_contract::Contracts;
 use postrider_domain::{
-    DeliveryStatus, Endpoint, EndpointId, EndpointStatus, EventValidation, Millis, Organization, OrganizationId, Secret,
+    DeliveryStatus, Endpoint, EndpointId, EndpointOrdering, EndpointStatus, EventValidation, Millis, Organization,
+    OrganizationId, Secret,
 };
 use postrider_egress::{Client, ClientSettings, UrlRules};
 use postrider_engine::{Accepted, Clock, Engine, EngineLimits, EngineParts, IncomingEvent, MovableClock};
@@ -150,7 +151,11 @@ pub fn endpoint_at(engine: &Engine, organization: &OrganizationId, url: &str) ->
         events: vec!["*".parse().unwrap()],
         contract: contracts().default_name().to_owned(),
         secret: Some(Secret::new(format!("whsec_{}", data_encoding::BASE64.encode(&[1; 24])))),
+        overlap: None,
         headers: vec![("X-Tenant".into(), Secret::new("t-1".into()))],
+        filter: None,
+        rate_limit: None,
+        ordering: EndpointOrdering::None,
         system: None,
         status: EndpointStatus::Active,
         created_at: now,

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use postrider_contract::Contract;
-use postrider_domain::{Endpoint, EndpointId, EndpointStatus, OrganizationId, Scope};
+use postrider_domain::{Endpoint, EndpointId, EndpointOrdering, EndpointStatus, OrganizationId, Scope};
 use postrider_store::EndpointLimits;
 
 use crate::auth::random_bytes;
@@ -51,7 +51,11 @@ pub(crate) async fn create(State(app): State<App>, call: Call) -> Result<Respons
         events: read.events,
         contract: contract.name().to_owned(),
         secret: read.secret,
+        overlap: None,
         headers: read.headers,
+        filter: None,
+        rate_limit: None,
+        ordering: EndpointOrdering::None,
         system: read.system,
         status: read.status,
         created_at: now,

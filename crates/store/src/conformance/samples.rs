@@ -1,11 +1,13 @@
 //! What the cases store: objects with every field set, and a small world to store them in.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use postrider_domain::{
-    AttemptFailure, AttemptId, DeliveryId, Endpoint, EndpointId, EndpointStatus, EventId, EventValidation, FailureKind,
-    Key, KeyId, Millis, Organization, OrganizationId, Progress, Resource, Scope, Secret, Transition, Trigger,
+    AttemptFailure, AttemptId, DeliveryId, Endpoint, EndpointId, EndpointOrdering, EndpointStatus, EventId,
+    EventValidation, FailureKind, Key, KeyId, Millis, Organization, OrganizationId, Overlap, Progress, Resource, Scope,
+    Secret, Transition, Trigger,
 };
 use uuid::Uuid;
 
@@ -65,10 +67,18 @@ pub(super) fn endpoint(organization: &OrganizationId, created_at: Millis) -> End
         events: vec!["deal.won".parse().unwrap(), "contact.*".parse().unwrap(), "*".parse().unwrap()],
         contract: "sample".to_owned(),
         secret: Some(Secret::new("whsec_signing-secret".to_owned())),
+        overlap: Some(Overlap {
+            old: Secret::new("whsec_old-secret".to_owned()),
+            ends_at: Millis(5),
+            is_confirmed: true,
+        }),
         headers: vec![
             ("X-Token".to_owned(), Secret::new("header-secret".to_owned())),
             ("x-empty".to_owned(), Secret::new(String::new())),
         ],
+        filter: Some("data.amount > 1000".to_owned()),
+        rate_limit: NonZeroU32::new(20),
+        ordering: EndpointOrdering::Resource,
         system: Some("erp".to_owned()),
         status: EndpointStatus::Disabled { reason: "failed for 5 days".to_owned() },
         created_at,

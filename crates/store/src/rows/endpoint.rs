@@ -1,9 +1,13 @@
-//! Endpoints: URL, secret and headers are sealed together.
+//! Endpoints: URL, secrets, headers and filter are sealed together.
 
-use postrider_domain::{Endpoint, EndpointId, EndpointStatus, Millis, OrganizationId, Secret};
+use std::num::NonZeroU32;
+
+use postrider_domain::{
+    Endpoint, EndpointId, EndpointOrdering, EndpointStatus, Millis, OrganizationId, Overlap, Secret,
+};
 
 use super::{Sealer, damaged};
-use crate::codec::{Decoder, put_len, put_opt_str, put_str};
+use crate::codec::{Decoder, malformed, put_len, put_opt_str, put_str};
 use crate::error::Result;
 use crate::seal::{self, RowKind};
 
@@ -31,7 +35,48 @@ pub(crate) fn seal_endpoint(sealer: Sealer<'_>, endpoint: &Endpoint) -> Result<V
         put_str(&mut buffer, name);
         put_str(&mut buffer, value.reveal());
     }
+    put_habits(&mut buffer, endpoint);
     sealer.seal(buffer, RowKind::Endpoint, endpoint.id.0.as_bytes())
+}
+
+/// What an endpoint may have beside its URL, secret and headers.
+#[derive(Default)]
+pub(crate) struct Habits {
+    pub(crate) overlap: Option<Overlap>,
+    pub(crate) filter: Option<String>,
+    pub(crate) rate_limit: Option<NonZeroU32>,
+    pub(crate) ordering: EndpointOrdering,
+}
+
+/// Appends them, for a row and for an export.
+pub(crate) fn put_habits(out: &mut Vec<u8>, endpoint: &Endpoint) {
+    out.push(u8::from(endpoint.overlap.is_some()));
+    if let Some(overlap) = &endpoint.overlap {
+        put_str(out, overlap.old.reveal());
+        out.extend_from_slice(&overlap.ends_at.0.to_le_bytes());
+        out.push(u8::from(overlap.is_confirmed));
+    }
+    put_opt_str(out, endpoint.filter.as_deref());
+    out.extend_from_slice(&endpoint.rate_limit.map_or(0, NonZeroU32::get).to_le_bytes());
+    put_str(out, endpoint.ordering.as_str());
+}
+
+/// Reads what [`put_habits`] wrote.
+pub(crate) fn take_habits(from: &mut Decoder<'_>) -> Result<Habits> {
+    let overlap = match from.flag()? {
+        false => None,
+        true => Some(Overlap {
+            old: Secret::new(from.str()?.to_owned()),
+            ends_at: Millis(i64::from_le_bytes(from.array()?)),
+            is_confirmed: from.flag()?,
+        }),
+    };
+    Ok(Habits {
+        overlap,
+        filter: from.opt_str()?.map(str::to_owned),
+        rate_limit: NonZeroU32::new(u32::from_le_bytes(from.array()?)),
+        ordering: EndpointOrdering::parse(from.str()?).ok_or_else(malformed)?,
+    })
 }
 
 /// A row as it was read, with what is sealed still sealed.
@@ -58,6 +103,8 @@ impl EndpointRow {
         let signing = from.opt_str()?.map(secret);
         let headers = 0..from.len()?;
         let headers = headers.map(|_| Ok((from.str()?.to_owned(), secret(from.str()?)))).collect::<Result<_>>()?;
+        // Rows of the first program end here.
+        let habits = if from.is_at_end() { Habits::default() } else { take_habits(&mut from)? };
         let events = self.events.split_ascii_whitespace().map(str::parse).collect::<Result<_, _>>();
         Ok(Endpoint {
             id: self.id,
@@ -68,7 +115,11 @@ impl EndpointRow {
             events: events.map_err(|_| damaged("an endpoint's events"))?,
             contract: self.contract,
             secret: signing,
+            overlap: habits.overlap,
             headers,
+            filter: habits.filter,
+            rate_limit: habits.rate_limit,
+            ordering: habits.ordering,
             system: self.system,
             status: status(&self.status, self.disabled_reason)?,
             created_at: self.created_at,

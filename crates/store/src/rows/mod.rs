@@ -10,7 +10,7 @@ mod pages;
 
 pub(crate) use attempt::{AttemptRow, seal_attempt};
 pub(crate) use codes::{fail_code, fail_reason, resume_columns, trigger};
-pub(crate) use endpoint::{EndpointRow, disabled_reason, events_text, seal_endpoint};
+pub(crate) use endpoint::{EndpointRow, Habits, disabled_reason, events_text, put_habits, seal_endpoint, take_habits};
 pub(crate) use event::{EventRow, chosen_id, event_id, is_about, put_resource, record_hash, resource, seal_event};
 pub(crate) use pages::{is_within, key_range, ms_of, page_of};
 

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use postrider_domain::{
-    AttemptFailure, AttemptId, DeliveryId, Endpoint, EndpointId, EndpointStatus, EventValidation, FailReason,
-    FailureKind, Key, KeyId, Organization, Progress, Resource, Resume, Secret, Trigger,
+    AttemptFailure, AttemptId, DeliveryId, Endpoint, EndpointId, EndpointOrdering, EndpointStatus, EventValidation,
+    FailReason, FailureKind, Key, KeyId, Organization, Progress, Resource, Resume, Secret, Trigger,
 };
 
 use super::fields::{
@@ -18,6 +18,7 @@ use super::portable::{
 use crate::codec::{Decoder, malformed, put_bytes, put_len, put_opt_str, put_str};
 use crate::error::Result;
 use crate::model::{Attempt, ContractRevision, Event, Response, RevisionId, StoredAnswer, Version};
+use crate::rows::{Habits, put_habits, take_habits};
 
 /// Appends a row.
 pub(super) fn put(out: &mut Vec<u8>, row: &Portable) {
@@ -179,10 +180,11 @@ fn put_endpoint(out: &mut Vec<u8>, endpoint: &Endpoint) {
     }
     put_millis(out, endpoint.created_at);
     put_millis(out, endpoint.updated_at);
+    put_habits(out, endpoint);
 }
 
 fn endpoint(from: &mut Decoder<'_>) -> Result<Endpoint> {
-    Ok(Endpoint {
+    let endpoint = Endpoint {
         id: EndpointId(uuid(from)?),
         organization: parsed(from)?,
         name: string(from)?,
@@ -191,7 +193,11 @@ fn endpoint(from: &mut Decoder<'_>) -> Result<Endpoint> {
         events: list(from, parsed)?,
         contract: string(from)?,
         secret: opt_string(from)?.map(Secret::new),
+        overlap: None,
         headers: list(from, |from| Ok((string(from)?, Secret::new(string(from)?))))?,
+        filter: None,
+        rate_limit: None,
+        ordering: EndpointOrdering::None,
         system: opt_string(from)?,
         status: match u8_of(from)? {
             0 => EndpointStatus::Active,
@@ -201,7 +207,9 @@ fn endpoint(from: &mut Decoder<'_>) -> Result<Endpoint> {
         },
         created_at: millis(from)?,
         updated_at: millis(from)?,
-    })
+    };
+    let Habits { overlap, filter, rate_limit, ordering } = take_habits(from)?;
+    Ok(Endpoint { overlap, filter, rate_limit, ordering, ..endpoint })
 }
 
 fn put_chosen_id(out: &mut Vec<u8>, row: &ChosenId) {

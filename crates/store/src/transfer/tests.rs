@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use std::num::NonZeroU32;
+
 use postrider_domain::{
-    AttemptFailure, AttemptId, DeliveryId, Endpoint, EndpointId, EndpointStatus, EventId, EventValidation, FailReason,
-    FailureKind, Key, KeyId, Millis, Organization, OrganizationId, Progress, Resource, Resume, Scope, Secret, Trigger,
+    AttemptFailure, AttemptId, DeliveryId, Endpoint, EndpointId, EndpointOrdering, EndpointStatus, EventId,
+    EventValidation, FailReason, FailureKind, Key, KeyId, Millis, Organization, OrganizationId, Overlap, Progress,
+    Resource, Resume, Scope, Secret, Trigger,
 };
 use uuid::Uuid;
 
@@ -81,7 +84,15 @@ fn rows() -> Vec<Portable> {
         events: vec!["*".parse().unwrap(), "deal.*".parse().unwrap(), "deal.won".parse().unwrap()],
         contract: "standard".to_owned(),
         secret: Some(Secret::new("whsec_x".to_owned())),
+        overlap: Some(Overlap {
+            old: Secret::new("whsec_old-secret".to_owned()),
+            ends_at: Millis(5),
+            is_confirmed: true,
+        }),
         headers: vec![("x-token".to_owned(), Secret::new("t".to_owned()))],
+        filter: Some("data.amount > 1000".to_owned()),
+        rate_limit: NonZeroU32::new(20),
+        ordering: EndpointOrdering::Resource,
         system: Some("erp".to_owned()),
         status,
         created_at: Millis(1),

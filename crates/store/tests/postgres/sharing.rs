@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postrider_domain::{
-    Endpoint, EndpointId, EndpointStatus, EventId, EventValidation, Key, KeyId, Millis, Organization, OrganizationId,
-    Scope,
+    Endpoint, EndpointId, EndpointOrdering, EndpointStatus, EventId, EventValidation, Key, KeyId, Millis, Organization,
+    OrganizationId, Scope,
 };
 use postrider_store::{
     Basis, EndpointLimits, Event, Idempotency, LeaseNo, NewEvent, PageRequest, PostgresStore, Store, StoreError,
@@ -47,7 +47,11 @@ fn endpoint(number: u128) -> Endpoint {
         events: vec![],
         contract: "sample".to_owned(),
         secret: None,
+        overlap: None,
         headers: vec![],
+        filter: None,
+        rate_limit: None,
+        ordering: EndpointOrdering::None,
         system: None,
         status: EndpointStatus::Active,
         created_at: NOW,

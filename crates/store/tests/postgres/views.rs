@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postrider_domain::{
-    AttemptFailure, AttemptId, DeliveryId, Endpoint, EndpointId, EndpointStatus, EventId, EventValidation, FailureKind,
-    Millis, Organization, OrganizationId, Progress, Transition,
+    AttemptFailure, AttemptId, DeliveryId, Endpoint, EndpointId, EndpointOrdering, EndpointStatus, EventId,
+    EventValidation, FailureKind, Millis, Organization, OrganizationId, Progress, Transition,
 };
 use postrider_store::{
     Attempt, Basis, ContractRevision, EndpointLimits, Event, LeaseNo, NewDelivery, NewEvent, OpenDelivery, Outcome,
@@ -134,7 +134,11 @@ fn endpoint(id: EndpointId, now: Millis) -> Endpoint {
         events: vec!["deal.won".parse().unwrap(), "contact.*".parse().unwrap()],
         contract: "sample".to_owned(),
         secret: None,
+        overlap: None,
         headers: vec![],
+        filter: None,
+        rate_limit: None,
+        ordering: EndpointOrdering::None,
         system: None,
         status: EndpointStatus::Active,
         created_at: now,

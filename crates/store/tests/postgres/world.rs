@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use postrider_domain::{
-    AttemptId, DeliveryId, Endpoint, EndpointId, EndpointStatus, EventId, EventValidation, Millis, Organization,
-    OrganizationId, Progress, Transition,
+    AttemptId, DeliveryId, Endpoint, EndpointId, EndpointOrdering, EndpointStatus, EventId, EventValidation, Millis,
+    Organization, OrganizationId, Progress, Transition,
 };
 use postrider_store::{
     Attempt, Basis, Committed, ContractRevision, EndpointLimits, Event, Hint, LaneId, LeaseNo, NewDelivery, NewEvent,
@@ -186,7 +186,11 @@ pub(crate) fn endpoint() -> Endpoint {
         events: vec!["*".parse().unwrap()],
         contract: "sample".to_owned(),
         secret: None,
+        overlap: None,
         headers: vec![],
+        filter: None,
+        rate_limit: None,
+        ordering: EndpointOrdering::None,
         system: None,
         status: EndpointStatus::Active,
         created_at: NOW,
