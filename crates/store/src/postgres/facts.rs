@@ -175,9 +175,10 @@ const USED: &str = "SELECT i.org, i.id, i.fingerprint, i.deliveries_count
 const REVISIONS: &str = "SELECT hash FROM contract_revisions WHERE hash = ANY($1)";
 /// What is written as a sum or with `coalesce` here keeps an index away that a plan made for an almost empty table might read whole.
 ///
-/// Shared with other commits; the holder's release waits until what is made for it is there to be seen.
+/// Shared with other commits; the holder's release waits until what is made for it is there to be seen. The weakest of locks: whoever waited for
+/// a release keeps it on a lane that is free now, and [`TAKE`] must not wait for that of another who did the same.
 pub(super) const HOLDERS: &str = "SELECT l.org, l.endpoint, l.lease FROM unnest($1::uuid[], $2::uuid[]) AS w(org, endpoint)
-                       JOIN lanes l ON l.org = w.org AND l.endpoint = w.endpoint WHERE coalesce(l.lease, 0) <> 0 FOR SHARE OF l";
+                       JOIN lanes l ON l.org = w.org AND l.endpoint = w.endpoint WHERE coalesce(l.lease, 0) <> 0 FOR KEY SHARE OF l";
 pub(super) const TAKE: &str = "INSERT INTO lanes (org, endpoint, lease)
                     SELECT w.org, w.endpoint, $3 FROM unnest($1::uuid[], $2::uuid[]) AS w(org, endpoint)
                     ON CONFLICT (org, endpoint) DO UPDATE SET lease = excluded.lease, due_at = NULL

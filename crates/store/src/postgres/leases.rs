@@ -112,12 +112,16 @@ pub(super) async fn revoke(store: &PostgresStore, lease: LeaseNo) -> Result<()> 
     Ok(())
 }
 
-/// Whoever takes such a lane looks when its work is due; that there may be some is enough here. Many lanes take their time.
+/// Whoever takes such a lane looks when its work is due; that there may be some is enough here. Locked first, as a release locks them: what commits
+/// made that count on this lease is there to be seen. Many lanes take their time.
 async fn free_lanes(tx: &Session, lease: LeaseNo) -> Result<u64> {
     let free = async {
         tx.batch_execute(&format!("SET LOCAL statement_timeout = {LEASES_REVOKED_MS_MAX}")).await?;
         let client: &Client = tx;
-        client.execute("UPDATE lanes SET lease = NULL, due_at = 0 WHERE lease = $1", &[&lease.0]).await
+        let sql = "UPDATE lanes l SET lease = NULL, due_at = 0
+                   FROM (SELECT org, endpoint FROM lanes WHERE lease = $1 ORDER BY org, endpoint FOR UPDATE) held
+                   WHERE l.org = held.org AND l.endpoint = held.endpoint";
+        client.execute(sql, &[&lease.0]).await
     };
     tx.within_time(Duration::from_millis(LEASES_REVOKED_MS_MAX), free).await
 }

@@ -5,6 +5,7 @@
 mod conformance;
 mod database;
 mod days;
+mod handing;
 mod nodes;
 mod opening;
 mod outage;
