@@ -96,6 +96,10 @@ prefixed_id!(
     /// An organisation's API key: `key_…` (the id, not the secret).
     KeyId, "key"
 );
+prefixed_id!(
+    /// An entry of the audit trail: `aud_…`.
+    AuditId, "aud"
+);
 
 #[cfg(test)]
 mod tests {

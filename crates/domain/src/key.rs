@@ -54,6 +54,41 @@ impl std::str::FromStr for Scope {
     }
 }
 
+/// What a token allows within its organisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Everything.
+    Admin,
+    /// Reading.
+    Viewer,
+}
+
+impl Role {
+    /// The name in tokens, the API and the store.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Admin => "admin",
+            Role::Viewer => "viewer",
+        }
+    }
+
+    /// Reads what [`Role::as_str`] wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Role::Admin, Role::Viewer].into_iter().find(|role| role.as_str() == text)
+    }
+
+    /// The scopes that it stands for, so that roles and keys are judged alike.
+    #[must_use]
+    pub fn scopes(self) -> &'static [Scope] {
+        match self {
+            Role::Admin => &Scope::ALL,
+            Role::Viewer => &[Scope::EndpointsRead, Scope::DeliveriesRead],
+        }
+    }
+}
+
 /// An organisation key as it is kept: never the key itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {

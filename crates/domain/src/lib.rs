@@ -2,6 +2,7 @@
 //! after each attempt. No I/O, no async, no clock: time and randomness are arguments. JSON, SQL and HTTP live on the floors above.
 
 mod attempt;
+mod audit;
 mod delivery;
 mod endpoint;
 mod event;
@@ -14,11 +15,12 @@ mod subscription;
 mod time;
 
 pub use attempt::{AttemptFailure, FailureKind, Verdict};
+pub use audit::{Action, Actor, AuditEntry, Facts, Field, Told};
 pub use delivery::{DeliveryStatus, Ended, FailReason, Progress, Resume, Transition, Trigger, after_attempt};
 pub use endpoint::{Endpoint, EndpointOrdering, EndpointStatus, Overlap, SigningSecrets};
 pub use event::{EventId, EventIdError, Resource};
-pub use ids::{AttemptId, DeliveryId, EndpointId, IdError, KeyId, decode_id, encode_id};
-pub use key::{Key, Scope, ScopeError};
+pub use ids::{AttemptId, AuditId, DeliveryId, EndpointId, IdError, KeyId, decode_id, encode_id};
+pub use key::{Key, Role, Scope, ScopeError};
 pub use organization::{EventValidation, Organization, OrganizationId, OrganizationIdError};
 pub use schedule::{Failed, Schedule, ScheduleKind, Slot};
 pub use secret::Secret;

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 use postrider_contract::{Contract, Contracts};
-use postrider_domain::{DeliveryId, Millis, OrganizationId};
+use postrider_domain::{AuditEntry, DeliveryId, Millis, OrganizationId};
 use postrider_egress::Client;
 use postrider_store::{DeliveryDetail, LaneDue, RevisionId, Store};
 use tokio::sync::{Notify, Semaphore, mpsc};
@@ -121,8 +121,13 @@ impl Engine {
     ///
     /// # Errors
     /// When the store cannot be read or written.
-    pub async fn retry(&self, organization: &OrganizationId, delivery: DeliveryId) -> Result<bool, EngineError> {
-        self.inner.retry(organization, delivery).await
+    pub async fn retry(
+        &self,
+        organization: &OrganizationId,
+        delivery: DeliveryId,
+        audit: AuditEntry,
+    ) -> Result<bool, EngineError> {
+        self.inner.retry(organization, delivery, audit).await
     }
 
     /// The contract text that a delivery was made under.

@@ -6,12 +6,12 @@
 mod entering;
 mod giving;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use parking_lot::Mutex;
-use postrider_domain::{DeliveryId, EndpointId, Millis, OrganizationId, Trigger};
+use postrider_domain::{AuditEntry, DeliveryId, EndpointId, Millis, OrganizationId, Trigger};
 use postrider_store::{LeaseNo, OpenDelivery};
 use tokio::time::Instant;
 
@@ -64,8 +64,8 @@ struct State {
     next_due: Option<Millis>,
     /// Kept from being claimed until the timer rings: an attempt could not be made.
     postponed: Vec<DeliveryId>,
-    /// A person asked for one more attempt while one was under way.
-    again: HashSet<DeliveryId>,
+    /// A person asked for one more attempt while one was under way, and what the audit trail will tell of that.
+    again: HashMap<DeliveryId, AuditEntry>,
     is_closed: bool,
     of_all: OfAllLanes,
     is_ours: bool,
@@ -121,7 +121,7 @@ impl Lane {
             is_resting: false,
             next_due: None,
             postponed: Vec::new(),
-            again: HashSet::new(),
+            again: HashMap::new(),
             is_closed: false,
             is_ours: false,
             is_draining: false,
@@ -148,8 +148,8 @@ impl Lane {
         state.start()
     }
 
-    /// Whether a person asked for one more attempt of a delivery that is recorded now.
-    pub(crate) fn take_again(&self, id: DeliveryId) -> bool {
+    /// Set when a person asked for one more attempt of a delivery that is recorded now.
+    pub(crate) fn take_again(&self, id: DeliveryId) -> Option<AuditEntry> {
         self.state.lock().again.remove(&id)
     }
 

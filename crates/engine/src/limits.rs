@@ -53,6 +53,8 @@ pub struct EngineLimits {
     pub record_grace: Duration,
     /// How long events, deliveries and attempts are kept.
     pub retention: Duration,
+    /// How long entries of the audit trail are kept.
+    pub audit_retention: Duration,
     /// Rows one retention step drops.
     pub retention_rows_max: usize,
     /// How long a lease lasts; it is renewed every third of that.
@@ -106,6 +108,7 @@ impl Default for EngineLimits {
             stop_grace: Duration::from_secs(7),
             record_grace: Duration::from_secs(2),
             retention: Duration::from_secs(30 * 24 * 3_600),
+            audit_retention: Duration::from_secs(365 * 24 * 3_600),
             retention_rows_max: 500,
             lease: Duration::from_secs(15),
             lease_again_after: Duration::from_millis(250),

@@ -162,10 +162,10 @@ impl Inner {
         }
         let start = lane.release(delivery.id);
         self.start(&lane, start);
-        if lane.take_again(delivery.id) {
+        if let Some(audit) = lane.take_again(delivery.id) {
             let (inner, delivery) = (Arc::clone(self), Arc::clone(delivery));
             tokio::spawn(async move {
-                if let Err(error) = inner.retry(&delivery.organization, delivery.id).await {
+                if let Err(error) = inner.retry(&delivery.organization, delivery.id, audit).await {
                     tracing::error!(delivery = %delivery.id, %error, "the retry that a person asked for could not be made");
                 }
             });

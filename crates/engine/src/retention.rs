@@ -14,6 +14,7 @@ impl Inner {
                 () = self.stopping.cancelled() => return,
             }
             self.retain_all().await;
+            self.retain_audit().await;
             self.lanes.sweep(&self.limits);
             metrics::gauge!("postrider_lanes_held").set(self.lanes.ours_count() as f64);
             look_at = self.clock.now() + self.limits.retention_every;
@@ -32,6 +33,25 @@ impl Inner {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "retention step failed; it goes on later");
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn retain_audit(&self) {
+        let rows_max = self.limits.retention_rows_max;
+        while !self.is_stopping() {
+            let before = self.clock.now() - self.limits.audit_retention;
+            match self.store.retain_audit(before, rows_max).await {
+                Ok(dropped) => {
+                    metrics::counter!("postrider_retention_rows_dropped_total").increment(dropped as u64);
+                    if dropped < rows_max {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the audit trail's retention failed; it goes on later");
                     return;
                 }
             }

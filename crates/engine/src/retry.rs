@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postrider_domain::{DeliveryId, EndpointId, OrganizationId};
+use postrider_domain::{AuditEntry, DeliveryId, EndpointId, OrganizationId};
 use postrider_store::{Retried, StoreError};
 use tokio::time::Instant;
 
@@ -20,11 +20,12 @@ impl Inner {
         self: &Arc<Self>,
         organization: &OrganizationId,
         delivery: DeliveryId,
+        audit: AuditEntry,
     ) -> Result<bool, EngineError> {
         let Some(detail) = self.store.delivery(organization, delivery).await? else { return Ok(false) };
         let endpoint = detail.delivery.endpoint;
         let bytes = detail.event.as_deref().map_or(UNKNOWN_EVENT_BYTES, held_bytes);
-        to_its_end(Arc::clone(self).make_due(organization.clone(), endpoint, delivery, bytes)).await
+        to_its_end(Arc::clone(self).make_due(organization.clone(), endpoint, delivery, bytes, audit)).await
     }
 
     async fn make_due(
@@ -33,12 +34,13 @@ impl Inner {
         endpoint: EndpointId,
         delivery: DeliveryId,
         bytes: usize,
+        audit: AuditEntry,
     ) -> Result<bool, EngineError> {
         let give_up_at = Instant::now() + self.limits.lease_wait_max;
         loop {
             let lane = self.lanes.lane(&organization, endpoint, &self.limits);
             let wait = give_up_at.saturating_duration_since(Instant::now());
-            let is_held = match lane.ask_again(delivery, bytes) {
+            let is_held = match lane.ask_again(delivery, bytes, &audit) {
                 Asked::WillSend => return Ok(true),
                 Asked::ToMake(Reservation::Held) => true,
                 Asked::ToMake(Reservation::Full) => false,
@@ -46,7 +48,7 @@ impl Inner {
                 Asked::ToMake(Reservation::Leaving) if self.lanes.until_left(&lane, wait).await => continue,
                 Asked::ToMake(Reservation::Leaving) => return Err(busy("its lane is being given to another node")),
             };
-            match self.store.retry_delivery(lane.lease, &organization, delivery, self.clock.now()).await {
+            match self.store.retry_delivery(lane.lease, &organization, delivery, self.clock.now(), &audit).await {
                 Ok(retried) => return Ok(self.hand_over_retried(&lane, delivery, is_held, retried)),
                 Err(error) => {
                     let start = lane.let_go(delivery, is_held);

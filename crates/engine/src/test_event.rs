@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use postrider_domain::{
-    DeliveryId, EndpointId, EventId, FailReason, Millis, OrganizationId, Progress, Transition, Verdict,
+    AuditEntry, DeliveryId, EndpointId, EventId, FailReason, Millis, OrganizationId, Progress, Transition, Verdict,
 };
 use postrider_store::{Event, NewDelivery, NewEvent, OpenDelivery, Outcome, Recorded, StoreError};
 
@@ -26,6 +26,7 @@ impl Engine {
         organization: &OrganizationId,
         endpoint: EndpointId,
         event_type: Option<&str>,
+        audit: AuditEntry,
     ) -> Result<TestOutcome, TestError> {
         let inner = &self.inner;
         let under_way = inner.attempts.token();
@@ -40,7 +41,7 @@ impl Engine {
         let inner = Arc::clone(inner);
         to_its_end(async move {
             let _under_way = under_way;
-            inner.send_test(&endpoint, new, Arc::new(open)).await
+            inner.send_test(&endpoint, new, Arc::new(open), &audit).await
         })
         .await
     }
@@ -52,6 +53,7 @@ impl Inner {
         endpoint: &EndpointView,
         new: NewEvent,
         open: Arc<OpenDelivery>,
+        audit: &AuditEntry,
     ) -> Result<TestOutcome, TestError> {
         let judged = self.send(endpoint, &open, &endpoint.contract).await;
         let succeeded = judged.verdict == Verdict::Delivered;
@@ -66,7 +68,7 @@ impl Inner {
             transition,
             ended_at: judged.ended_at,
         };
-        match self.store.record_test(new, &outcome).await.map_err(EngineError::Store)? {
+        match self.store.record_test(new, &outcome, audit).await.map_err(EngineError::Store)? {
             Recorded::Recorded => Ok(TestOutcome { delivery: open.id, succeeded, attempt }),
             Recorded::Stale => Err(TestError::UnknownEndpoint),
         }

@@ -2,7 +2,8 @@
 
 use anyhow::{anyhow, ensure};
 use data_encoding::BASE32_NOPAD;
-use postrider_domain::Secret;
+use postrider_domain::{Action, Actor, AuditEntry, AuditId, Millis, Secret};
+use postrider_engine::Ids;
 use postrider_store::Store;
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -26,13 +27,23 @@ pub(crate) fn hash(key: &Secret) -> [u8; 32] {
     hash
 }
 
+/// What the audit trail tells of another key.
+pub(crate) fn replaced(actor: Actor, now: Millis) -> AuditEntry {
+    let id = AuditId(Ids::default().next(now));
+    AuditEntry::new(id, now, actor, Action::OPERATOR_KEY_REPLACED, "operator_key")
+}
+
 /// The hash that requests are compared with, and the key itself when it was made just now. A key that is given counts.
-pub(crate) async fn settle(store: &dyn Store, given: Option<&Secret>) -> anyhow::Result<([u8; 32], Option<Secret>)> {
+pub(crate) async fn settle(
+    store: &dyn Store,
+    given: Option<&Secret>,
+    now: Millis,
+) -> anyhow::Result<([u8; 32], Option<Secret>)> {
     let kept = store.operator_key_hash().await?;
     if let Some(key) = given {
         let hash = hash(key);
         if kept != Some(hash) {
-            store.set_operator_key_hash(hash).await?;
+            store.set_operator_key_hash(hash, &replaced(Actor::Operator, now)).await?;
         }
         return Ok((hash, None));
     }
@@ -41,7 +52,7 @@ pub(crate) async fn settle(store: &dyn Store, given: Option<&Secret>) -> anyhow:
     }
     let key = make()?;
     let hash = hash(&key);
-    store.set_operator_key_hash(hash).await?;
+    store.set_operator_key_hash(hash, &replaced(Actor::System, now)).await?;
     Ok((hash, Some(key)))
 }
 
@@ -84,7 +95,7 @@ mod tests {
         let refused = agree(&store, &other).await.unwrap_err().to_string();
         assert!(refused.contains("postrider keys operator") && !refused.contains("other\""), "{refused}");
         assert_eq!(store.operator_key_hash().await.unwrap(), Some(hash(&first)));
-        store.set_operator_key_hash(hash(&other)).await.unwrap();
+        store.set_operator_key_hash(hash(&other), &replaced(Actor::Operator, Millis(0))).await.unwrap();
         assert_eq!(agree(&store, &other).await.unwrap(), hash(&other));
     }
 }

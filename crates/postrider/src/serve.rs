@@ -145,7 +145,7 @@ impl Server {
         // A key that is made is shown once, so nothing may fail after it.
         let (operator_key_hash, made_key) = match agreed {
             Some(hash) => (hash, None),
-            None => operator_key::settle(store.as_ref(), settings.operator_key.as_ref()).await?,
+            None => operator_key::settle(store.as_ref(), settings.operator_key.as_ref(), engine.now()).await?,
         };
         let limits = ServerLimits { event_bytes_max: settings.limits.payload_bytes_max, ..ServerLimits::default() };
         let router = postrider_server::router(ServerState {

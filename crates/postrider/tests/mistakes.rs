@@ -7,9 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use postrider_contract::Contracts;
-use postrider_domain::{EventValidation, Millis, Organization};
+use postrider_domain::{Action, Actor, AuditEntry, AuditId, EventValidation, Millis, Organization};
 use postrider_store::{MasterKey, SqliteOptions, SqliteStore, Store};
 use tempfile::TempDir;
+
+fn made(id: &str) -> AuditEntry {
+    let entry = AuditId(uuid::Uuid::new_v4());
+    AuditEntry::new(entry, Millis(0), Actor::System, Action::ORGANIZATION_CREATED, id)
+}
 
 /// Runs the program in a folder with these variables alone: its exit status, and what it printed on both outputs.
 #[track_caller]
@@ -192,7 +197,7 @@ async fn a_broken_contract_is_told_with_the_organizations_that_use_it() {
     let data = folder.path().join("data");
     let store = open_store(&data);
     for (id, contract) in [("a", "broken"), ("b", "broken"), ("c", "good"), ("d", default)] {
-        store.create_organization(&organization(id, contract)).await.unwrap();
+        store.create_organization(&organization(id, contract), &made(id)).await.unwrap();
     }
     store.close().await.unwrap();
 

@@ -13,7 +13,7 @@ use data_encoding::BASE32_NOPAD;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use parking_lot::Mutex;
-use postrider_domain::{Key, OrganizationId, Scope};
+use postrider_domain::{Actor, Key, OrganizationId, Scope};
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
@@ -67,6 +67,14 @@ impl Caller {
         match self {
             Caller::Operator => Ok(()),
             Caller::Key(_) => Err(operator_only()),
+        }
+    }
+
+    /// How the audit trail names this caller.
+    pub(crate) fn actor(&self) -> Actor {
+        match self {
+            Caller::Operator => Actor::Operator,
+            Caller::Key(key) => Actor::Key(key.id),
         }
     }
 

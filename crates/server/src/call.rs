@@ -8,13 +8,15 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
-use postrider_domain::{OrganizationId, Scope};
+use postrider_domain::{Action, AuditEntry, AuditId, Facts, OrganizationId, Scope};
 use serde::Serialize;
 
 use crate::auth::{Caller, Need};
 use crate::fields::{Fields, read_body, read_optional_body};
 use crate::idempotency;
+use crate::origin::{Peer, RequestId};
 use crate::problem::{Kind, Problem};
+use crate::state::Running;
 
 /// The body, read by the gate.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +26,8 @@ pub(crate) struct RequestBody(pub(crate) Bytes);
 pub(crate) struct Call {
     pub(crate) caller: Caller,
     pub(crate) idempotency_key: Option<String>,
+    request_id: Option<RequestId>,
+    peer: Option<Peer>,
     path: Option<RawPathParams>,
     query: Option<String>,
     body: Bytes,
@@ -40,11 +44,29 @@ impl<S: Send + Sync> FromRequestParts<S> for Call {
         let RequestBody(body) = parts.extensions.remove().unwrap_or_default();
         // What is not UTF-8 in a path names nothing.
         let path = RawPathParams::from_request_parts(parts, state).await.ok();
-        Ok(Call { caller, idempotency_key, path, query: parts.uri.query().map(str::to_owned), body })
+        let request_id = parts.extensions.get().cloned();
+        let peer = parts.extensions.get().copied();
+        Ok(Call { caller, idempotency_key, request_id, peer, path, query: parts.uri.query().map(str::to_owned), body })
     }
 }
 
 impl Call {
+    /// What the audit trail tells of what this call does to an object.
+    pub(crate) fn audit(&self, app: &Running, action: Action, object: impl ToString) -> AuditEntry {
+        let now = app.now();
+        let id = AuditId(app.engine().ids().next(now));
+        AuditEntry {
+            request_id: self.request_id.as_ref().map(|id| id.0.to_string()),
+            source: self.peer.map(|peer| peer.0),
+            ..AuditEntry::new(id, now, self.caller.actor(), action, object)
+        }
+    }
+
+    /// The same of something that is made: nothing was there before.
+    pub(crate) fn audit_made(&self, app: &Running, action: Action, object: impl ToString, made: &Facts) -> AuditEntry {
+        self.audit(app, action, object).telling(&Facts::default(), made)
+    }
+
     fn part(&self, name: &str) -> &str {
         let parts = self.path.iter().flatten();
         parts.into_iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)

@@ -89,6 +89,8 @@ pub(crate) const PAGE_ROWS_DEFAULT: usize = 50;
 pub(crate) const CURSOR_BYTES_MAX: usize = 256;
 /// The longest `Idempotency-Key`, in bytes.
 pub(crate) const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// The longest `X-Request-Id` that is taken over, in bytes.
+pub(crate) const REQUEST_ID_BYTES_MAX: usize = 128;
 /// How long an `Idempotency-Key` stands for one request, in milliseconds. The store keeps answers as long.
 pub(crate) const IDEMPOTENCY_MS: i64 = 24 * 3_600_000;
 /// Answers under `Idempotency-Key`s that the store could not be given, in bytes; beyond that no further request under a key is begun.

@@ -2,12 +2,14 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
+use http::Request;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -15,8 +17,10 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Sleep;
+use tower::Service;
 
 use crate::limits::ServerLimits;
+use crate::origin::Peer;
 
 /// How long accepting rests when the system gives no more connections, in milliseconds.
 const ACCEPT_REST_MS: u64 = 50;
@@ -44,7 +48,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: &ServerLimits,
         tokio::select! {
             () = &mut shutdown => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => acceptor.take(stream),
+                Ok((stream, peer)) => acceptor.take(stream, peer),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(Duration::from_millis(ACCEPT_REST_MS)).await;
@@ -59,7 +63,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: &ServerLimits,
 /// What connections share.
 struct Acceptor {
     http: http1::Builder,
-    service: TowerToHyperService<Router>,
+    router: Router,
     limits: ServerLimits,
     connections: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
@@ -75,7 +79,7 @@ impl Acceptor {
             .max_buf_size(limits.connection_buffer_bytes_max);
         Acceptor {
             http,
-            service: TowerToHyperService::new(router),
+            router,
             limits: limits.clone(),
             connections: Arc::new(Semaphore::new(limits.connections_max)),
             refusals: Arc::new(Semaphore::new(limits.refusals_max)),
@@ -83,12 +87,13 @@ impl Acceptor {
         }
     }
 
-    fn take(&self, stream: TcpStream) {
+    fn take(&self, stream: TcpStream, peer: SocketAddr) {
         // Answers are small and written at once; without this the kernel may hold them back. It works without, too.
         let _ = stream.set_nodelay(true);
         let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else { return self.refuse(stream) };
         let stream = StallGuard::new(stream, Duration::from_millis(self.limits.write_stall_ms_max));
-        let connection = self.http.serve_connection(TokioIo::new(stream), self.service.clone());
+        let service = FromPeer { router: self.router.clone(), peer: Peer(peer.ip()) };
+        let connection = self.http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         let mut phase = self.phase.subscribe();
         tokio::spawn(async move {
             let _permit = permit;
@@ -126,6 +131,31 @@ impl Acceptor {
         // Whether all have ended or time is up, the rest is cut off.
         let _ = tokio::time::timeout(patience, self.connections.acquire_many(all)).await;
         self.phase.send_replace(Phase::Over);
+    }
+}
+
+/// The routes, told who is at the other end of the connection.
+#[derive(Clone)]
+struct FromPeer {
+    router: Router,
+    peer: Peer,
+}
+
+impl<B> Service<Request<B>> for FromPeer
+where
+    Router: Service<Request<B>>,
+{
+    type Response = <Router as Service<Request<B>>>::Response;
+    type Error = <Router as Service<Request<B>>>::Error;
+    type Future = <Router as Service<Request<B>>>::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Service::<Request<B>>::poll_ready(&mut self.router, context)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
+        self.router.call(request)
     }
 }
 

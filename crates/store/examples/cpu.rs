@@ -11,12 +11,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use postrider_domain::{
-    AttemptId, DeliveryId, DeliveryStatus, Endpoint, EndpointId, EndpointOrdering, EndpointStatus, EventId,
-    EventValidation, Millis, Organization, OrganizationId, Progress, Resource, Secret, Transition, Trigger,
+    Action, Actor, AttemptId, AuditEntry, AuditId, DeliveryId, DeliveryStatus, Endpoint, EndpointId, EndpointOrdering,
+    EndpointStatus, EventId, EventValidation, Millis, Organization, OrganizationId, Progress, Resource, Secret,
+    Transition, Trigger,
 };
 use postrider_store::{
-    Attempt, Basis, ContractRevision, DeliveryFilter, EndpointLimits, Event, LeaseNo, MasterKey, NewDelivery, NewEvent,
-    OpenDelivery, Outcome, PageRequest, PostgresOptions, PostgresStore, Response, RevisionId, SqliteOptions,
+    Attempt, Basis, ContractRevision, DeliveryFilter, Edit, EndpointLimits, Event, LeaseNo, MasterKey, NewDelivery,
+    NewEvent, OpenDelivery, Outcome, PageRequest, PostgresOptions, PostgresStore, Response, RevisionId, SqliteOptions,
     SqliteStore, Store,
 };
 use uuid::Uuid;
@@ -30,6 +31,14 @@ const RECORD_BATCH: usize = 256;
 const REVISION: RevisionId = RevisionId([7; 32]);
 const DATA_BYTES: usize = 1_000;
 const T0: i64 = 1_800_000_000_000;
+
+fn audit() -> AuditEntry {
+    AuditEntry::new(AuditId(Uuid::new_v4()), Millis(T0), Actor::System, Action::ENDPOINT_CREATED, "measured")
+}
+
+fn edit() -> Edit {
+    Edit::of(audit())
+}
 
 struct Plan {
     deliveries: usize,
@@ -251,11 +260,11 @@ async fn prepare(store: &Arc<dyn Store>, plan: &Plan, name: &str) -> Vec<(Organi
             created_at: Millis(T0),
             updated_at: Millis(T0),
         };
-        store.create_organization(&organization).await.unwrap();
+        store.create_organization(&organization, &audit()).await.unwrap();
         let mut endpoints = vec![];
         for _ in 0..plan.fan_out {
             let endpoint = endpoint(&id);
-            store.create_endpoint(&endpoint, &EndpointLimits::default()).await.unwrap();
+            store.create_endpoint(&endpoint, &EndpointLimits::default(), &edit()).await.unwrap();
             endpoints.push(endpoint.id);
         }
         worlds.push((id, endpoints));

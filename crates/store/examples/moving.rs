@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use postrider_domain::{
-    DeliveryId, Endpoint, EndpointId, EndpointOrdering, EndpointStatus, EventId, EventValidation, Millis, Organization,
-    OrganizationId, Secret,
+    Action, Actor, AuditEntry, AuditId, DeliveryId, Endpoint, EndpointId, EndpointOrdering, EndpointStatus, EventId,
+    EventValidation, Millis, Organization, OrganizationId, Secret,
 };
 use postrider_store::{
-    Basis, ContractRevision, EndpointLimits, Event, ExportId, ExportReader, ExportWriter, Extent, MasterKey,
+    Basis, ContractRevision, Edit, EndpointLimits, Event, ExportId, ExportReader, ExportWriter, Extent, MasterKey,
     NewDelivery, NewEvent, PostgresOptions, PostgresStore, RevisionId, SqliteOptions, SqliteStore, Store, Transfer,
     backup,
 };
@@ -24,6 +24,15 @@ const COMMITTERS: usize = 16;
 const LASTS: Duration = Duration::from_secs(10);
 const REVISION: RevisionId = RevisionId([7; 32]);
 const T0: Millis = Millis(1_800_000_000_000);
+
+/// What the audit trail tells of changes that the tests do not ask about.
+fn audit() -> AuditEntry {
+    AuditEntry::new(AuditId(Uuid::new_v4()), Millis(0), Actor::System, Action::ENDPOINT_CHANGED, "sample")
+}
+
+fn edit() -> Edit {
+    Edit::of(audit())
+}
 
 fn acme() -> OrganizationId {
     "acme".parse().unwrap()
@@ -78,9 +87,9 @@ impl Load {
         let key = MasterKey::generate().unwrap();
         let store = Arc::new(SqliteStore::open(dir, key, &SqliteOptions::default()).unwrap());
         let lease = store.grant_lease("measure", Duration::MAX).await.unwrap().lease;
-        store.create_organization(&organization()).await.unwrap();
+        store.create_organization(&organization(), &audit()).await.unwrap();
         let endpoint = endpoint();
-        store.create_endpoint(&endpoint, &EndpointLimits::default()).await.unwrap();
+        store.create_endpoint(&endpoint, &EndpointLimits::default(), &edit()).await.unwrap();
         let revision = ContractRevision { id: REVISION, name: "standard".to_owned(), text: "x".to_owned() };
         store.save_contract_revision(&revision).await.unwrap();
         let fields: Vec<_> = (0..40).map(|i| format!("\"field_{i}\":\"value {} of {i}\"", i * 7919 % 101)).collect();

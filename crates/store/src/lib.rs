@@ -6,6 +6,7 @@
 mod codec;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod edit;
 mod error;
 mod kept;
 mod keyring;
@@ -19,6 +20,7 @@ mod sqlite;
 mod store;
 mod transfer;
 
+pub use edit::{AuditFilter, Edit};
 pub use error::{Result, StoreError};
 pub use master_key::{MasterKey, MasterKeyError, MasterKeys};
 pub use model::*;

@@ -46,6 +46,8 @@ pub(crate) const FRESH_RESOURCES_CROWDED: usize = 8 * FRESH_RESOURCES_MAX;
 pub(crate) const MERGED_A_GROUP_CROWDED_SHARE: usize = 8;
 /// Damaged deliveries that one claim passes over, about; where there are more, the lane waits until retention has taken them.
 pub(crate) const CLAIM_FAULTS_MAX: usize = 10_000;
+/// Entries of the audit trail that one page of a filtered list opens at most; it may then be short and still have a next one.
+pub(crate) const AUDIT_ROWS_EXAMINED_MAX: usize = 1_000;
 /// Events about one record that one page of a delivery list examines at most.
 pub(crate) const RESOURCE_EVENTS_EXAMINED_MAX: usize = 2_000;
 /// Bytes of event data that one page of events unseals; it may then be short and still have a next one.

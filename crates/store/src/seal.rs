@@ -32,6 +32,7 @@ pub(crate) enum RowKind {
     Answer = 4,
     DataKey = 5,
     Canary = 6,
+    Audit = 7,
 }
 
 /// A buffer that begins with room for a sealed value's header; the plain text is appended to it.

@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use postrider_domain::{DeliveryId, Endpoint, EndpointId, EventId, Key, KeyId, Millis, Organization, OrganizationId};
+use postrider_domain::{
+    AuditEntry, DeliveryId, Endpoint, EndpointId, EventId, Key, KeyId, Millis, Organization, OrganizationId,
+};
 
+use crate::edit::{AuditFilter, Edit};
 use crate::error::Result;
 use crate::model::{
     Basis, Committed, Configuration, ContractRevision, ContractUse, Delivery, DeliveryDetail, DeliveryFilter,
@@ -18,21 +21,22 @@ use crate::model::{
 ///
 /// When a method that writes returns `Ok`, what it wrote survives `kill -9` and a power cut. Concurrent calls may share one commit.
 /// Every method about an organisation takes it; another organisation's objects are like those that do not exist.
+/// What a person changes, or the server by itself, takes an entry of the audit trail, which is written in the same transaction when the change is made.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     // Organisations.
 
     /// Stores a new organisation with a fresh data key; [`crate::StoreError::Exists`] when the id is taken.
-    async fn create_organization(&self, organization: &Organization) -> Result<()>;
+    async fn create_organization(&self, organization: &Organization, audit: &AuditEntry) -> Result<()>;
     /// Replaces an organisation's fields except its id and `created_at`.
-    async fn update_organization(&self, organization: &Organization) -> Result<()>;
+    async fn update_organization(&self, organization: &Organization, edit: &Edit) -> Result<()>;
     /// One organisation.
     async fn organization(&self, id: &OrganizationId) -> Result<Option<Organization>>;
     /// Organisations, newest first, that were made before `after`.
     async fn organizations(&self, after: Option<&OrganizationId>, limit: usize) -> Result<Vec<Organization>>;
     /// Removes an organisation with everything it owns; its data key first, so that nothing of it can be read again. Large histories
-    /// may be dropped in later retention steps. False when there was none.
-    async fn delete_organization(&self, id: &OrganizationId) -> Result<bool>;
+    /// may be dropped in later retention steps. False when there was none. The entry stays, in the operator's own trail.
+    async fn delete_organization(&self, id: &OrganizationId, audit: &AuditEntry) -> Result<bool>;
 
     /// An organisation with its endpoints, read at one moment.
     async fn configuration(&self, id: &OrganizationId) -> Result<Option<Configuration>>;
@@ -40,33 +44,45 @@ pub trait Store: Send + Sync + 'static {
     // Endpoints.
 
     /// Stores a new endpoint; [`crate::StoreError::LimitReached`] when that would pass a limit.
-    async fn create_endpoint(&self, endpoint: &Endpoint, limits: &EndpointLimits) -> Result<()>;
+    async fn create_endpoint(&self, endpoint: &Endpoint, limits: &EndpointLimits, edit: &Edit) -> Result<()>;
     /// Replaces an endpoint's fields except its id, organisation and `created_at`.
-    async fn update_endpoint(&self, endpoint: &Endpoint) -> Result<()>;
+    async fn update_endpoint(&self, endpoint: &Endpoint, edit: &Edit) -> Result<()>;
     /// One endpoint.
     async fn endpoint(&self, organization: &OrganizationId, id: EndpointId) -> Result<Option<Endpoint>>;
     /// A page of endpoints, newest first.
     async fn endpoints(&self, organization: &OrganizationId, page: PageRequest) -> Result<PageOf<Endpoint>>;
     /// Removes an endpoint with its secrets, its open deliveries and the stored bodies of its attempts. False when there was none.
-    async fn delete_endpoint(&self, organization: &OrganizationId, id: EndpointId) -> Result<bool>;
+    async fn delete_endpoint(&self, organization: &OrganizationId, id: EndpointId, audit: &AuditEntry) -> Result<bool>;
 
     // Keys.
 
     /// Stores a key under the SHA-256 of its text.
-    async fn create_key(&self, key: &Key, hash: [u8; 32]) -> Result<()>;
+    async fn create_key(&self, key: &Key, hash: [u8; 32], audit: &AuditEntry) -> Result<()>;
     /// The key with this hash, expired or not.
     async fn key_by_hash(&self, hash: [u8; 32]) -> Result<Option<Key>>;
     /// A page of an organisation's keys, newest first.
     async fn keys(&self, organization: &OrganizationId, page: PageRequest) -> Result<PageOf<Key>>;
     /// Removes a key. False when there was none.
-    async fn delete_key(&self, organization: &OrganizationId, id: KeyId) -> Result<bool>;
+    async fn delete_key(&self, organization: &OrganizationId, id: KeyId, audit: &AuditEntry) -> Result<bool>;
     /// The SHA-256 of the operator key, once one was set.
     async fn operator_key_hash(&self) -> Result<Option<[u8; 32]>>;
     /// Keeps this hash of the operator key unless one is there, and returns the one that is kept: of two nodes that start for the first time at
     /// the same moment, both get the same.
     async fn settle_operator_key_hash(&self, hash: [u8; 32]) -> Result<[u8; 32]>;
-    /// Replaces the operator key's hash.
-    async fn set_operator_key_hash(&self, hash: [u8; 32]) -> Result<()>;
+    /// Replaces the operator key's hash; the entry goes into the operator's own trail.
+    async fn set_operator_key_hash(&self, hash: [u8; 32], audit: &AuditEntry) -> Result<()>;
+
+    // The audit trail.
+
+    /// A page of an organisation's trail, or of the operator's own, newest first.
+    async fn audit(
+        &self,
+        organization: Option<&OrganizationId>,
+        filter: &AuditFilter,
+        page: PageRequest,
+    ) -> Result<PageOf<AuditEntry>>;
+    /// Drops entries from before `before`, at most `rows_max`, and returns how many.
+    async fn retain_audit(&self, before: Millis, rows_max: usize) -> Result<usize>;
 
     // Contracts.
 
@@ -140,11 +156,12 @@ pub trait Store: Send + Sync + 'static {
         organization: &OrganizationId,
         id: DeliveryId,
         now: Millis,
+        audit: &AuditEntry,
     ) -> Result<Option<Retried>>;
 
     /// Stores a test event with its one delivery, ended, and the attempt that was made of it, in one transaction. No lane is asked and none is
     /// taken: the outcome's lease does not count. Stale, and nothing is stored, when the organisation or the endpoint is gone.
-    async fn record_test(&self, event: NewEvent, outcome: &Outcome) -> Result<Recorded>;
+    async fn record_test(&self, event: NewEvent, outcome: &Outcome, audit: &AuditEntry) -> Result<Recorded>;
 
     // Reading.
 

@@ -8,13 +8,14 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use postrider_domain::{
-    AttemptFailure, AttemptId, DeliveryId, Endpoint, EndpointId, EndpointOrdering, EndpointStatus, EventId,
-    EventValidation, FailureKind, Millis, Organization, OrganizationId, Progress, Secret, Transition, Trigger,
+    Action, Actor, AttemptFailure, AttemptId, AuditEntry, AuditId, DeliveryId, Endpoint, EndpointId, EndpointOrdering,
+    EndpointStatus, EventId, EventValidation, FailureKind, Millis, Organization, OrganizationId, Progress, Secret,
+    Transition, Trigger,
 };
 use postrider_store::{
-    Attempt, Basis, ContractRevision, EndpointLimits, Event, Granted, Idempotency, LeaseNo, MasterKey, MasterKeys,
-    NewDelivery, NewEvent, OpenDelivery, Outcome, Recorded, Response, RevisionId, SqliteOptions, SqliteStore, Store,
-    StoreError, StoredAnswer,
+    Attempt, Basis, ContractRevision, Edit, EndpointLimits, Event, Granted, Idempotency, LeaseNo, MasterKey,
+    MasterKeys, NewDelivery, NewEvent, OpenDelivery, Outcome, Recorded, Response, RevisionId, SqliteOptions,
+    SqliteStore, Store, StoreError, StoredAnswer,
 };
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -27,6 +28,15 @@ mod faults;
 const DATABASE: &str = "postrider.sqlite3";
 const T0: Millis = Millis(1_800_000_000_000);
 const REVISION: RevisionId = RevisionId([7; 32]);
+
+/// What the audit trail tells of changes that the tests do not ask about.
+fn audit() -> AuditEntry {
+    AuditEntry::new(AuditId(Uuid::new_v4()), Millis(0), Actor::System, Action::ENDPOINT_CHANGED, "sample")
+}
+
+fn edit() -> Edit {
+    Edit::of(audit())
+}
 
 fn master(byte: u8) -> MasterKey {
     MasterKey::from_base64(&data_encoding::BASE64.encode(&[byte; 32])).unwrap()
@@ -104,8 +114,8 @@ fn organization(id: OrganizationId) -> Organization {
 }
 
 async fn prepare(store: &SqliteStore) {
-    store.create_organization(&organization(org())).await.unwrap();
-    store.create_endpoint(&endpoint(), &EndpointLimits::default()).await.unwrap();
+    store.create_organization(&organization(org()), &audit()).await.unwrap();
+    store.create_endpoint(&endpoint(), &EndpointLimits::default(), &edit()).await.unwrap();
     let revision = ContractRevision { id: REVISION, name: "standard".to_owned(), text: "x".to_owned() };
     store.save_contract_revision(&revision).await.unwrap();
 }
@@ -313,7 +323,7 @@ async fn a_deleted_organizations_history_cannot_be_read_from_the_files() {
     let wrapped: Vec<u8> =
         conn.query_row("SELECT wrapped FROM data_keys WHERE org_no = 1", [], |row| row.get(0)).unwrap();
     drop(conn);
-    store.delete_organization(&org()).await.unwrap();
+    store.delete_organization(&org(), &audit()).await.unwrap();
     store.close().await.unwrap();
     for (name, bytes) in files(dir.path()) {
         assert!(!bytes.windows(wrapped.len()).any(|window| window == wrapped), "{name}");
@@ -347,10 +357,10 @@ async fn a_ring_opens_what_any_of_its_master_keys_wrapped() {
     // Nothing was wrapped by the second, so going back needs the first alone.
     drop(reopen(ring(2, &[1])).unwrap());
     let store = reopen(ring(1, &[])).unwrap();
-    store.create_organization(&organization("by-first".parse().unwrap())).await.unwrap();
+    store.create_organization(&organization("by-first".parse().unwrap()), &audit()).await.unwrap();
     drop(store);
     let store = reopen(ring(2, &[1])).unwrap();
-    store.create_organization(&organization("by-second".parse().unwrap())).await.unwrap();
+    store.create_organization(&organization("by-second".parse().unwrap()), &audit()).await.unwrap();
     drop(store);
     for alone in [1, 2] {
         let text = refusal(dir.path(), master(alone));
@@ -376,7 +386,7 @@ async fn another_master_key_takes_over_without_touching_what_is_sealed() {
     assert_eq!(store.rewrap().await.unwrap(), 2);
     assert_eq!(store.rewrap().await.unwrap(), 0);
     let other: OrganizationId = "made-after".parse().unwrap();
-    store.create_organization(&organization(other.clone())).await.unwrap();
+    store.create_organization(&organization(other.clone()), &audit()).await.unwrap();
     drop(store);
     let text = refusal(dir.path(), master(1));
     assert!(text.contains("give the right key"), "{text}");

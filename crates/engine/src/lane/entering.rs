@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postrider_domain::DeliveryId;
+use postrider_domain::{AuditEntry, DeliveryId};
 use postrider_store::OpenDelivery;
 
 use super::{Lane, Start, State};
@@ -83,13 +83,13 @@ impl Lane {
     }
 
     /// A person wants one more attempt: none is to be made when the delivery waits in the queue, and another when one is under way.
-    pub(crate) fn ask_again(&self, id: DeliveryId, bytes: usize) -> Asked {
+    pub(crate) fn ask_again(&self, id: DeliveryId, bytes: usize, audit: &AuditEntry) -> Asked {
         let mut state = self.state.lock();
         if !state.held.contains(id) {
             return Asked::ToMake(state.reserve(id, bytes, false));
         }
         if !state.queue.iter().any(|waiting| waiting.id == id) {
-            state.again.insert(id);
+            state.again.insert(id, audit.clone());
         }
         Asked::WillSend
     }

@@ -2,7 +2,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use postrider_domain::{DeliveryId, EndpointId, EventId, Millis, Progress, Resume, Trigger};
+use postrider_domain::{
+    Action, Actor, AuditEntry, AuditId, DeliveryId, EndpointId, EventId, Millis, Progress, Resume, Trigger,
+};
 use postrider_store::{Event, OpenDelivery, RevisionId};
 use uuid::Uuid;
 
@@ -68,6 +70,10 @@ fn reserve_and_push(lane: &Lane, n: u128) -> Start {
 fn slots_of(lane: &Lane) -> (usize, bool) {
     let slots = lane.state.lock().slots;
     (slots.now(), slots.is_prompt())
+}
+
+fn by_hand() -> AuditEntry {
+    AuditEntry::new(AuditId(Uuid::nil()), Millis(0), Actor::Operator, Action::DELIVERY_RETRIED, "sample")
 }
 
 #[test]
@@ -168,7 +174,7 @@ fn a_resting_lane_claims_nothing_and_keeps_what_a_person_asked_for() {
     let lane = lane(&limits());
     reserve_and_push(&lane, 1);
     let asked = OpenDelivery { trigger: Trigger::Person { resume: Resume::Succeeded }, ..delivery(2) };
-    assert_eq!(lane.ask_again(asked.id, 1), Asked::ToMake(Reservation::Held));
+    assert_eq!(lane.ask_again(asked.id, 1, &by_hand()), Asked::ToMake(Reservation::Held));
     lane.push_first(Arc::new(asked));
     lane.rest();
     assert!(!lane.mark_backlog().unwrap().claim);
@@ -195,12 +201,12 @@ fn a_retry_asked_for_during_an_attempt_is_made_after_it() {
     let lane = lane(&limits());
     reserve_and_push(&lane, 1);
     let id = DeliveryId(Uuid::from_u128(1));
-    assert_eq!(lane.ask_again(id, 1), Asked::WillSend);
-    assert!(!lane.take_again(id), "it waits in the queue: that attempt is the one asked for");
+    assert_eq!(lane.ask_again(id, 1, &by_hand()), Asked::WillSend);
+    assert!(lane.take_again(id).is_none(), "it waits in the queue: that attempt is the one asked for");
     lane.take();
-    assert_eq!(lane.ask_again(id, 1), Asked::WillSend);
-    assert!(lane.take_again(id));
-    assert!(!lane.take_again(id));
+    assert_eq!(lane.ask_again(id, 1, &by_hand()), Asked::WillSend);
+    assert!(lane.take_again(id).is_some());
+    assert!(lane.take_again(id).is_none());
 }
 
 #[test]
@@ -258,11 +264,11 @@ fn only_an_idle_lane_is_closed_and_a_closed_one_takes_nothing() {
 fn two_persons_who_ask_at_once_ask_for_one_attempt() {
     let lane = lane(&limits());
     let asked = OpenDelivery { trigger: Trigger::Person { resume: Resume::Succeeded }, ..delivery(1) };
-    assert_eq!(lane.ask_again(asked.id, 1), Asked::ToMake(Reservation::Held));
-    assert_eq!(lane.ask_again(asked.id, 1), Asked::WillSend);
+    assert_eq!(lane.ask_again(asked.id, 1, &by_hand()), Asked::ToMake(Reservation::Held));
+    assert_eq!(lane.ask_again(asked.id, 1, &by_hand()), Asked::WillSend);
     let id = asked.id;
     assert_eq!(lane.push_first(Arc::new(asked)).workers, 1);
-    assert!(!lane.take_again(id));
+    assert!(lane.take_again(id).is_none());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use postrider_domain::{DeliveryStatus, EndpointStatus, FailReason};
 use postrider_engine::{AcceptError, EngineLimits};
 
-use crate::support::{FAIL, OK, Receiver, World, event, seconds_between};
+use crate::support::{FAIL, OK, Receiver, World, audit, event, seconds_between};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -145,7 +145,7 @@ async fn a_test_event_is_answered_at_once_listed_as_a_test_and_never_retried() {
     let receiver = Receiver::start(|_| Some(FAIL)).await;
     let endpoint = world.endpoint(&receiver.url).await;
     world.set_status(&endpoint, EndpointStatus::Paused).await;
-    let outcome = world.engine.send_test(&world.organization, endpoint.id, None).await.unwrap();
+    let outcome = world.engine.send_test(&world.organization, endpoint.id, None, audit()).await.unwrap();
     assert!(!outcome.succeeded);
     assert_eq!(outcome.attempt.response.unwrap().status_code, 500);
     assert!(receiver.requests()[0].contains(r#""test":true"#));
@@ -163,7 +163,7 @@ async fn a_retry_by_hand_sends_an_exhausted_delivery_once_more() {
     world.publish(1).await;
     let failed = world.until(DeliveryStatus::Failed, 1).await;
     assert_eq!((failed[0].fail_reason, failed[0].attempts_count), (Some(FailReason::Gone), 1));
-    assert!(world.engine.retry(&world.organization, failed[0].id).await.unwrap());
+    assert!(world.engine.retry(&world.organization, failed[0].id, audit()).await.unwrap());
     let delivered = world.until(DeliveryStatus::Succeeded, 1).await;
     assert_eq!((delivered[0].id, delivered[0].attempts_count), (failed[0].id, 2));
 }
@@ -190,7 +190,7 @@ async fn a_retry_by_hand_reaches_a_paused_endpoint() {
     world.publish(1).await;
     let pending = world.until_attempts(1).await;
     world.set_status(&endpoint, EndpointStatus::Paused).await;
-    assert!(world.engine.retry(&world.organization, pending.id).await.unwrap());
+    assert!(world.engine.retry(&world.organization, pending.id, audit()).await.unwrap());
     let delivered = world.until(DeliveryStatus::Succeeded, 1).await;
     assert_eq!((delivered[0].id, delivered[0].attempts_count), (pending.id, 2));
 }

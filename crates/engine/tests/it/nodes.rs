@@ -7,7 +7,7 @@ use postrider_domain::{DeliveryStatus, EndpointStatus};
 use postrider_engine::{AcceptError, EngineLimits, IncomingEvent};
 
 use crate::cluster::{Nodes, quick};
-use crate::support::{FAIL, HELD, OK, Receiver, event};
+use crate::support::{FAIL, HELD, OK, Receiver, audit, edit, event};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -90,7 +90,7 @@ async fn an_event_type_that_a_changed_organization_does_not_know_is_refused_thou
     publish().await.unwrap();
     let mut organization = a.engine.store().organization(&nodes.organization).await.unwrap().unwrap();
     organization.contract = other.name().to_owned();
-    a.engine.store().update_organization(&organization).await.unwrap();
+    a.engine.store().update_organization(&organization, &edit()).await.unwrap();
     let refused = publish().await;
     assert!(matches!(refused, Err(AcceptError::Invalid(_))), "{refused:?}");
 }
@@ -127,7 +127,7 @@ async fn a_test_event_is_sent_by_the_node_that_is_asked_whoever_has_the_lane() {
     let endpoint = nodes.endpoint(&a, &receiver.url).await;
     nodes.publish(&a).await;
     nodes.until_status(DeliveryStatus::Succeeded, 1).await;
-    let outcome = b.engine.send_test(&nodes.organization, endpoint.id, None).await.unwrap();
+    let outcome = b.engine.send_test(&nodes.organization, endpoint.id, None, audit()).await.unwrap();
     assert!(outcome.succeeded);
     let listed = nodes.until_status(DeliveryStatus::Succeeded, 2).await;
     assert!(listed.iter().any(|delivery| delivery.id == outcome.delivery && delivery.test));
@@ -147,7 +147,7 @@ async fn a_retry_that_is_asked_for_on_another_node_is_made_once() {
     while nodes.deliveries(DeliveryStatus::Pending).await[0].attempts_count == 0 {
         tokio::task::yield_now().await;
     }
-    assert!(b.engine.retry(&nodes.organization, pending).await.unwrap());
+    assert!(b.engine.retry(&nodes.organization, pending, audit()).await.unwrap());
     let delivered = nodes.until_status(DeliveryStatus::Succeeded, 1).await;
     assert_eq!((delivered[0].attempts_count, receiver.requests().len()), (2, 2));
     assert_eq!((nodes.cluster.lanes_of("a"), nodes.cluster.lanes_of("b")), (1, 0));

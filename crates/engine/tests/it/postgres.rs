@@ -9,7 +9,9 @@ use postrider_engine::{Clock, Engine, EngineLimits, EngineParts, MovableClock, S
 use postrider_store::{Delivery, DeliveryFilter, MasterKey, PageRequest, PostgresOptions, PostgresStore};
 use tokio_postgres::{Client, NoTls};
 
-use crate::support::{FAIL, HELD, OK, PATIENCE, Receiver, contracts, egress, endpoint_at, event, organization};
+use crate::support::{
+    FAIL, HELD, OK, PATIENCE, Receiver, audit, contracts, edit, egress, endpoint_at, event, organization,
+};
 
 /// A database of a test's own, dropped with it.
 struct Database {
@@ -72,7 +74,7 @@ impl Nodes {
         let mut nodes = Nodes { database, clock, organization: "acme".parse().unwrap() };
         let first = nodes.join("a", quick()).await;
         let organization = organization(first.now());
-        first.store().create_organization(&organization).await.unwrap();
+        first.store().create_organization(&organization, &audit()).await.unwrap();
         nodes.organization = organization.id;
         (nodes, first)
     }
@@ -90,7 +92,7 @@ impl Nodes {
     async fn endpoint(&self, on: &Engine, url: &str) -> Endpoint {
         let path = on.ids().next(on.now());
         let endpoint = endpoint_at(on, &self.organization, &format!("{url}{path}"));
-        on.store().create_endpoint(&endpoint, &Default::default()).await.unwrap();
+        on.store().create_endpoint(&endpoint, &Default::default(), &edit()).await.unwrap();
         on.changed(&self.organization);
         endpoint
     }

@@ -8,16 +8,17 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use postrider_contract::Contracts;
 use postrider_domain::{
-    DeliveryStatus, Endpoint, EndpointId, EndpointOrdering, EndpointStatus, EventValidation, Millis, Organization,
-    OrganizationId, Secret,
+    Action, Actor, AuditEntry, AuditId, DeliveryStatus, Endpoint, EndpointId, EndpointOrdering, EndpointStatus,
+    EventValidation, Millis, Organization, OrganizationId, Secret,
 };
 use postrider_egress::{Client, ClientSettings, UrlRules};
 use postrider_engine::{Accepted, Clock, Engine, EngineLimits, EngineParts, IncomingEvent, MovableClock};
-use postrider_store::{Delivery, DeliveryFilter, MasterKey, PageRequest, SqliteOptions, SqliteStore, Store};
+use postrider_store::{Delivery, DeliveryFilter, Edit, MasterKey, PageRequest, SqliteOptions, SqliteStore, Store};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore};
+use uuid::Uuid;
 
 /// A bound for everything that is waited for; nothing is asserted about how long it takes.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -28,6 +29,15 @@ pub struct World {
     pub engine: Engine,
     pub organization: OrganizationId,
     key: String,
+}
+
+/// What the audit trail tells of changes that the tests do not ask about.
+pub fn audit() -> AuditEntry {
+    AuditEntry::new(AuditId(Uuid::new_v4()), Millis(0), Actor::System, Action::ENDPOINT_CHANGED, "sample")
+}
+
+pub fn edit() -> Edit {
+    Edit::of(audit())
 }
 
 pub fn contracts() -> Arc<Contracts> {
@@ -45,7 +55,7 @@ impl World {
         let clock = Arc::new(MovableClock::default());
         let engine = start(&dir, &key, &clock, limits).await;
         let organization = organization(engine.now());
-        engine.store().create_organization(&organization).await.unwrap();
+        engine.store().create_organization(&organization, &audit()).await.unwrap();
         World { dir, clock, engine, organization: organization.id, key }
     }
 
@@ -61,13 +71,13 @@ impl World {
 
     pub async fn endpoint(&self, url: &str) -> Endpoint {
         let endpoint = endpoint_at(&self.engine, &self.organization, url);
-        self.engine.store().create_endpoint(&endpoint, &Default::default()).await.unwrap();
+        self.engine.store().create_endpoint(&endpoint, &Default::default(), &edit()).await.unwrap();
         self.engine.changed(&self.organization);
         endpoint
     }
 
     pub async fn set_status(&self, endpoint: &Endpoint, status: EndpointStatus) {
-        self.engine.store().update_endpoint(&Endpoint { status, ..endpoint.clone() }).await.unwrap();
+        self.engine.store().update_endpoint(&Endpoint { status, ..endpoint.clone() }, &edit()).await.unwrap();
         self.engine.changed(&self.organization);
     }
 

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, ensure};
-use postrider_domain::OrganizationId;
-use postrider_engine::{Clock as _, SystemClock};
+use postrider_domain::{Action, Actor, AuditEntry, AuditId, OrganizationId};
+use postrider_engine::{Clock as _, Ids, SystemClock};
 use postrider_store::{Counts, ExportId, ExportWriter, Extent, MasterKey, Portable, Transfer};
 use tokio::sync::{mpsc, oneshot};
 
@@ -62,7 +62,10 @@ async fn put_right(args: &ExportArgs, transfer: &dyn Transfer, extent: &Extent) 
         return Ok(format!("{what} is no longer set aside"));
     }
     let Extent::Organization(id) = extent else { return Err(Misuse::of("--delete-final needs --org")) };
-    ensure!(transfer.delete_set_aside(id).await?, "{what} is not set aside");
+    let now = SystemClock.now();
+    let audit =
+        AuditEntry::new(AuditId(Ids::default().next(now)), now, Actor::Operator, Action::ORGANIZATION_DELETED, id);
+    ensure!(transfer.delete_set_aside(id, &audit).await?, "{what} is not set aside");
     Ok(format!("{what} is deleted here"))
 }
 

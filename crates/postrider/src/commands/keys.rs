@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::ensure;
 use http::Method;
-use postrider_domain::{Scope, Secret};
+use postrider_domain::{Actor, AuditEntry, Scope, Secret};
+use postrider_engine::{Clock, SystemClock};
 use postrider_store::Store;
 use serde_json::{Value, json};
 
@@ -85,14 +86,19 @@ async fn give_operator_key(store: &dyn Store, key: &Secret) -> anyhow::Result<bo
     let hash = operator_key::hash(key);
     let is_another = store.operator_key_hash().await? != Some(hash);
     if is_another {
-        store.set_operator_key_hash(hash).await?;
+        store.set_operator_key_hash(hash, &replaced()).await?;
     }
     Ok(is_another)
 }
 
+/// Whoever runs this works on the store itself.
+fn replaced() -> AuditEntry {
+    operator_key::replaced(Actor::Operator, SystemClock.now())
+}
+
 async fn make_operator_key(store: &dyn Store) -> anyhow::Result<Secret> {
     let key = operator_key::make()?;
-    store.set_operator_key_hash(operator_key::hash(&key)).await?;
+    store.set_operator_key_hash(operator_key::hash(&key), &replaced()).await?;
     Ok(key)
 }
 

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use postrider_domain::{DeliveryId, EndpointId, EventId, OrganizationId, Scope};
+use postrider_domain::{Action, DeliveryId, EndpointId, EventId, OrganizationId, Scope};
 use postrider_store::{DeliveryDetail, DeliveryFilter};
 
 use crate::call::{Call, json};
@@ -76,7 +76,8 @@ pub(crate) async fn retry(State(app): State<App>, call: Call) -> Result<Response
     let organization = call.organization(Scope::DeliveriesWrite)?;
     call.nothing_more()?;
     let id: DeliveryId = call.id("delivery", "delivery")?;
-    if !app.engine().retry(&organization, id).await? {
+    let audit = call.audit(&app, Action::DELIVERY_RETRIED, id);
+    if !app.engine().retry(&organization, id, audit).await? {
         return Err(Problem::missing("delivery"));
     }
     let detail = detail(&app, &organization, id).await?;

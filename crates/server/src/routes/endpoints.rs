@@ -4,8 +4,8 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use postrider_contract::Contract;
-use postrider_domain::{Endpoint, EndpointId, EndpointOrdering, EndpointStatus, OrganizationId, Scope};
-use postrider_store::EndpointLimits;
+use postrider_domain::{Action, Endpoint, EndpointId, EndpointOrdering, EndpointStatus, Facts, OrganizationId, Scope};
+use postrider_store::{Edit, EndpointLimits};
 
 use crate::auth::random_bytes;
 use crate::call::{Call, json, no_content};
@@ -64,7 +64,8 @@ pub(crate) async fn create(State(app): State<App>, call: Call) -> Result<Respons
     check_system_limit(&app, contract, &endpoint).await?;
     let plans = app.contracts().get(&organization.contract);
     let endpoints_max = plans.and_then(|contract| contract.limits().endpoints_max(organization.plan.as_deref()));
-    app.store().create_endpoint(&endpoint, &EndpointLimits { endpoints_max }).await?;
+    let audit = call.audit_made(&app, Action::ENDPOINT_CREATED, endpoint.id, &Facts::of_endpoint(&endpoint));
+    app.store().create_endpoint(&endpoint, &EndpointLimits { endpoints_max }, &Edit::of(audit)).await?;
     app.engine().changed(&id);
     json(StatusCode::CREATED, &EndpointBody::with_secret(&endpoint, app.contracts()))
 }
@@ -121,7 +122,9 @@ pub(crate) async fn change(State(app): State<App>, call: Call) -> Result<Respons
         check_system_limit(&app, contract, &after).await?;
     }
     after.updated_at = app.now();
-    app.store().update_endpoint(&after).await?;
+    let (was, is) = (Facts::of_endpoint(&before), Facts::of_endpoint(&after));
+    let audit = call.audit(&app, Action::ENDPOINT_CHANGED, after.id).telling(&was, &is);
+    app.store().update_endpoint(&after, &Edit::of(audit)).await?;
     app.engine().changed(&organization);
     json(StatusCode::OK, &EndpointBody::new(&after, app.contracts()))
 }
@@ -137,7 +140,8 @@ pub(crate) async fn delete(State(app): State<App>, call: Call) -> Result<Respons
     let id: EndpointId = call.id("endpoint", "endpoint")?;
     call.nothing_more()?;
     let _edit = app.edit(&organization).await;
-    if !app.store().delete_endpoint(&organization, id).await? {
+    let audit = call.audit(&app, Action::ENDPOINT_DELETED, id);
+    if !app.store().delete_endpoint(&organization, id, &audit).await? {
         return Err(Problem::missing("endpoint"));
     }
     app.engine().changed(&organization);
@@ -156,7 +160,8 @@ pub(crate) async fn test(State(app): State<App>, call: Call) -> Result<Response,
     let organization = call.organization(Scope::EndpointsWrite)?;
     let id: EndpointId = call.id("endpoint", "endpoint")?;
     let request = call.read_optional(TestRequest::FIELDS, TestRequest::read)?;
-    let outcome = app.engine().send_test(&organization, id, request.r#type.as_deref()).await?;
+    let audit = call.audit(&app, Action::ENDPOINT_TESTED, id);
+    let outcome = app.engine().send_test(&organization, id, request.r#type.as_deref(), audit).await?;
     json(StatusCode::OK, &TestResult::new(&outcome))
 }
 

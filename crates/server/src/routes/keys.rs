@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use postrider_domain::{Key, KeyId};
+use postrider_domain::{Action, Facts, Key, KeyId};
 
 use crate::auth::make_key;
 use crate::call::{Call, json, no_content};
@@ -34,7 +34,8 @@ pub(crate) async fn create(State(app): State<App>, call: Call) -> Result<Respons
         created_at: now,
         expires_at: new.expires_at,
     };
-    app.store().create_key(&key, made.hash).await?;
+    let audit = call.audit_made(&app, Action::KEY_CREATED, key.id, &Facts::of_key(&key));
+    app.store().create_key(&key, made.hash, &audit).await?;
     json(StatusCode::CREATED, &KeyBody::new(&key, Some(&made.text)))
 }
 
@@ -66,7 +67,8 @@ pub(crate) async fn delete(State(app): State<App>, call: Call) -> Result<Respons
     let organization = call.organization_for_operator()?;
     call.nothing_more()?;
     let id: KeyId = call.id("key", "key")?;
-    if !app.store().delete_key(&organization, id).await? {
+    let audit = call.audit(&app, Action::KEY_DELETED, id);
+    if !app.store().delete_key(&organization, id, &audit).await? {
         return Err(Problem::missing("key"));
     }
     app.keys.forget();

@@ -3,12 +3,13 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use postrider_domain::{OrganizationId, Scope, encode_id};
+use postrider_domain::{Action, Facts, Organization, OrganizationId, Scope, encode_id};
+use postrider_store::Edit;
 
 use crate::call::{Call, json, no_content};
 use crate::paging::{Page, Query};
 use crate::problem::{Kind, Problem};
-use crate::state::App;
+use crate::state::{App, Running};
 use crate::wire::organization::{NewOrganization, OrganizationBody, OrganizationChange};
 
 /// Make an organisation
@@ -28,9 +29,26 @@ pub(crate) async fn create(State(app): State<App>, call: Call) -> Result<Respons
     };
     let organization = new.into_organization(id, app.contracts().default_name(), now);
     let _edit = app.edit(&organization.id).await;
-    app.store().create_organization(&organization).await?;
+    create_audited(&app, &call, &organization).await?;
     app.engine().changed(&organization.id);
     json(StatusCode::CREATED, &OrganizationBody::from(organization))
+}
+
+async fn create_audited(app: &Running, call: &Call, made: &Organization) -> Result<(), Problem> {
+    let facts = Facts::of_organization(made);
+    let audit = call.audit_made(app, Action::ORGANIZATION_CREATED, &made.id, &facts);
+    Ok(app.store().create_organization(made, &audit).await?)
+}
+
+async fn update_audited(
+    app: &Running,
+    call: &Call,
+    before: &Organization,
+    after: &Organization,
+) -> Result<(), Problem> {
+    let (was, is) = (Facts::of_organization(before), Facts::of_organization(after));
+    let audit = call.audit(app, Action::ORGANIZATION_CHANGED, &after.id).telling(&was, &is);
+    Ok(app.store().update_organization(after, &Edit::of(audit)).await?)
 }
 
 /// List organisations
@@ -85,11 +103,11 @@ pub(crate) async fn replace(State(app): State<App>, call: Call) -> Result<Respon
     let status = match app.store().organization(&organization.id).await? {
         Some(known) => {
             organization.created_at = known.created_at;
-            app.store().update_organization(&organization).await?;
+            update_audited(&app, &call, &known, &organization).await?;
             StatusCode::OK
         }
         None => {
-            app.store().create_organization(&organization).await?;
+            create_audited(&app, &call, &organization).await?;
             StatusCode::CREATED
         }
     };
@@ -107,12 +125,13 @@ pub(crate) async fn replace(State(app): State<App>, call: Call) -> Result<Respon
 pub(crate) async fn change(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     let id = call.organization_for_operator()?;
     let _edit = app.edit(&id).await;
-    let mut organization = app.organization(&id).await?;
+    let before = app.organization(&id).await?;
+    let mut organization = before.clone();
     call.read(OrganizationChange::FIELDS, |fields| {
         OrganizationChange::apply(fields, app.contracts(), &mut organization);
     })?;
     organization.updated_at = app.now();
-    app.store().update_organization(&organization).await?;
+    update_audited(&app, &call, &before, &organization).await?;
     app.engine().changed(&id);
     json(StatusCode::OK, &OrganizationBody::from(organization))
 }
@@ -127,7 +146,8 @@ pub(crate) async fn delete(State(app): State<App>, call: Call) -> Result<Respons
     let id = call.organization_for_operator()?;
     call.nothing_more()?;
     let _edit = app.edit(&id).await;
-    if !app.store().delete_organization(&id).await? {
+    let audit = call.audit(&app, Action::ORGANIZATION_DELETED, &id);
+    if !app.store().delete_organization(&id, &audit).await? {
         return Err(Problem::missing("organization"));
     }
     app.keys.forget();

@@ -4,10 +4,12 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_domain::{DeliveryId, EndpointId, Millis, OrganizationId};
+use postrider_domain::{DeliveryId, Endpoint, EndpointId, Key, KeyId, Millis, Organization, OrganizationId};
+
+use super::samples::{edit, entry};
 
 use crate::error::Result;
-use crate::model::{Basis, Committed, LaneDue, LeaseNo, NewEvent, OpenDelivery, Outcome, Recorded};
+use crate::model::{Basis, Committed, EndpointLimits, LaneDue, LeaseNo, NewEvent, OpenDelivery, Outcome, Recorded};
 use crate::store::Store;
 
 /// Longer than any case takes.
@@ -78,7 +80,50 @@ impl Leased {
         id: DeliveryId,
         now: Millis,
     ) -> Result<Option<OpenDelivery>> {
-        let retried = self.store.retry_delivery(self.lease, org, id, now).await?;
+        let retried = self.store.retry_delivery(self.lease, org, id, now, &entry()).await?;
         Ok(retried.map(|retried| retried.delivery))
+    }
+}
+
+/// Changes of which a case does not ask what the audit trail tells.
+impl Leased {
+    pub(super) async fn create_organization(&self, organization: &Organization) -> Result<()> {
+        self.store.create_organization(organization, &entry()).await
+    }
+
+    pub(super) async fn update_organization(&self, organization: &Organization) -> Result<()> {
+        self.store.update_organization(organization, &edit()).await
+    }
+
+    pub(super) async fn delete_organization(&self, id: &OrganizationId) -> Result<bool> {
+        self.store.delete_organization(id, &entry()).await
+    }
+
+    pub(super) async fn create_endpoint(&self, endpoint: &Endpoint, limits: &EndpointLimits) -> Result<()> {
+        self.store.create_endpoint(endpoint, limits, &edit()).await
+    }
+
+    pub(super) async fn update_endpoint(&self, endpoint: &Endpoint) -> Result<()> {
+        self.store.update_endpoint(endpoint, &edit()).await
+    }
+
+    pub(super) async fn delete_endpoint(&self, org: &OrganizationId, id: EndpointId) -> Result<bool> {
+        self.store.delete_endpoint(org, id, &entry()).await
+    }
+
+    pub(super) async fn create_key(&self, key: &Key, hash: [u8; 32]) -> Result<()> {
+        self.store.create_key(key, hash, &entry()).await
+    }
+
+    pub(super) async fn delete_key(&self, org: &OrganizationId, id: KeyId) -> Result<bool> {
+        self.store.delete_key(org, id, &entry()).await
+    }
+
+    pub(super) async fn set_operator_key_hash(&self, hash: [u8; 32]) -> Result<()> {
+        self.store.set_operator_key_hash(hash, &entry()).await
+    }
+
+    pub(super) async fn record_test(&self, event: NewEvent, outcome: &Outcome) -> Result<Recorded> {
+        self.store.record_test(event, outcome, &entry()).await
     }
 }

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a case fails by panicking")]
 #![expect(clippy::cognitive_complexity, reason = "a case is a list of assertions")]
 
+pub mod audit;
 pub mod contracts;
 pub mod durability;
 pub mod endpoints;
@@ -69,6 +70,15 @@ macro_rules! conformance_suite {
                 the_operator_key_is_replaced,
                 the_operator_key_that_is_settled_first_stays,
                 pages_go_from_newest_to_oldest,
+            ];
+            audit: [
+                each_change_leaves_its_entry,
+                what_is_sent_by_hand_leaves_an_entry,
+                what_did_not_happen_leaves_none,
+                a_change_made_from_an_older_configuration_is_refused,
+                filters_and_pages_find_exactly_their_own,
+                a_trail_is_its_organizations_and_goes_with_it,
+                old_entries_go_when_their_time_has_come,
             ];
             contracts: [
                 a_revision_is_kept_under_its_hash,

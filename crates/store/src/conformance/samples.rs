@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use postrider_domain::{
-    AttemptFailure, AttemptId, DeliveryId, Endpoint, EndpointId, EndpointOrdering, EndpointStatus, EventId,
-    EventValidation, FailureKind, Key, KeyId, Millis, Organization, OrganizationId, Overlap, Progress, Resource, Scope,
-    Secret, Transition, Trigger,
+    Action, Actor, AttemptFailure, AttemptId, AuditEntry, AuditId, DeliveryId, Endpoint, EndpointId, EndpointOrdering,
+    EndpointStatus, EventId, EventValidation, FailureKind, Key, KeyId, Millis, Organization, OrganizationId, Overlap,
+    Progress, Resource, Scope, Secret, Transition, Trigger,
 };
 use uuid::Uuid;
 
 use super::{Leased, Subject};
+use crate::edit::Edit;
 use crate::model::{
     Attempt, Committed, ContractRevision, EndpointLimits, Event, LeaseNo, NewDelivery, NewEvent, OpenDelivery, Outcome,
     PageRequest, Response, RevisionId,
@@ -38,6 +39,16 @@ pub(super) fn id_at(moment: Millis) -> Uuid {
 
 pub(super) fn org_id(text: &str) -> OrganizationId {
     text.parse().unwrap()
+}
+
+/// What the audit trail tells of a change of which a case does not ask.
+pub(super) fn entry() -> AuditEntry {
+    AuditEntry::new(AuditId(id_at(T0)), T0, Actor::System, Action::ENDPOINT_CHANGED, "sample")
+}
+
+/// The same with what was seen before: nothing.
+pub(super) fn edit() -> Edit {
+    Edit::of(entry())
 }
 
 /// Stored, for the one lease there is to send.

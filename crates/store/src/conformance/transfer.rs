@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Leased;
 use super::random::Run;
-use super::samples::{DAY, HOUR, World, all, at, key, org_id, organization, outcome};
+use super::samples::{DAY, HOUR, World, all, at, entry, key, org_id, organization, outcome};
 use crate::error::StoreError;
 use crate::model::{
     Configuration, Delivery, DeliveryDetail, DeliveryFilter, EventDetail, EventFilter, Idempotency, LaneDue, NewEvent,
@@ -133,7 +133,7 @@ async fn fill<S: Movable>(store: &Arc<S>, seed: u64) -> Vec<OrganizationId> {
         world.endpoint = endpoints[0];
         let mut hash = KEY_HASH;
         hash[0] = i;
-        store.create_key(&key(&world.org, at(1)), hash).await.unwrap();
+        store.create_key(&key(&world.org, at(1)), hash, &entry()).await.unwrap();
         answer(store, Some(&world.org)).await;
         chosen(&*world, "crm-1", later).await;
         let mut test = world.event(later);
@@ -150,10 +150,10 @@ async fn fill<S: Movable>(store: &Arc<S>, seed: u64) -> Vec<OrganizationId> {
         }
     }
     answer(store, None).await;
-    store.set_operator_key_hash([9; 32]).await.unwrap();
+    store.set_operator_key_hash([9; 32], &entry()).await.unwrap();
     let gone = World::of(leased.clone(), "gone").await;
     gone.commit(vec![gone.event(later)]).await;
-    store.delete_organization(&gone.org).await.unwrap();
+    store.delete_organization(&gone.org, &entry()).await.unwrap();
     store.revoke_lease(leased.lease).await.unwrap();
     run.worlds.iter().map(|(world, _)| world.org.clone()).collect()
 }
@@ -282,8 +282,8 @@ pub async fn an_import_that_broke_off_goes_on<S: Movable, T: Movable>(source: Ar
 pub async fn what_is_there_is_not_touched<S: Movable, T: Movable>(source: Arc<S>, target: Arc<T>) {
     let (from, to): (Arc<dyn Store>, Arc<dyn Store>) = (source.clone(), target.clone());
     fill(&source, 0xbeef_5678_9abc_def1).await;
-    to.create_organization(&organization("other")).await.unwrap();
-    to.set_operator_key_hash([1; 32]).await.unwrap();
+    to.create_organization(&organization("other"), &entry()).await.unwrap();
+    to.set_operator_key_hash([1; 32], &entry()).await.unwrap();
     let chunks = exported(source.as_ref(), Extent::Everything).await;
     let refused = target.import(some_export(), 0, chunks[0].clone()).await;
     let Err(StoreError::Exists { what }) = refused else { panic!("{refused:?}") };
@@ -331,7 +331,7 @@ pub async fn what_is_set_aside_is_neither_seen_nor_sent<S: Movable, T: Movable>(
     let mut moved = Picture::of(&node(&to).await, &acme).await;
     assert!(source.take_back(&extent).await.unwrap());
     assert!(!source.take_back(&extent).await.unwrap());
-    assert!(!source.delete_set_aside(&acme).await.unwrap());
+    assert!(!source.delete_set_aside(&acme, &entry()).await.unwrap());
     let mut back = Picture::of(&before, &acme).await;
     for picture in [&mut moved, &mut back] {
         // A change by itself.
@@ -340,6 +340,6 @@ pub async fn what_is_set_aside_is_neither_seen_nor_sent<S: Movable, T: Movable>(
     assert_eq!(moved, seen);
     assert_eq!(back, seen);
     source.set_aside(&extent, at(0)).await.unwrap();
-    assert!(source.delete_set_aside(&acme).await.unwrap());
+    assert!(source.delete_set_aside(&acme, &entry()).await.unwrap());
     assert!(!source.take_back(&extent).await.unwrap());
 }

@@ -1,30 +1,33 @@
 //! API keys, the operator key and contract revisions.
 
-use postrider_domain::{Key, KeyId, OrganizationId};
+use postrider_domain::{AuditEntry, Key, KeyId, OrganizationId};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::PostgresStore;
 use super::rows::{millis_at, opt_millis_at};
+use super::session::Mode;
 use super::tenants::missing;
+use super::{PostgresStore, audit};
 use crate::error::{Result, StoreError};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::model::{ContractRevision, ContractUse, PageOf, PageRequest, RevisionId};
-use crate::rows::{damaged, page_of};
+use crate::rows::{damaged, page_of, seal_audit};
 
 pub(super) const OPERATOR_KEY: &str = "operator key hash";
 pub(super) const KEY_COLUMNS: &str = "k.id, k.name, k.scopes, k.hint, k.created_at, k.expires_at";
 
-pub(super) async fn create_key(store: &PostgresStore, key: &Key, hash: [u8; 32]) -> Result<()> {
+pub(super) async fn create_key(store: &PostgresStore, key: &Key, hash: [u8; 32], audit: &AuditEntry) -> Result<()> {
+    let id = &key.organization;
+    let (tenant, tx) = store.begin_of(id, Mode::Write).await?.ok_or_else(|| missing(id))?;
     let scopes: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
     let sql = "INSERT INTO api_keys (org, id, hash, name, scopes, hint, created_at, expires_at)
                SELECT $1, $2, $3, $4, $5, $6, $7, $8 FROM organizations WHERE org = $1 AND NOT deleted FOR SHARE
-               ON CONFLICT DO NOTHING RETURNING 1";
-    let made = store
-        .read_of(
-            &key.organization,
+               ON CONFLICT DO NOTHING";
+    let made = tx
+        .execute(
             sql,
             &[
+                &tenant.org,
                 &key.id.0,
                 &hash.as_slice(),
                 &key.name,
@@ -35,11 +38,11 @@ pub(super) async fn create_key(store: &PostgresStore, key: &Key, hash: [u8; 32])
             ],
         )
         .await?;
-    let (_, made) = made.ok_or_else(|| missing(&key.organization))?;
-    match made.is_empty() {
-        false => Ok(()),
-        true => Err(StoreError::Exists { what: format!("key {}", key.id) }),
+    if made == 0 {
+        return Err(StoreError::Exists { what: format!("key {}", key.id) });
     }
+    audit::insert(&tx, tenant.org, &seal_audit(tenant.sealer(), audit)?).await?;
+    tx.commit().await
 }
 
 /// Whose key it is, is what is asked: so this crosses organisations.
@@ -83,9 +86,20 @@ pub(super) async fn keys(
     Ok(page_of(rows, limit, |key: &Key| key.id.0))
 }
 
-pub(super) async fn delete_key(store: &PostgresStore, organization: &OrganizationId, id: KeyId) -> Result<bool> {
-    let sql = "DELETE FROM api_keys WHERE org = $1 AND id = $2 RETURNING 1";
-    Ok(store.read_of(organization, sql, &[&id.0]).await?.is_some_and(|(_, deleted)| !deleted.is_empty()))
+pub(super) async fn delete_key(
+    store: &PostgresStore,
+    organization: &OrganizationId,
+    id: KeyId,
+    audit: &AuditEntry,
+) -> Result<bool> {
+    let Some((tenant, tx)) = store.begin_of(organization, Mode::Write).await? else { return Ok(false) };
+    let sql = "DELETE FROM api_keys WHERE org = $1 AND id = $2";
+    if tx.execute(sql, &[&tenant.org, &id.0]).await? == 0 {
+        return Ok(false);
+    }
+    audit::insert(&tx, tenant.org, &seal_audit(tenant.sealer(), audit)?).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 pub(super) async fn operator_key_hash(store: &PostgresStore) -> Result<Option<[u8; 32]>> {
@@ -104,9 +118,12 @@ pub(super) async fn settle_operator_key_hash(store: &PostgresStore, hash: [u8; 3
     rows.first().map_or(Ok(hash), hash_from_row)
 }
 
-pub(super) async fn set_operator_key_hash(store: &PostgresStore, hash: [u8; 32]) -> Result<()> {
+pub(super) async fn set_operator_key_hash(store: &PostgresStore, hash: [u8; 32], audit: &AuditEntry) -> Result<()> {
     let sql = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2";
-    store.engine().await?.execute(sql, &[&OPERATOR_KEY, &hash.as_slice()]).await.map(|_| ())
+    let tx = store.engine().await?.begin().await?;
+    tx.execute(sql, &[&OPERATOR_KEY, &hash.as_slice()]).await?;
+    audit::insert_for_operator(store, &tx, audit).await?;
+    tx.commit().await
 }
 
 pub(super) async fn save_revision(store: &PostgresStore, revision: &ContractRevision) -> Result<()> {

@@ -1,21 +1,27 @@
 //! Endpoints. Each change locks the organisation's row first, so that changes of one organisation happen one after the other.
 
-use postrider_domain::{Endpoint, EndpointId, OrganizationId};
+use postrider_domain::{AuditEntry, Endpoint, EndpointId, OrganizationId};
 use uuid::Uuid;
 
 use super::rows::{ENDPOINT_COLUMNS, endpoint_row};
 use super::session::{Mode, Session};
 use super::tenants::missing;
-use super::{PostgresStore, changes};
+use super::{PostgresStore, audit, changes};
+use crate::edit::Edit;
 use crate::error::{Result, StoreError};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::model::{EndpointLimits, PageOf, PageRequest};
-use crate::rows::{disabled_reason, events_text, page_of, seal_endpoint};
+use crate::rows::{disabled_reason, events_text, page_of, seal_audit, seal_endpoint};
 
-pub(super) async fn create(store: &PostgresStore, endpoint: &Endpoint, limits: &EndpointLimits) -> Result<()> {
+pub(super) async fn create(
+    store: &PostgresStore,
+    endpoint: &Endpoint,
+    limits: &EndpointLimits,
+    edit: &Edit,
+) -> Result<()> {
     let id = &endpoint.organization;
     let (tenant, tx) = store.begin_of(id, Mode::Write).await?.ok_or_else(|| missing(id))?;
-    if !changes::count(&tx, tenant.org).await? {
+    if !changes::count_from(&tx, tenant.org, edit.basis).await? {
         return Err(missing(id));
     }
     require_room(&tx, tenant.org, limits).await?;
@@ -43,6 +49,7 @@ pub(super) async fn create(store: &PostgresStore, endpoint: &Endpoint, limits: &
     if made == 0 {
         return Err(StoreError::Exists { what: format!("endpoint {}", endpoint.id) });
     }
+    audit::insert(&tx, tenant.org, &seal_audit(tenant.sealer(), &edit.audit)?).await?;
     tx.commit().await
 }
 
@@ -59,10 +66,10 @@ async fn require_room(tx: &Session, org: Uuid, limits: &EndpointLimits) -> Resul
     Ok(())
 }
 
-pub(super) async fn update(store: &PostgresStore, endpoint: &Endpoint) -> Result<()> {
+pub(super) async fn update(store: &PostgresStore, endpoint: &Endpoint, edit: &Edit) -> Result<()> {
     let id = &endpoint.organization;
     let (tenant, tx) = store.begin_of(id, Mode::Write).await?.ok_or_else(|| missing(id))?;
-    if !changes::count(&tx, tenant.org).await? {
+    if !changes::count_from(&tx, tenant.org, edit.basis).await? {
         return Err(missing(id));
     }
     let sql = "UPDATE endpoints SET name = $3, description = $4, events = $5, contract = $6, system = $7, status = $8,
@@ -88,6 +95,7 @@ pub(super) async fn update(store: &PostgresStore, endpoint: &Endpoint) -> Result
     if updated == 0 {
         return Err(StoreError::NotFound { what: format!("endpoint {}", endpoint.id) });
     }
+    audit::insert(&tx, tenant.org, &seal_audit(tenant.sealer(), &edit.audit)?).await?;
     tx.commit().await
 }
 
@@ -121,7 +129,12 @@ pub(super) async fn list(
 
 /// Its secrets go now; its open deliveries and the text of its attempts are invisible from now on and go in retention's steps, together
 /// with what a commit that was under way still adds.
-pub(super) async fn delete(store: &PostgresStore, organization: &OrganizationId, id: EndpointId) -> Result<bool> {
+pub(super) async fn delete(
+    store: &PostgresStore,
+    organization: &OrganizationId,
+    id: EndpointId,
+    audit: &AuditEntry,
+) -> Result<bool> {
     let Some((tenant, tx)) = store.begin_of(organization, Mode::Write).await? else { return Ok(false) };
     if !changes::count(&tx, tenant.org).await? {
         return Ok(false);
@@ -134,6 +147,7 @@ pub(super) async fn delete(store: &PostgresStore, organization: &OrganizationId,
     if tx.execute(sql, &[&tenant.org, &id.0]).await? == 0 {
         return Ok(false);
     }
+    audit::insert(&tx, tenant.org, &seal_audit(tenant.sealer(), audit)?).await?;
     tx.commit().await?;
     Ok(true)
 }

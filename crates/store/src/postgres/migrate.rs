@@ -34,11 +34,14 @@ pub struct Migration {
 }
 
 /// Every migration there is.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    oldest_program: 1,
-    sql: concat!(include_str!("schema/001.sql"), include_str!("schema/views.sql")),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        oldest_program: 1,
+        sql: concat!(include_str!("schema/001.sql"), include_str!("schema/views.sql")),
+    },
+    Migration { version: 2, oldest_program: 1, sql: include_str!("schema/002.sql") },
+];
 
 /// What the database says about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

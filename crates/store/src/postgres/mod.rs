@@ -5,6 +5,7 @@
 //! what is kept in memory is what nobody else may change, or what a version or a lease tells to be old.
 
 mod attached;
+mod audit;
 mod changes;
 mod claim;
 mod commit;

@@ -1,32 +1,36 @@
 //! Organisations.
 
-use postrider_domain::{EventValidation, Organization, OrganizationId};
+use postrider_domain::{AuditEntry, EventValidation, Organization, OrganizationId};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::PostgresStore;
-use super::changes::tell_changed;
+use super::changes::{count_from, tell_changed};
 use super::master::key_owner;
 use super::rows::millis_at;
-use super::session::Session;
-use super::tenants::missing;
+use super::session::{Mode, Session};
+use super::tenants::{Tenant, missing};
+use super::{PostgresStore, audit};
+use crate::edit::Edit;
 use crate::error::{Result, StoreError};
 use crate::limits::PAGE_ROWS_MAX;
-use crate::rows::damaged;
+use crate::rows::{damaged, seal_audit};
 
 pub(super) const COLUMNS: &str =
     "id, name, contract, plan, owner_email, locale, event_validation, created_at, updated_at";
 
 /// With its data key, all or nothing.
-pub(super) async fn create(store: &PostgresStore, organization: &Organization) -> Result<()> {
+pub(super) async fn create(store: &PostgresStore, organization: &Organization, audit: &AuditEntry) -> Result<()> {
     let org = Uuid::new_v4();
     let (_, wrapped) = store.tenants.keys.make_data_key(key_owner(&org))?;
+    let tenant = Tenant::open(&store.tenants.keys, org, wrapped.clone())?;
+    let entry = seal_audit(tenant.sealer(), audit)?;
     let master_id = store.tenants.keys.current.id.0;
     let sql = concat!(
         "WITH changed AS (
              INSERT INTO organizations (org, id, name, contract, plan, owner_email, locale, event_validation, created_at, updated_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) WHERE NOT deleted DO NOTHING RETURNING org, id),
-         keyed AS (INSERT INTO data_keys (org, master_id, wrapped) SELECT org, $11, $12 FROM changed), ",
+         keyed AS (INSERT INTO data_keys (org, master_id, wrapped) SELECT org, $11, $12 FROM changed),
+         audited AS (INSERT INTO audit (org, id, action, object, sealed) SELECT org, $13, $14, $15, $16 FROM changed), ",
         tell_changed!()
     );
     let made = store
@@ -47,6 +51,10 @@ pub(super) async fn create(store: &PostgresStore, organization: &Organization) -
                 &organization.updated_at.0,
                 &master_id.as_slice(),
                 &wrapped,
+                &entry.id,
+                &entry.action,
+                &entry.object,
+                &entry.sealed,
             ],
         )
         .await?;
@@ -56,32 +64,30 @@ pub(super) async fn create(store: &PostgresStore, organization: &Organization) -
     }
 }
 
-pub(super) async fn update(store: &PostgresStore, organization: &Organization) -> Result<()> {
-    let sql = concat!(
-        "WITH changed AS (
-             UPDATE organizations SET name = $2, contract = $3, plan = $4, owner_email = $5, locale = $6, event_validation = $7,
-             updated_at = $8, version = version + 1 WHERE org = $1 AND NOT deleted RETURNING id), ",
-        tell_changed!()
-    );
-    let updated = store
-        .read_of(
-            &organization.id,
-            sql,
-            &[
-                &organization.name,
-                &organization.contract,
-                &organization.plan,
-                &organization.owner_email,
-                &organization.locale,
-                &organization.event_validation.as_str(),
-                &organization.updated_at.0,
-            ],
-        )
-        .await?;
-    match updated {
-        Some((_, told)) if !told.is_empty() => Ok(()),
-        _ => Err(missing(&organization.id)),
+pub(super) async fn update(store: &PostgresStore, organization: &Organization, edit: &Edit) -> Result<()> {
+    let id = &organization.id;
+    let (tenant, tx) = store.begin_of(id, Mode::Write).await?.ok_or_else(|| missing(id))?;
+    if !count_from(&tx, tenant.org, edit.basis).await? {
+        return Err(missing(id));
     }
+    let sql = "UPDATE organizations SET name = $2, contract = $3, plan = $4, owner_email = $5, locale = $6, event_validation = $7,
+               updated_at = $8 WHERE org = $1";
+    tx.execute(
+        sql,
+        &[
+            &tenant.org,
+            &organization.name,
+            &organization.contract,
+            &organization.plan,
+            &organization.owner_email,
+            &organization.locale,
+            &organization.event_validation.as_str(),
+            &organization.updated_at.0,
+        ],
+    )
+    .await?;
+    audit::insert(&tx, tenant.org, &seal_audit(tenant.sealer(), &edit.audit)?).await?;
+    tx.commit().await
 }
 
 pub(super) async fn get(store: &PostgresStore, id: &OrganizationId) -> Result<Option<Organization>> {
@@ -124,7 +130,7 @@ pub(super) fn from_row(row: &Row) -> Result<Organization> {
 }
 
 /// Its data key goes now, so that nothing of it can be read again; its rows are invisible from now on and go in retention's steps.
-pub(super) async fn delete(store: &PostgresStore, id: &OrganizationId) -> Result<bool> {
+pub(super) async fn delete(store: &PostgresStore, id: &OrganizationId, audit: &AuditEntry) -> Result<bool> {
     let tx = store.engine().await?.begin().await?;
     let hide = "WITH changed AS (
              UPDATE organizations SET deleted = true, name = '', plan = NULL, owner_email = NULL, locale = NULL, version = version + 1
@@ -135,6 +141,7 @@ pub(super) async fn delete(store: &PostgresStore, id: &OrganizationId) -> Result
     let rows = tx.query(hide, &[&id.as_str()]).await?;
     if let Some(row) = rows.first() {
         hide_what_it_owns(&tx, row.get(0)).await?;
+        audit::insert_for_operator(store, &tx, audit).await?;
         tx.commit().await?;
     }
     store.tenants.forget(id);

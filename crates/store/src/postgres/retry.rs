@@ -1,16 +1,16 @@
 //! Makes one more attempt of a delivery due now, because a person asked.
 
-use postrider_domain::{DeliveryId, EndpointId, Millis, OrganizationId, Resume, Trigger};
+use postrider_domain::{AuditEntry, DeliveryId, EndpointId, Millis, OrganizationId, Resume, Trigger};
 use uuid::Uuid;
 
-use super::PostgresStore;
 use super::attached::Lane;
 use super::claim::{OpenRow, open_rows};
 use super::lanes;
 use super::session::Session;
+use super::{PostgresStore, audit};
 use crate::error::Result;
 use crate::model::{LaneId, LeaseNo, Retried};
-use crate::rows::{fail_reason, resume_columns, trigger};
+use crate::rows::{fail_reason, resume_columns, seal_audit, trigger};
 
 pub(super) async fn retry_delivery(
     store: &PostgresStore,
@@ -18,12 +18,15 @@ pub(super) async fn retry_delivery(
     organization: &OrganizationId,
     id: DeliveryId,
     now: Millis,
+    audit: &AuditEntry,
 ) -> Result<Option<Retried>> {
     let Some(tenant) = store.tenants.find(store, organization).await? else { return Ok(None) };
+    let entry = seal_audit(tenant.sealer(), audit)?;
     let shared = &store.writers.shared;
     let held = shared.attached.hold().await;
     let tx = lanes::begin(store, lease).await?;
     let Some(endpoint) = apply(&tx, tenant.org, id, now).await? else { return Ok(None) };
+    audit::insert(&tx, tenant.org, &entry).await?;
     let lane = Lane { org: tenant.org, endpoint };
     let holder = lanes::take_one(&tx, lease, lane).await?;
     let read = format!("SELECT {} FROM open_deliveries WHERE org = $1 AND id = $2", OpenRow::COLUMNS);

@@ -121,7 +121,7 @@ async fn attempts_of_history(step: &mut Step<'_>, tx: &Session, sweep: &Sweep, e
 }
 
 /// Tables of an organisation with the key of their rows, in the order in which they are emptied.
-const TABLES: [(&str, &str); 9] = [
+const TABLES: [(&str, &str); 10] = [
     ("open_deliveries", "id"),
     ("attempts", "delivery, id"),
     ("deliveries", "id"),
@@ -129,6 +129,7 @@ const TABLES: [(&str, &str); 9] = [
     ("event_resources", "hash, key"),
     ("event_ids", "id"),
     ("answers", "key"),
+    ("audit", "id"),
     ("lanes", "endpoint"),
     ("endpoints", "id"),
 ];

@@ -1,18 +1,23 @@
 //! Records a test event: it, its delivery and the attempt, all in one, and straight into history: no lane is asked.
 
-use postrider_domain::Transition;
+use postrider_domain::{AuditEntry, Transition};
 use uuid::Uuid;
 
 use super::PostgresStore;
 use super::commit::SealedEvent;
 use super::record::{self, SealedOutcome};
 use super::session::Session;
-use super::{commit, partitions};
+use super::{audit, commit, partitions};
 use crate::error::{Result, StoreError};
 use crate::model::{NewEvent, Outcome, Recorded};
-use crate::rows::fail_code;
+use crate::rows::{fail_code, seal_audit};
 
-pub(super) async fn record_test(store: &PostgresStore, event: NewEvent, outcome: &Outcome) -> Result<Recorded> {
+pub(super) async fn record_test(
+    store: &PostgresStore,
+    event: NewEvent,
+    outcome: &Outcome,
+    audit: &AuditEntry,
+) -> Result<Recorded> {
     let Some(tenant) = store.tenants.find(store, &outcome.delivery.organization).await? else {
         return Ok(Recorded::Stale);
     };
@@ -23,6 +28,9 @@ pub(super) async fn record_test(store: &PostgresStore, event: NewEvent, outcome:
     partitions::make_missing(store, &keys).await?;
     let tx = store.engine().await?.begin().await?;
     let recorded = write(&tx, &event, &outcome).await?;
+    if recorded == Recorded::Recorded {
+        audit::insert(&tx, tenant.org, &seal_audit(tenant.sealer(), audit)?).await?;
+    }
     tx.commit().await?;
     Ok(recorded)
 }

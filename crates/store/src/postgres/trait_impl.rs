@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use postrider_domain::{DeliveryId, Endpoint, EndpointId, EventId, Key, KeyId, Millis, Organization, OrganizationId};
+use postrider_domain::{
+    AuditEntry, DeliveryId, Endpoint, EndpointId, EventId, Key, KeyId, Millis, Organization, OrganizationId,
+};
 
 use super::{
-    PostgresStore, claim, commit, config, configuration, deliveries, endpoints, events, hearing, idempotency, lanes,
-    leases, organizations, record, retention, retry, stats, tenants, test_event,
+    PostgresStore, audit, claim, commit, config, configuration, deliveries, endpoints, events, hearing, idempotency,
+    lanes, leases, organizations, record, retention, retry, stats, tenants, test_event,
 };
+use crate::edit::{AuditFilter, Edit};
 use crate::error::Result;
 use crate::model::{
     Basis, Committed, Configuration, ContractRevision, ContractUse, Delivery, DeliveryDetail, DeliveryFilter,
@@ -21,12 +24,12 @@ use crate::store::Store;
 
 #[async_trait]
 impl Store for PostgresStore {
-    async fn create_organization(&self, organization: &Organization) -> Result<()> {
-        organizations::create(self, organization).await
+    async fn create_organization(&self, organization: &Organization, audit: &AuditEntry) -> Result<()> {
+        organizations::create(self, organization, audit).await
     }
 
-    async fn update_organization(&self, organization: &Organization) -> Result<()> {
-        organizations::update(self, organization).await
+    async fn update_organization(&self, organization: &Organization, edit: &Edit) -> Result<()> {
+        organizations::update(self, organization, edit).await
     }
 
     async fn organization(&self, id: &OrganizationId) -> Result<Option<Organization>> {
@@ -37,20 +40,20 @@ impl Store for PostgresStore {
         organizations::list(self, after, limit).await
     }
 
-    async fn delete_organization(&self, id: &OrganizationId) -> Result<bool> {
-        organizations::delete(self, id).await
+    async fn delete_organization(&self, id: &OrganizationId, audit: &AuditEntry) -> Result<bool> {
+        organizations::delete(self, id, audit).await
     }
 
     async fn configuration(&self, id: &OrganizationId) -> Result<Option<Configuration>> {
         configuration::read(self, id).await
     }
 
-    async fn create_endpoint(&self, endpoint: &Endpoint, limits: &EndpointLimits) -> Result<()> {
-        endpoints::create(self, endpoint, limits).await
+    async fn create_endpoint(&self, endpoint: &Endpoint, limits: &EndpointLimits, edit: &Edit) -> Result<()> {
+        endpoints::create(self, endpoint, limits, edit).await
     }
 
-    async fn update_endpoint(&self, endpoint: &Endpoint) -> Result<()> {
-        endpoints::update(self, endpoint).await
+    async fn update_endpoint(&self, endpoint: &Endpoint, edit: &Edit) -> Result<()> {
+        endpoints::update(self, endpoint, edit).await
     }
 
     async fn endpoint(&self, organization: &OrganizationId, id: EndpointId) -> Result<Option<Endpoint>> {
@@ -61,12 +64,12 @@ impl Store for PostgresStore {
         endpoints::list(self, organization, page).await
     }
 
-    async fn delete_endpoint(&self, organization: &OrganizationId, id: EndpointId) -> Result<bool> {
-        endpoints::delete(self, organization, id).await
+    async fn delete_endpoint(&self, organization: &OrganizationId, id: EndpointId, audit: &AuditEntry) -> Result<bool> {
+        endpoints::delete(self, organization, id, audit).await
     }
 
-    async fn create_key(&self, key: &Key, hash: [u8; 32]) -> Result<()> {
-        config::create_key(self, key, hash).await
+    async fn create_key(&self, key: &Key, hash: [u8; 32], audit: &AuditEntry) -> Result<()> {
+        config::create_key(self, key, hash, audit).await
     }
 
     async fn key_by_hash(&self, hash: [u8; 32]) -> Result<Option<Key>> {
@@ -77,8 +80,8 @@ impl Store for PostgresStore {
         config::keys(self, organization, page).await
     }
 
-    async fn delete_key(&self, organization: &OrganizationId, id: KeyId) -> Result<bool> {
-        config::delete_key(self, organization, id).await
+    async fn delete_key(&self, organization: &OrganizationId, id: KeyId, audit: &AuditEntry) -> Result<bool> {
+        config::delete_key(self, organization, id, audit).await
     }
 
     async fn operator_key_hash(&self) -> Result<Option<[u8; 32]>> {
@@ -89,8 +92,21 @@ impl Store for PostgresStore {
         config::settle_operator_key_hash(self, hash).await
     }
 
-    async fn set_operator_key_hash(&self, hash: [u8; 32]) -> Result<()> {
-        config::set_operator_key_hash(self, hash).await
+    async fn set_operator_key_hash(&self, hash: [u8; 32], audit: &AuditEntry) -> Result<()> {
+        config::set_operator_key_hash(self, hash, audit).await
+    }
+
+    async fn audit(
+        &self,
+        organization: Option<&OrganizationId>,
+        filter: &AuditFilter,
+        page: PageRequest,
+    ) -> Result<PageOf<AuditEntry>> {
+        audit::list(self, organization, filter, page).await
+    }
+
+    async fn retain_audit(&self, before: Millis, rows_max: usize) -> Result<usize> {
+        audit::retain(self, before, rows_max).await
     }
 
     async fn save_contract_revision(&self, revision: &ContractRevision) -> Result<()> {
@@ -177,12 +193,13 @@ impl Store for PostgresStore {
         organization: &OrganizationId,
         id: DeliveryId,
         now: Millis,
+        audit: &AuditEntry,
     ) -> Result<Option<Retried>> {
-        retry::retry_delivery(self, lease, organization, id, now).await
+        retry::retry_delivery(self, lease, organization, id, now, audit).await
     }
 
-    async fn record_test(&self, event: NewEvent, outcome: &Outcome) -> Result<Recorded> {
-        test_event::record_test(self, event, outcome).await
+    async fn record_test(&self, event: NewEvent, outcome: &Outcome, audit: &AuditEntry) -> Result<Recorded> {
+        test_event::record_test(self, event, outcome, audit).await
     }
 
     async fn events(

@@ -11,7 +11,7 @@ mod import_columns;
 mod import_config;
 
 use async_trait::async_trait;
-use postrider_domain::{Millis, OrganizationId};
+use postrider_domain::{AuditEntry, Millis, OrganizationId};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -58,8 +58,8 @@ impl Transfer for PostgresStore {
         aside::take_back(self, extent).await
     }
 
-    async fn delete_set_aside(&self, id: &OrganizationId) -> Result<bool> {
-        aside::delete(self, id).await
+    async fn delete_set_aside(&self, id: &OrganizationId, audit: &AuditEntry) -> Result<bool> {
+        aside::delete(self, id, audit).await
     }
 }
 

@@ -3,12 +3,14 @@
 //! A *row* here is what was read, with what is sealed still sealed: it is opened in the caller's own task.
 
 mod attempt;
+mod audit;
 mod codes;
 mod endpoint;
 mod event;
 mod pages;
 
 pub(crate) use attempt::{AttemptRow, seal_attempt};
+pub(crate) use audit::{AuditRow, actor, audit_examined_max, audit_page, fields, put_actor, put_fields, seal_audit};
 pub(crate) use codes::{fail_code, fail_reason, resume_columns, trigger};
 pub(crate) use endpoint::{EndpointRow, Habits, disabled_reason, events_text, put_habits, seal_endpoint, take_habits};
 pub(crate) use event::{EventRow, chosen_id, event_id, is_about, put_resource, record_hash, resource, seal_event};

@@ -75,7 +75,7 @@ pub(super) fn apply(
     Ok(answers)
 }
 
-fn require_version(tx: &WriteTx<'_>, org_no: i64, seen: Version) -> Result<(), Fault> {
+pub(super) fn require_version(tx: &WriteTx<'_>, org_no: i64, seen: Version) -> Result<(), Fault> {
     let sql = "SELECT version FROM organizations WHERE no = ?";
     let version: i64 = tx.conn.prepare_cached(sql)?.query_row([org_no], |row| row.get(0))?;
     if Version(version) == seen { Ok(()) } else { Err(StoreError::Outdated.into()) }

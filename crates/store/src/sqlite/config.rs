@@ -1,9 +1,10 @@
 //! API keys, the operator key and contract revisions.
 
-use postrider_domain::{Key, KeyId, OrganizationId};
+use postrider_domain::{AuditEntry, Key, KeyId, OrganizationId};
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::SqliteStore;
+use super::audit;
 use super::numbers::{meta, set_meta};
 use super::reader::{Reader, uuid_at};
 use super::rows::{millis_at, opt_millis_at};
@@ -11,16 +12,16 @@ use super::writer::{Fault, WriteTx};
 use crate::error::{Result, StoreError};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::model::{ContractRevision, ContractUse, PageOf, PageRequest, RevisionId};
-use crate::rows::{damaged, page_of};
+use crate::rows::{damaged, page_of, seal_audit};
 
 /// About what a key writes.
 const KEY_BYTES: usize = 512;
 pub(super) const OPERATOR_KEY: &str = "operator key hash";
 pub(super) const KEY_COLUMNS: &str = "k.id, k.name, k.scopes, k.hint, k.created_at, k.expires_at";
 
-pub(super) async fn create_key(store: &SqliteStore, key: &Key, hash: [u8; 32]) -> Result<()> {
+pub(super) async fn create_key(store: &SqliteStore, key: &Key, hash: [u8; 32], audit: &AuditEntry) -> Result<()> {
     let tenant = store.tenants.require(&store.readers, &key.organization).await?;
-    let key = key.clone();
+    let (key, entry) = (key.clone(), seal_audit(tenant.sealer(), audit)?);
     let write = move |tx: &mut WriteTx<'_>| {
         tx.numbers.require_organization(tx.conn, tenant.no)?;
         let find = "SELECT 1 FROM api_keys WHERE id = ? OR hash = ?";
@@ -40,7 +41,7 @@ pub(super) async fn create_key(store: &SqliteStore, key: &Key, hash: [u8; 32]) -
             key.created_at.0,
             key.expires_at.map(|at| at.0),
         ])?;
-        Ok(())
+        audit::insert(tx, tenant.no, &entry)
     };
     store.writer.write(KEY_BYTES, write).await
 }
@@ -97,11 +98,21 @@ pub(super) async fn keys(store: &SqliteStore, organization: &OrganizationId, pag
     Ok(page_of(found, limit, |key| key.id.0))
 }
 
-pub(super) async fn delete_key(store: &SqliteStore, organization: &OrganizationId, id: KeyId) -> Result<bool> {
+pub(super) async fn delete_key(
+    store: &SqliteStore,
+    organization: &OrganizationId,
+    id: KeyId,
+    audit: &AuditEntry,
+) -> Result<bool> {
     let Some(tenant) = store.tenants.find(&store.readers, organization).await? else { return Ok(false) };
+    let entry = seal_audit(tenant.sealer(), audit)?;
     let write = move |tx: &mut WriteTx<'_>| {
         let sql = "DELETE FROM api_keys WHERE id = ? AND org_no = ?";
-        Ok(tx.conn.prepare_cached(sql)?.execute(params![id.0.as_bytes(), tenant.no])? == 1)
+        if tx.conn.prepare_cached(sql)?.execute(params![id.0.as_bytes(), tenant.no])? == 0 {
+            return Ok(false);
+        }
+        audit::insert(tx, tenant.no, &entry)?;
+        Ok(true)
     };
     store.writer.write(KEY_BYTES, write).await
 }
@@ -119,8 +130,13 @@ pub(super) async fn settle_operator_key_hash(store: &SqliteStore, hash: [u8; 32]
     store.writer.write(KEY_BYTES, settle).await
 }
 
-pub(super) async fn set_operator_key_hash(store: &SqliteStore, hash: [u8; 32]) -> Result<()> {
-    store.writer.write(KEY_BYTES, move |tx| Ok(set_meta(tx.conn, OPERATOR_KEY, &hash)?)).await
+pub(super) async fn set_operator_key_hash(store: &SqliteStore, hash: [u8; 32], audit: &AuditEntry) -> Result<()> {
+    let entry = audit::seal_for_operator(store, audit)?;
+    let write = move |tx: &mut WriteTx<'_>| {
+        set_meta(tx.conn, OPERATOR_KEY, &hash)?;
+        audit::insert_for_operator(tx, &entry)
+    };
+    store.writer.write(KEY_BYTES, write).await
 }
 
 pub(super) async fn save_revision(store: &SqliteStore, revision: &ContractRevision) -> Result<()> {

@@ -1,25 +1,34 @@
 //! Endpoints.
 
-use postrider_domain::{Endpoint, EndpointId, OrganizationId};
+use postrider_domain::{AuditEntry, Endpoint, EndpointId, OrganizationId};
 use rusqlite::{OptionalExtension, params};
 
 use super::SqliteStore;
+use super::audit;
+use super::commit::require_version;
 use super::reader::Reader;
 use super::rows::{ENDPOINT_COLUMNS, endpoint_row};
 use super::writer::{Fault, WriteTx};
+use crate::edit::Edit;
 use crate::error::{Result, StoreError};
 use crate::limits::PAGE_ROWS_MAX;
-use crate::model::{EndpointLimits, PageOf, PageRequest};
-use crate::rows::{disabled_reason, events_text, page_of, seal_endpoint};
+use crate::model::{EndpointLimits, PageOf, PageRequest, Version};
+use crate::rows::{disabled_reason, events_text, page_of, seal_audit, seal_endpoint};
 
 /// About what one writes.
 const ENDPOINT_BYTES: usize = 4_096;
 
-pub(super) async fn create(store: &SqliteStore, endpoint: &Endpoint, limits: &EndpointLimits) -> Result<()> {
+pub(super) async fn create(
+    store: &SqliteStore,
+    endpoint: &Endpoint,
+    limits: &EndpointLimits,
+    edit: &Edit,
+) -> Result<()> {
     let tenant = store.tenants.require(&store.readers, &endpoint.organization).await?;
     let (endpoint, limits, sealed) = (endpoint.clone(), limits.clone(), seal_endpoint(tenant.sealer(), endpoint)?);
+    let (entry, basis) = (seal_audit(tenant.sealer(), &edit.audit)?, edit.basis);
     let write = move |tx: &mut WriteTx<'_>| {
-        tx.numbers.require_organization(tx.conn, tenant.no)?;
+        require_basis(tx, tenant.no, basis)?;
         require_room(tx, tenant.no, &limits)?;
         let find = "SELECT 1 FROM endpoints WHERE id = ?";
         if tx.conn.prepare_cached(find)?.exists([endpoint.id.0.as_bytes()])? {
@@ -42,9 +51,16 @@ pub(super) async fn create(store: &SqliteStore, endpoint: &Endpoint, limits: &En
             endpoint.updated_at.0,
             sealed,
         ])?;
+        audit::insert(tx, tenant.no, &entry)?;
         count_change(tx, tenant.no)
     };
     store.writer.write(ENDPOINT_BYTES, write).await
+}
+
+/// The organisation is there, and the change was made from its newest configuration, where that matters.
+pub(super) fn require_basis(tx: &mut WriteTx<'_>, org_no: i64, basis: Option<Version>) -> Result<(), Fault> {
+    tx.numbers.require_organization(tx.conn, org_no)?;
+    basis.map_or(Ok(()), |seen| require_version(tx, org_no, seen))
 }
 
 /// The organisation's configuration is a newer one from now on.
@@ -65,10 +81,12 @@ fn require_room(tx: &WriteTx<'_>, org_no: i64, limits: &EndpointLimits) -> Resul
     Ok(())
 }
 
-pub(super) async fn update(store: &SqliteStore, endpoint: &Endpoint) -> Result<()> {
+pub(super) async fn update(store: &SqliteStore, endpoint: &Endpoint, edit: &Edit) -> Result<()> {
     let tenant = store.tenants.require(&store.readers, &endpoint.organization).await?;
     let (endpoint, sealed) = (endpoint.clone(), seal_endpoint(tenant.sealer(), endpoint)?);
+    let (entry, basis) = (seal_audit(tenant.sealer(), &edit.audit)?, edit.basis);
     let write = move |tx: &mut WriteTx<'_>| {
+        require_basis(tx, tenant.no, basis)?;
         let sql = "UPDATE endpoints SET name = ?, description = ?, events = ?, contract = ?, system = ?, status = ?,
                    disabled_reason = ?, updated_at = ?, sealed = ? WHERE id = ? AND org_no = ? AND deleted = 0";
         let updated = tx.conn.prepare_cached(sql)?.execute(params![
@@ -87,6 +105,7 @@ pub(super) async fn update(store: &SqliteStore, endpoint: &Endpoint) -> Result<(
         if updated == 0 {
             return Err(StoreError::NotFound { what: format!("endpoint {}", endpoint.id) }.into());
         }
+        audit::insert(tx, tenant.no, &entry)?;
         count_change(tx, tenant.no)
     };
     store.writer.write(ENDPOINT_BYTES, write).await
@@ -131,8 +150,14 @@ pub(super) async fn list(
 }
 
 /// Its secrets go now; its open deliveries and the text of its attempts are invisible from now on and go in retention's steps.
-pub(super) async fn delete(store: &SqliteStore, organization: &OrganizationId, id: EndpointId) -> Result<bool> {
+pub(super) async fn delete(
+    store: &SqliteStore,
+    organization: &OrganizationId,
+    id: EndpointId,
+    audit: &AuditEntry,
+) -> Result<bool> {
     let Some(tenant) = store.tenants.find(&store.readers, organization).await? else { return Ok(false) };
+    let entry = seal_audit(tenant.sealer(), audit)?;
     let write = move |tx: &mut WriteTx<'_>| {
         let Some(no) = super::claim::endpoint_no(tx.conn, tenant.no, id)? else { return Ok(false) };
         let wipe = "UPDATE endpoints SET sealed = zeroblob(length(sealed)) WHERE no = ?";
@@ -141,6 +166,7 @@ pub(super) async fn delete(store: &SqliteStore, organization: &OrganizationId, i
         tx.conn.prepare_cached(hide)?.execute([no])?;
         tx.conn.prepare_cached("INSERT INTO sweeps (endpoint_no) VALUES (?)")?.execute([no])?;
         tx.numbers.forget_endpoint(id);
+        audit::insert(tx, tenant.no, &entry)?;
         count_change(tx, tenant.no)?;
         Ok(true)
     };

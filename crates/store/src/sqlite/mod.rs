@@ -3,6 +3,7 @@
 //! One thread writes, in groups ([`writer`]); a few threads read, each on short snapshots ([`reader`]); one copies the write-ahead log into
 //! the database ([`checkpoint`]). Values are sealed and opened in the callers' own tasks.
 
+mod audit;
 mod backup;
 mod checkpoint;
 mod claim;

@@ -1,24 +1,27 @@
 //! Organisations.
 
-use postrider_domain::{EventValidation, Organization, OrganizationId};
+use postrider_domain::{AuditEntry, EventValidation, Organization, OrganizationId};
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::SqliteStore;
+use super::audit;
+use super::endpoints::require_basis;
 use super::reader::Reader;
 use super::rows::millis_at;
 use super::tenants;
 use super::writer::{Fault, WriteTx};
+use crate::edit::Edit;
 use crate::error::{Result, StoreError};
 use crate::limits::PAGE_ROWS_MAX;
-use crate::rows::damaged;
+use crate::rows::{Sealer, damaged, seal_audit};
 
 /// About what one writes.
 const ORGANIZATION_BYTES: usize = 1_024;
 pub(super) const COLUMNS: &str =
     "id, name, contract, plan, owner_email, locale, event_validation, created_at, updated_at";
 
-pub(super) async fn create(store: &SqliteStore, organization: &Organization) -> Result<()> {
-    let (organization, keys) = (organization.clone(), store.tenants.keys.clone());
+pub(super) async fn create(store: &SqliteStore, organization: &Organization, audit: &AuditEntry) -> Result<()> {
+    let (organization, keys, entry) = (organization.clone(), store.tenants.keys.clone(), audit.clone());
     let write = move |tx: &mut WriteTx<'_>| {
         let org = &organization;
         let find = "SELECT 1 FROM organizations WHERE id = ? AND deleted = 0";
@@ -39,17 +42,22 @@ pub(super) async fn create(store: &SqliteStore, organization: &Organization) -> 
             org.created_at.0,
             org.updated_at.0,
         ])?;
-        tenants::create_key(tx.conn, &keys, org_no).map_err(tenants::as_sql).map(|_| ())
+        let key = tenants::create_key(tx.conn, &keys, org_no).map_err(tenants::as_sql)?;
+        let row = seal_audit(Sealer { owner: org_no, key: &key }, &entry).map_err(tenants::as_sql)?;
+        audit::insert(tx, org_no, &row)
     };
     store.writer.write(ORGANIZATION_BYTES, write).await
 }
 
-pub(super) async fn update(store: &SqliteStore, organization: &Organization) -> Result<()> {
-    let organization = organization.clone();
+pub(super) async fn update(store: &SqliteStore, organization: &Organization, edit: &Edit) -> Result<()> {
+    let tenant = store.tenants.require(&store.readers, &organization.id).await?;
+    let (organization, basis) = (organization.clone(), edit.basis);
+    let entry = seal_audit(tenant.sealer(), &edit.audit)?;
     let write = move |tx: &mut WriteTx<'_>| {
+        require_basis(tx, tenant.no, basis)?;
         let org = &organization;
         let sql = "UPDATE organizations SET name = ?, contract = ?, plan = ?, owner_email = ?, locale = ?,
-                   event_validation = ?, updated_at = ?, version = version + 1 WHERE id = ? AND deleted = 0";
+                   event_validation = ?, updated_at = ?, version = version + 1 WHERE no = ? AND deleted = 0";
         let updated = tx.conn.prepare_cached(sql)?.execute(params![
             org.name,
             org.contract,
@@ -58,12 +66,12 @@ pub(super) async fn update(store: &SqliteStore, organization: &Organization) -> 
             org.locale,
             org.event_validation.as_str(),
             org.updated_at.0,
-            org.id.as_str(),
+            tenant.no,
         ])?;
         if updated == 0 {
             return Err(StoreError::NotFound { what: format!("organization {}", org.id) }.into());
         }
-        Ok(())
+        audit::insert(tx, tenant.no, &entry)
     };
     store.writer.write(ORGANIZATION_BYTES, write).await
 }
@@ -121,13 +129,14 @@ pub(super) fn from_row(row: &Row<'_>) -> Result<Organization, Fault> {
 }
 
 /// Its data key goes now, so that nothing of it can be read again; its rows are invisible from now on and go in retention's steps.
-pub(super) async fn delete(store: &SqliteStore, id: &OrganizationId) -> Result<bool> {
-    let wanted = id.clone();
+pub(super) async fn delete(store: &SqliteStore, id: &OrganizationId, audit: &AuditEntry) -> Result<bool> {
+    let (wanted, entry) = (id.clone(), audit::seal_for_operator(store, audit)?);
     let write = move |tx: &mut WriteTx<'_>| {
         let find = "SELECT no FROM organizations WHERE id = ? AND deleted = 0";
         let found = tx.conn.prepare_cached(find)?.query_row([wanted.as_str()], |row| row.get(0)).optional()?;
         let Some(org_no): Option<i64> = found else { return Ok(false) };
         bury(tx, org_no)?;
+        audit::insert_for_operator(tx, &entry)?;
         Ok(true)
     };
     let deleted = store.writer.write(ORGANIZATION_BYTES, write).await?;

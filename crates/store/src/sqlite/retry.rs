@@ -1,29 +1,38 @@
 //! Makes one more attempt of a delivery due now, because a person asked.
 
-use postrider_domain::{DeliveryId, EndpointId, Millis, OrganizationId, Resume, Trigger};
+use postrider_domain::{AuditEntry, DeliveryId, EndpointId, Millis, OrganizationId, Resume, Trigger};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::SqliteStore;
+use super::audit;
 use super::claim::{OpenRow, with_events};
 use super::reader::{Reader, uuid_at};
 use super::writer::{Fault, WriteTx};
 use crate::error::Result;
 use crate::model::OpenDelivery;
-use crate::rows::{fail_reason, resume_columns, trigger};
+use crate::rows::{fail_reason, resume_columns, seal_audit, trigger};
 
 /// About what it writes.
-const RETRY_BYTES: usize = 256;
+const RETRY_BYTES: usize = 1_024;
 
 pub(super) async fn retry_delivery(
     store: &SqliteStore,
     organization: &OrganizationId,
     id: DeliveryId,
     now: Millis,
+    audit: &AuditEntry,
 ) -> Result<Option<OpenDelivery>> {
     let Some(tenant) = store.tenants.find(&store.readers, organization).await? else { return Ok(None) };
-    let org_no = tenant.no;
-    let Some(endpoint) = store.writer.write(RETRY_BYTES, move |tx| apply(tx, org_no, id, now)).await? else {
+    let (org_no, entry) = (tenant.no, seal_audit(tenant.sealer(), audit)?);
+    let write = move |tx: &mut WriteTx<'_>| {
+        let found = apply(tx, org_no, id, now)?;
+        if found.is_some() {
+            audit::insert(tx, org_no, &entry)?;
+        }
+        Ok(found)
+    };
+    let Some(endpoint) = store.writer.write(RETRY_BYTES, write).await? else {
         return Ok(None);
     };
     let read = move |reader: &mut Reader| {

@@ -136,7 +136,7 @@ fn organization(unit: &mut Unit, tx: &mut WriteTx<'_>, sweep: &Sweep, org_no: i6
     open_deliveries(unit, tx, "org_no", org_no)?;
     history(unit, tx, org_no)?;
     events(unit, tx, org_no)?;
-    for table in ["answers", "event_ids_late", "event_ids", "endpoints"] {
+    for table in ["answers", "audit", "event_ids_late", "event_ids", "endpoints"] {
         rest(unit, tx, table, org_no)?;
     }
     if unit.rows_left == 0 {
@@ -179,7 +179,7 @@ fn rest(unit: &mut Unit, tx: &WriteTx<'_>, table: &str, org_no: i64) -> Result<(
     if unit.rows_left == 0 {
         return Ok(());
     }
-    let key = if table == "event_ids" { "org_no, id" } else { "no" };
+    let key = if matches!(table, "event_ids" | "audit") { "org_no, id" } else { "no" };
     let sql = format!("DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE org_no = ? LIMIT ?)");
     let most = i64::try_from(unit.rows_left).unwrap_or(i64::MAX);
     let dropped = tx.conn.prepare_cached(&sql)?.execute([org_no, most])?;

@@ -11,7 +11,7 @@ mod import;
 mod import_rows;
 
 use async_trait::async_trait;
-use postrider_domain::{Millis, OrganizationId};
+use postrider_domain::{AuditEntry, Millis, OrganizationId};
 use tokio::sync::mpsc;
 
 use super::SqliteStore;
@@ -51,8 +51,8 @@ impl Transfer for SqliteStore {
         aside::set_aside(self, extent, now).await
     }
 
-    async fn delete_set_aside(&self, id: &OrganizationId) -> Result<bool> {
-        aside::delete(self, id).await
+    async fn delete_set_aside(&self, id: &OrganizationId, audit: &AuditEntry) -> Result<bool> {
+        aside::delete(self, id, audit).await
     }
 
     async fn take_back(&self, extent: &Extent) -> Result<bool> {

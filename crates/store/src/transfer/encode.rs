@@ -8,6 +8,7 @@ use postrider_domain::{
     FailReason, FailureKind, Key, KeyId, Organization, Progress, Resource, Resume, Secret, Trigger,
 };
 
+use super::audit;
 use super::fields::{
     i64_of, list, millis, opt, opt_string, parsed, put_i64, put_millis, put_opt, put_u16, put_u32, put_uuid, string,
     u8_of, u16_of, u32_of, uuid,
@@ -71,6 +72,10 @@ pub(super) fn put(out: &mut Vec<u8>, row: &Portable) {
             put_answer(out, row);
         }
         Portable::Ready => out.push(11),
+        Portable::Audit(organization, entry) => {
+            out.push(12);
+            audit::put(out, organization.as_ref(), entry);
+        }
     }
 }
 
@@ -97,6 +102,10 @@ pub(super) fn take(from: &mut Decoder<'_>) -> Result<Portable> {
         9 => Portable::Delivery(delivery(from)?),
         10 => Portable::Answer(answer(from)?),
         11 => Portable::Ready,
+        12 => {
+            let (organization, entry) = audit::take(from)?;
+            Portable::Audit(organization, entry)
+        }
         _ => return Err(malformed()),
     })
 }

@@ -6,9 +6,10 @@
 //! kept, but nobody sees it and nothing of it is sent, because the store that it was imported into sends it.
 //!
 //! The order of an export is the order in which it can be applied: contract texts, organisations with keys and endpoints, ids that callers chose,
-//! events that still have open deliveries, those, answers to idempotent requests; then [`Portable::Ready`]; then history, which nothing
+//! events that still have open deliveries, those, answers to idempotent requests, the audit trail; then [`Portable::Ready`]; then history, which nothing
 //! waits for: however long it is, a store on many nodes can work from `Ready` on.
 
+mod audit;
 mod encode;
 mod fields;
 mod file;
@@ -17,7 +18,7 @@ mod portable;
 mod tests;
 
 use async_trait::async_trait;
-use postrider_domain::{Millis, OrganizationId};
+use postrider_domain::{AuditEntry, Millis, OrganizationId};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -87,6 +88,6 @@ pub trait Transfer: Send + Sync {
     async fn set_aside(&self, extent: &Extent, now: Millis) -> Result<()>;
     /// Undoes that. False when it was not set aside. [`crate::StoreError::Exists`] when there is another organisation under the id by now.
     async fn take_back(&self, extent: &Extent) -> Result<bool>;
-    /// Deletes an organisation that was set aside, like one that is there. False when there was none.
-    async fn delete_set_aside(&self, id: &OrganizationId) -> Result<bool>;
+    /// Deletes an organisation that was set aside, like one that is there. False when there was none. The entry stays, in the operator's own trail.
+    async fn delete_set_aside(&self, id: &OrganizationId, audit: &AuditEntry) -> Result<bool>;
 }

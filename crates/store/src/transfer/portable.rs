@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use postrider_domain::{
-    DeliveryId, Endpoint, EndpointId, EventId, FailReason, Key, Millis, Organization, OrganizationId, Progress, Trigger,
+    AuditEntry, DeliveryId, Endpoint, EndpointId, EventId, FailReason, Key, Millis, Organization, OrganizationId,
+    Progress, Trigger,
 };
 use uuid::Uuid;
 
@@ -34,6 +35,8 @@ pub enum Portable {
     Answer(PortableAnswer),
     /// Everything that work needs has come; what follows is history.
     Ready,
+    /// An entry of an organisation's audit trail; none for the operator's own.
+    Audit(Option<OrganizationId>, AuditEntry),
 }
 
 /// An endpoint that was deleted: what lists still show of it is its id.
@@ -230,7 +233,7 @@ impl Portable {
             }
             Portable::Delivery(delivery) => 256 + delivery.attempts.iter().map(of_attempt).sum::<usize>(),
             Portable::Answer(row) => 128 + row.answer.body.len(),
-            Portable::Endpoint(_) => 1_024,
+            Portable::Endpoint(_) | Portable::Audit(..) => 1_024,
             _ => 256,
         }
     }

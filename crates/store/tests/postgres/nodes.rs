@@ -7,7 +7,9 @@ use postrider_domain::EndpointId;
 use postrider_store::{Basis, Committed, EndpointLimits, Hint, LeaseNo, Recorded, Renewal, Store, StoreError, Version};
 
 use crate::database::Database;
-use crate::world::{LATER, LONG, NOW, Node, STORED, acme, endpoint, event, lane, populate, soon, succeeded};
+use crate::world::{
+    LATER, LONG, NOW, Node, STORED, acme, audit, edit, endpoint, event, lane, populate, soon, succeeded,
+};
 
 const MOMENT: Duration = Duration::from_millis(1);
 
@@ -66,7 +68,7 @@ async fn what_a_node_held_that_is_gone_is_taken_and_its_late_word_counts_no_more
     assert!(matches!(refused, Err(StoreError::LeaseLost)), "{refused:?}");
     assert_eq!(a.store.renew_lease(a.lease, LONG).await.unwrap(), Renewal::Lost);
     assert_eq!(a.claim(endpoints[0]).await, []);
-    let retried = a.store.retry_delivery(a.lease, &acme(), late[0].id, NOW).await;
+    let retried = a.store.retry_delivery(a.lease, &acme(), late[0].id, NOW, &audit()).await;
     assert!(matches!(retried, Err(StoreError::LeaseLost)), "{retried:?}");
     let released = a.store.release_lanes(a.lease, vec![lane(endpoints[0])]).await;
     assert!(matches!(released, Err(StoreError::LeaseLost)), "{released:?}");
@@ -225,7 +227,7 @@ async fn releasing_what_is_not_the_leases_does_nothing() {
 async fn a_commit_on_an_old_configuration_is_refused_on_every_node() {
     let (_database, a, b, endpoints) = two(1).await;
     let seen = b.store.configuration(&acme()).await.unwrap().unwrap().version;
-    a.store.create_endpoint(&endpoint(), &EndpointLimits::default()).await.unwrap();
+    a.store.create_endpoint(&endpoint(), &EndpointLimits::default(), &edit()).await.unwrap();
     let basis = Basis { lease: b.lease, version: Some(seen) };
     let refused = b.store.commit_events(basis, &acme(), vec![event(&endpoints, NOW)]).await;
     assert!(matches!(refused, Err(StoreError::Outdated)), "{refused:?}");
@@ -240,7 +242,7 @@ async fn a_retry_by_hand_goes_to_the_node_that_holds_the_lane() {
     a.listens().await;
     let open = a.claim(endpoints[0]).await;
     a.succeed(&open[0]).await;
-    let retried = b.store.retry_delivery(b.lease, &acme(), open[0].id, LATER).await.unwrap().unwrap();
+    let retried = b.store.retry_delivery(b.lease, &acme(), open[0].id, LATER, &audit()).await.unwrap().unwrap();
     assert!(retried.is_elsewhere);
     a.hears(&Hint::Work(lane(endpoints[0]))).await;
     assert_eq!(a.claim(endpoints[0]).await, std::slice::from_ref(&retried.delivery));

@@ -1,6 +1,7 @@
 //! Opening a database: migrations, roles, master keys, and what is said when it cannot be.
 
 use crate::database::{Database, master_key, options};
+use crate::world::audit;
 use postrider_domain::{EventValidation, Millis, Organization};
 use postrider_store::{MasterKeys, PostgresStore, Store, StoreError};
 
@@ -46,14 +47,14 @@ fn organization(id: &str) -> Organization {
 async fn a_node_whose_master_key_was_replaced_wraps_no_data_key() {
     let database = Database::create().await;
     let old = database.open().await.unwrap();
-    old.create_organization(&organization("before")).await.unwrap();
+    old.create_organization(&organization("before"), &audit()).await.unwrap();
     let ring = MasterKeys { current: master_key(8), others: vec![master_key(7)] };
     let new = PostgresStore::open(&database.url(), ring, &options()).await.unwrap();
     assert_eq!(new.rewrap().await.unwrap(), 2, "the operator's and the organization's");
-    let refused = old.create_organization(&organization("after")).await.unwrap_err();
+    let refused = old.create_organization(&organization("after"), &audit()).await.unwrap_err();
     assert!(matches!(refused, StoreError::Unavailable { .. }), "{refused}");
     assert!(refused.to_string().contains("start it with the new one"), "{refused}");
-    new.create_organization(&organization("after")).await.unwrap();
+    new.create_organization(&organization("after"), &audit()).await.unwrap();
     let alone = PostgresStore::open(&database.url(), master_key(8), &options()).await.unwrap();
     assert!(alone.organization(&"before".parse().unwrap()).await.unwrap().is_some());
     assert_eq!(alone.rewrap().await.unwrap(), 0);

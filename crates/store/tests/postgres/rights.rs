@@ -3,7 +3,7 @@
 use postrider_store::{PostgresStore, Store, StoreError};
 
 use crate::database::{Database, master_key, options, run_at_end};
-use crate::world::{LATER, LONG, NOW, Node, STORED, populate};
+use crate::world::{LATER, LONG, NOW, Node, STORED, audit, populate};
 
 /// Gone with what it owns.
 struct Login {
@@ -44,7 +44,7 @@ async fn a_user_without_rights_is_told_what_an_administrator_runs_and_that_is_en
     for open in node.claim(endpoints[0]).await {
         node.succeed(&open).await;
     }
-    node.store.delete_endpoint(&crate::world::acme(), endpoints[1]).await.unwrap();
+    node.store.delete_endpoint(&crate::world::acme(), endpoints[1], &audit()).await.unwrap();
     while node.store.retain(NOW, NOW, 100).await.unwrap().more {}
     assert_eq!(node.store.stats().await.unwrap().open_deliveries, 0);
     node.store.close().await.unwrap();

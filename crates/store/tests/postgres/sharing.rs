@@ -14,6 +14,7 @@ use postrider_store::{
 use uuid::Uuid;
 
 use crate::database::{Database, master_key, options};
+use crate::world::{audit, edit};
 
 const NOW: Millis = Millis(1_800_000_000_000);
 const HASH: [u8; 32] = [1; 32];
@@ -88,7 +89,7 @@ impl World {
     async fn new() -> Self {
         let database = Database::create().await;
         let nodes = [database.open().await.unwrap(), database.open().await.unwrap()];
-        nodes[0].create_organization(&organization()).await.unwrap();
+        nodes[0].create_organization(&organization(), &audit()).await.unwrap();
         let mut leases = [LeaseNo(0); 2];
         for (node, lease) in nodes.iter().zip(&mut leases) {
             *lease = node.grant_lease("a node", Duration::from_secs(600)).await.unwrap().lease;
@@ -102,16 +103,16 @@ impl World {
 async fn an_organisation_deleted_on_one_node_is_gone_on_the_other_and_so_is_its_namesake() {
     let world = World::new().await;
     let [one, other] = &world.nodes;
-    other.create_endpoint(&endpoint(1), &EndpointLimits::default()).await.unwrap();
-    assert!(one.delete_organization(&acme()).await.unwrap());
+    other.create_endpoint(&endpoint(1), &EndpointLimits::default(), &edit()).await.unwrap();
+    assert!(one.delete_organization(&acme(), &audit()).await.unwrap());
     assert_eq!(other.organization(&acme()).await.unwrap(), None);
     assert_eq!(other.configuration(&acme()).await.unwrap(), None);
     assert_eq!(other.endpoints(&acme(), ALL).await.unwrap().rows, []);
-    let refused = other.create_endpoint(&endpoint(2), &EndpointLimits::default()).await;
+    let refused = other.create_endpoint(&endpoint(2), &EndpointLimits::default(), &edit()).await;
     assert!(matches!(refused, Err(StoreError::NotFound { .. })), "{refused:?}");
     // The new one of the same id has a key of its own, which the other node gets.
-    one.create_organization(&organization()).await.unwrap();
-    one.create_endpoint(&endpoint(3), &EndpointLimits::default()).await.unwrap();
+    one.create_organization(&organization(), &audit()).await.unwrap();
+    one.create_endpoint(&endpoint(3), &EndpointLimits::default(), &edit()).await.unwrap();
     assert_eq!(other.endpoints(&acme(), ALL).await.unwrap().rows, [endpoint(3)]);
     let client = world.database.client().await;
     let keys = client.query_one("SELECT count(*) FROM postrider.data_keys", &[]).await.unwrap();
@@ -122,8 +123,8 @@ async fn an_organisation_deleted_on_one_node_is_gone_on_the_other_and_so_is_its_
 async fn what_is_committed_for_a_namesake_made_elsewhere_is_the_namesakes() {
     let world = World::new().await;
     let [one, other] = &world.nodes;
-    assert!(one.delete_organization(&acme()).await.unwrap());
-    one.create_organization(&organization()).await.unwrap();
+    assert!(one.delete_organization(&acme(), &audit()).await.unwrap());
+    one.create_organization(&organization(), &audit()).await.unwrap();
     let event = event();
     let commit = async || {
         let new = NewEvent { event: Arc::clone(&event), fingerprint: None, test: false, deliveries: vec![] };
@@ -146,10 +147,10 @@ async fn each_change_makes_the_configuration_a_newer_one_and_is_told_to_every_no
     changed.name = "out".to_owned();
     for step in 0..4 {
         match step {
-            0 => one.create_endpoint(&endpoint(1), &EndpointLimits::default()).await.unwrap(),
-            1 => one.update_endpoint(&changed).await.unwrap(),
-            2 => one.update_organization(&organization()).await.unwrap(),
-            _ => assert!(one.delete_endpoint(&acme(), endpoint(1).id).await.unwrap()),
+            0 => one.create_endpoint(&endpoint(1), &EndpointLimits::default(), &edit()).await.unwrap(),
+            1 => one.update_endpoint(&changed, &edit()).await.unwrap(),
+            2 => one.update_organization(&organization(), &edit()).await.unwrap(),
+            _ => assert!(one.delete_endpoint(&acme(), endpoint(1).id, &audit()).await.unwrap()),
         }
         let now = other.configuration(&acme()).await.unwrap().unwrap().version;
         assert!(now > seen, "step {step} made no newer configuration");
@@ -166,9 +167,17 @@ async fn nodes_do_not_pass_a_limit_together() {
     let limits = EndpointLimits { endpoints_max: Some(3) };
     let [one, other] = &world.nodes;
     let (first, second) = tokio::join!(
-        async { [one.create_endpoint(&endpoint(1), &limits).await, one.create_endpoint(&endpoint(2), &limits).await] },
         async {
-            [other.create_endpoint(&endpoint(3), &limits).await, other.create_endpoint(&endpoint(4), &limits).await]
+            [
+                one.create_endpoint(&endpoint(1), &limits, &edit()).await,
+                one.create_endpoint(&endpoint(2), &limits, &edit()).await,
+            ]
+        },
+        async {
+            [
+                other.create_endpoint(&endpoint(3), &limits, &edit()).await,
+                other.create_endpoint(&endpoint(4), &limits, &edit()).await,
+            ]
         },
     );
     let refused: Vec<_> = first.into_iter().chain(second).filter_map(Result::err).collect();
@@ -229,16 +238,16 @@ async fn a_key_made_on_one_node_is_known_on_the_other_until_its_organisation_goe
         created_at: NOW,
         expires_at: None,
     };
-    one.create_key(&key, HASH).await.unwrap();
+    one.create_key(&key, HASH, &audit()).await.unwrap();
     assert_eq!(other.key_by_hash(HASH).await.unwrap(), Some(key));
-    assert!(other.delete_organization(&acme()).await.unwrap());
+    assert!(other.delete_organization(&acme(), &audit()).await.unwrap());
     assert_eq!(one.key_by_hash(HASH).await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn rewrapped_data_keys_need_the_old_master_key_no_more() {
     let world = World::new().await;
-    world.nodes[0].create_endpoint(&endpoint(1), &EndpointLimits::default()).await.unwrap();
+    world.nodes[0].create_endpoint(&endpoint(1), &EndpointLimits::default(), &edit()).await.unwrap();
     let keys = postrider_store::MasterKeys { current: master_key(8), others: vec![master_key(7)] };
     let next = PostgresStore::open(&world.database.url(), keys, &options()).await.unwrap();
     assert_eq!(next.rewrap().await.unwrap(), 2, "the operator's and the organisation's");

@@ -15,6 +15,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::database::Database;
+use crate::world::{audit, edit};
 
 fn acme() -> OrganizationId {
     "acme".parse().unwrap()
@@ -44,8 +45,8 @@ impl World {
         let now = granted.now.unwrap();
         let endpoint = EndpointId(id_at(now, 1));
         let revision = ContractRevision { id: RevisionId([1; 32]), name: "sample".to_owned(), text: String::new() };
-        store.create_organization(&organization(now)).await.unwrap();
-        store.create_endpoint(&self::endpoint(endpoint, now), &EndpointLimits::default()).await.unwrap();
+        store.create_organization(&organization(now), &audit()).await.unwrap();
+        store.create_endpoint(&self::endpoint(endpoint, now), &EndpointLimits::default(), &edit()).await.unwrap();
         store.save_contract_revision(&revision).await.unwrap();
         World { _database: database, store, client, lease: granted.lease, now, endpoint, revision: revision.id }
     }
@@ -176,7 +177,7 @@ async fn attempts_and_webhooks_are_told_under_the_ids_of_the_api() {
     assert_eq!(webhooks, [format!("{webhook}|acme|in|{{deal.won,contact.*}}|t|1|1|0")]);
 
     // What was deleted is told no more.
-    assert!(world.store.delete_endpoint(&acme(), world.endpoint).await.unwrap());
+    assert!(world.store.delete_endpoint(&acme(), world.endpoint, &audit()).await.unwrap());
     assert_eq!(world.rows("id", "webhook_logs").await, [""; 0]);
     assert_eq!(world.rows("id", "webhook_configurations").await, [""; 0]);
 }

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use postrider_domain::{
-    AttemptId, DeliveryId, Endpoint, EndpointId, EndpointOrdering, EndpointStatus, EventId, EventValidation, Millis,
-    Organization, OrganizationId, Progress, Transition,
+    Action, Actor, AttemptId, AuditEntry, AuditId, DeliveryId, Endpoint, EndpointId, EndpointOrdering, EndpointStatus,
+    EventId, EventValidation, Millis, Organization, OrganizationId, Progress, Transition,
 };
 use postrider_store::{
-    Attempt, Basis, Committed, ContractRevision, EndpointLimits, Event, Hint, LaneId, LeaseNo, NewDelivery, NewEvent,
-    OpenDelivery, Outcome, PostgresStore, Recorded, Result, RevisionId, Store,
+    Attempt, Basis, Committed, ContractRevision, Edit, EndpointLimits, Event, Hint, LaneId, LeaseNo, NewDelivery,
+    NewEvent, OpenDelivery, Outcome, PostgresStore, Recorded, Result, RevisionId, Store,
 };
 use uuid::Uuid;
 
@@ -21,6 +21,15 @@ pub(crate) const LATER: Millis = Millis(1_900_000_000_000);
 /// Longer than any test takes.
 pub(crate) const LONG: Duration = Duration::from_secs(600);
 const REVISION: RevisionId = RevisionId([7; 32]);
+
+/// What the audit trail tells of changes that the tests do not ask about.
+pub(crate) fn audit() -> AuditEntry {
+    AuditEntry::new(AuditId(Uuid::new_v4()), Millis(0), Actor::System, Action::ENDPOINT_CHANGED, "sample")
+}
+
+pub(crate) fn edit() -> Edit {
+    Edit::of(audit())
+}
 
 pub(crate) fn acme() -> OrganizationId {
     "acme".parse().unwrap()
@@ -164,13 +173,13 @@ pub(crate) async fn populate(store: &impl Store, endpoints: usize) -> Vec<Endpoi
         created_at: NOW,
         updated_at: NOW,
     };
-    store.create_organization(&organization).await.unwrap();
+    store.create_organization(&organization, &audit()).await.unwrap();
     let revision = ContractRevision { id: REVISION, name: "sample".to_owned(), text: "x".to_owned() };
     store.save_contract_revision(&revision).await.unwrap();
     let mut made = Vec::new();
     for _ in 0..endpoints {
         let endpoint = endpoint();
-        store.create_endpoint(&endpoint, &EndpointLimits::default()).await.unwrap();
+        store.create_endpoint(&endpoint, &EndpointLimits::default(), &edit()).await.unwrap();
         made.push(endpoint.id);
     }
     made

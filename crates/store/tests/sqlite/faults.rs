@@ -7,7 +7,7 @@ use postrider_store::{Event, NewEvent, Outcome, Recorded, RevisionId, Store, Sto
 use rusqlite::Connection;
 
 use super::{
-    BASIS, DATABASE, LEASE, T0, claim, endpoint, fill, master, new_event, open, org, outcome, prepare, refusal,
+    BASIS, DATABASE, LEASE, T0, audit, claim, endpoint, fill, master, new_event, open, org, outcome, prepare, refusal,
 };
 
 /// An event with an id of its own and these records.
@@ -119,7 +119,7 @@ async fn events_that_do_not_open_do_not_hold_up_their_lane() {
         rest.iter().map(|open| open.id).collect::<Vec<_>>(),
         whole[12..].iter().map(|open| open.id).collect::<Vec<_>>()
     );
-    let again = store.retry_delivery(LEASE, &org(), whole[0].id, T0).await;
+    let again = store.retry_delivery(LEASE, &org(), whole[0].id, T0, &audit()).await;
     assert!(matches!(again, Err(StoreError::Sealed { .. })), "{again:?}");
 }
 

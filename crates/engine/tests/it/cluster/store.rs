@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use postrider_domain::{DeliveryId, Endpoint, EndpointId, EventId, Key, KeyId, Millis, Organization, OrganizationId};
+use postrider_domain::{
+    AuditEntry, DeliveryId, Endpoint, EndpointId, EventId, Key, KeyId, Millis, Organization, OrganizationId,
+};
 use postrider_engine::{Clock, SystemClock};
 use postrider_store::*;
 
@@ -184,40 +186,41 @@ impl Store for NodeStore {
         organization: &OrganizationId,
         id: DeliveryId,
         now: Millis,
+        audit: &AuditEntry,
     ) -> Result<Option<Retried>> {
         let _fence = self.fence.read().await;
         let cluster = self.reach_under(lease)?;
-        let retried = cluster.sqlite.retry_delivery(cluster.lease, organization, id, now).await?;
+        let retried = cluster.sqlite.retry_delivery(cluster.lease, organization, id, now, audit).await?;
         Ok(retried.map(|Retried { delivery, .. }| {
             let is_elsewhere = !cluster.attach(lease, organization, delivery.endpoint);
             Retried { delivery, is_elsewhere }
         }))
     }
 
-    async fn create_organization(&self, organization: &Organization) -> Result<()> {
-        self.reach()?.sqlite.create_organization(organization).await
+    async fn create_organization(&self, organization: &Organization, audit: &AuditEntry) -> Result<()> {
+        self.reach()?.sqlite.create_organization(organization, audit).await
     }
 
-    async fn update_organization(&self, organization: &Organization) -> Result<()> {
-        self.reach()?.sqlite.update_organization(organization).await?;
+    async fn update_organization(&self, organization: &Organization, edit: &Edit) -> Result<()> {
+        self.reach()?.sqlite.update_organization(organization, edit).await?;
         self.note_change(&organization.id);
         Ok(())
     }
 
-    async fn create_endpoint(&self, endpoint: &Endpoint, limits: &EndpointLimits) -> Result<()> {
-        self.reach()?.sqlite.create_endpoint(endpoint, limits).await?;
+    async fn create_endpoint(&self, endpoint: &Endpoint, limits: &EndpointLimits, edit: &Edit) -> Result<()> {
+        self.reach()?.sqlite.create_endpoint(endpoint, limits, edit).await?;
         self.note_change(&endpoint.organization);
         Ok(())
     }
 
-    async fn update_endpoint(&self, endpoint: &Endpoint) -> Result<()> {
-        self.reach()?.sqlite.update_endpoint(endpoint).await?;
+    async fn update_endpoint(&self, endpoint: &Endpoint, edit: &Edit) -> Result<()> {
+        self.reach()?.sqlite.update_endpoint(endpoint, edit).await?;
         self.note_change(&endpoint.organization);
         Ok(())
     }
 
-    async fn delete_endpoint(&self, organization: &OrganizationId, id: EndpointId) -> Result<bool> {
-        let deleted = self.reach()?.sqlite.delete_endpoint(organization, id).await?;
+    async fn delete_endpoint(&self, organization: &OrganizationId, id: EndpointId, audit: &AuditEntry) -> Result<bool> {
+        let deleted = self.reach()?.sqlite.delete_endpoint(organization, id, audit).await?;
         self.note_change(organization);
         Ok(deleted)
     }
@@ -232,8 +235,8 @@ impl Store for NodeStore {
         self.reach()?.sqlite.organizations(after, limit).await
     }
 
-    async fn delete_organization(&self, id: &OrganizationId) -> Result<bool> {
-        self.reach()?.sqlite.delete_organization(id).await
+    async fn delete_organization(&self, id: &OrganizationId, audit: &AuditEntry) -> Result<bool> {
+        self.reach()?.sqlite.delete_organization(id, audit).await
     }
 
     async fn configuration(&self, id: &OrganizationId) -> Result<Option<Configuration>> {
@@ -248,8 +251,8 @@ impl Store for NodeStore {
         self.reach()?.sqlite.endpoints(organization, page).await
     }
 
-    async fn create_key(&self, key: &Key, hash: [u8; 32]) -> Result<()> {
-        self.reach()?.sqlite.create_key(key, hash).await
+    async fn create_key(&self, key: &Key, hash: [u8; 32], audit: &AuditEntry) -> Result<()> {
+        self.reach()?.sqlite.create_key(key, hash, audit).await
     }
 
     async fn key_by_hash(&self, hash: [u8; 32]) -> Result<Option<Key>> {
@@ -260,8 +263,8 @@ impl Store for NodeStore {
         self.reach()?.sqlite.keys(organization, page).await
     }
 
-    async fn delete_key(&self, organization: &OrganizationId, id: KeyId) -> Result<bool> {
-        self.reach()?.sqlite.delete_key(organization, id).await
+    async fn delete_key(&self, organization: &OrganizationId, id: KeyId, audit: &AuditEntry) -> Result<bool> {
+        self.reach()?.sqlite.delete_key(organization, id, audit).await
     }
 
     async fn operator_key_hash(&self) -> Result<Option<[u8; 32]>> {
@@ -272,8 +275,21 @@ impl Store for NodeStore {
         self.reach()?.sqlite.settle_operator_key_hash(hash).await
     }
 
-    async fn set_operator_key_hash(&self, hash: [u8; 32]) -> Result<()> {
-        self.reach()?.sqlite.set_operator_key_hash(hash).await
+    async fn set_operator_key_hash(&self, hash: [u8; 32], audit: &AuditEntry) -> Result<()> {
+        self.reach()?.sqlite.set_operator_key_hash(hash, audit).await
+    }
+
+    async fn audit(
+        &self,
+        organization: Option<&OrganizationId>,
+        filter: &AuditFilter,
+        page: PageRequest,
+    ) -> Result<PageOf<AuditEntry>> {
+        self.reach()?.sqlite.audit(organization, filter, page).await
+    }
+
+    async fn retain_audit(&self, before: Millis, rows_max: usize) -> Result<usize> {
+        self.reach()?.sqlite.retain_audit(before, rows_max).await
     }
 
     async fn save_contract_revision(&self, revision: &ContractRevision) -> Result<()> {
@@ -297,8 +313,8 @@ impl Store for NodeStore {
         self.reach()?.sqlite.lane_due(organization, endpoint, after).await
     }
 
-    async fn record_test(&self, event: NewEvent, outcome: &Outcome) -> Result<Recorded> {
-        self.reach()?.sqlite.record_test(event, outcome).await
+    async fn record_test(&self, event: NewEvent, outcome: &Outcome, audit: &AuditEntry) -> Result<Recorded> {
+        self.reach()?.sqlite.record_test(event, outcome, audit).await
     }
 
     async fn events(

@@ -11,7 +11,7 @@ use postrider_store::{Delivery, DeliveryFilter, MasterKey, PageRequest, SqliteOp
 use tempfile::TempDir;
 
 use super::{Cluster, NodeStore};
-use crate::support::{PATIENCE, contracts, egress, endpoint_at, event, organization};
+use crate::support::{PATIENCE, audit, contracts, edit, egress, endpoint_at, event, organization};
 
 pub struct Node {
     pub engine: Engine,
@@ -45,7 +45,7 @@ impl Nodes {
         let cluster = Cluster::new(sqlite).await;
         let clock = Arc::new(MovableClock::over(Arc::new(StoreClock::default())));
         let organization = organization(Millis(0));
-        cluster.sqlite.create_organization(&organization).await.unwrap();
+        cluster.sqlite.create_organization(&organization, &audit()).await.unwrap();
         Nodes { cluster, clock, organization: organization.id, _dir: dir }
     }
 
@@ -72,13 +72,13 @@ impl Nodes {
     pub async fn endpoint(&self, on: &Node, url: &str) -> Endpoint {
         let path = on.engine.ids().next(on.engine.now());
         let endpoint = endpoint_at(&on.engine, &self.organization, &format!("{url}{path}"));
-        on.store.create_endpoint(&endpoint, &Default::default()).await.unwrap();
+        on.store.create_endpoint(&endpoint, &Default::default(), &edit()).await.unwrap();
         on.engine.changed(&self.organization);
         endpoint
     }
 
     pub async fn set_status(&self, on: &Node, endpoint: &Endpoint, status: EndpointStatus) {
-        on.store.update_endpoint(&Endpoint { status, ..endpoint.clone() }).await.unwrap();
+        on.store.update_endpoint(&Endpoint { status, ..endpoint.clone() }, &edit()).await.unwrap();
         on.engine.changed(&self.organization);
     }
 

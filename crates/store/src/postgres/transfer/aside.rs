@@ -1,11 +1,12 @@
 //! Sets aside what was exported for good, and takes it back. Lanes stay with whoever holds them: nothing is claimed for an organisation that is not there.
 
-use postrider_domain::OrganizationId;
+use postrider_domain::{AuditEntry, OrganizationId};
 use uuid::Uuid;
 
 use super::{ASIDE, ASIDE_WITH_ALL, marked};
 use crate::error::{Result, StoreError};
 use crate::postgres::PostgresStore;
+use crate::postgres::audit;
 use crate::postgres::changes::tell_changed;
 use crate::postgres::organizations::hide_what_it_owns;
 use crate::postgres::session::Session;
@@ -90,11 +91,12 @@ pub(super) async fn show(tx: &Session, orgs: &[(OrganizationId, Uuid)]) -> Resul
     tx.query(sql, &[&orgs]).await.map(|_| ())
 }
 
-pub(super) async fn delete(store: &PostgresStore, id: &OrganizationId) -> Result<bool> {
+pub(super) async fn delete(store: &PostgresStore, id: &OrganizationId, audit: &AuditEntry) -> Result<bool> {
     let tx = store.engine().await?.begin().await?;
     let Some(org) = of(&tx, id).await? else { return Ok(false) };
     bury(&tx, org).await?;
     forget(&tx, &[id]).await?;
+    audit::insert_for_operator(store, &tx, audit).await?;
     tx.commit().await?;
     Ok(true)
 }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::export::{Exporter, Known};
 use crate::error::Result;
 use crate::model::{ContractRevision, RevisionId, Version};
+use crate::postgres::audit;
 use crate::postgres::config::{KEY_COLUMNS, OPERATOR_KEY, key_from_row};
 use crate::postgres::master::OPERATOR;
 use crate::postgres::organizations;
@@ -32,10 +33,12 @@ pub(super) async fn all(export: &mut Exporter<'_>, extent: &Extent, orgs: &[Know
         endpoints(export, known).await?;
         chosen_ids(export, known).await?;
         answers(export, known.org(), known.tenant.sealer(), Some(known)).await?;
+        audit_trail(export, known.org(), known.tenant.sealer(), Some(known)).await?;
     }
     if is_everything {
         let operator = export.store.tenants.operator();
         answers(export, OPERATOR, operator.sealer(), None).await?;
+        audit_trail(export, OPERATOR, operator.sealer(), None).await?;
     }
     Ok(())
 }
@@ -146,6 +149,21 @@ async fn answers(export: &mut Exporter<'_>, org: Uuid, sealer: Sealer<'_>, known
             let (request_hash, created_at) = (array(row.get(1))?, millis_at(row, 2));
             let row = PortableAnswer { organization, key, request_hash, created_at, answer };
             export.push(Portable::Answer(row)).await?;
+        }
+    }
+}
+
+/// The trail of an organisation or, without one, of the operator.
+async fn audit_trail(export: &mut Exporter<'_>, org: Uuid, sealer: Sealer<'_>, known: Option<&Known>) -> Result<()> {
+    let sql = "SELECT id, action, object, sealed FROM audit WHERE org = $1 AND id > $2 ORDER BY id LIMIT $3";
+    let mut after = Uuid::nil();
+    loop {
+        let rows = export.query(sql, &[&org, &after, &PAGE_ROWS]).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.get(0);
+        for row in &rows {
+            let entry = audit::from_row(row).open(sealer)?;
+            export.push(Portable::Audit(known.map(|known| known.id.clone()), entry)).await?;
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use postrider_domain::{Endpoint, FailureKind, Key};
+use postrider_domain::{AuditEntry, Endpoint, FailureKind, Key};
 use uuid::Uuid;
 
 use super::import_config::Tenants;
@@ -12,7 +12,7 @@ use crate::postgres::session::{Session, Values};
 use crate::postgres::tenants::Tenant;
 use crate::rows::{
     chosen_id, disabled_reason, events_text, fail_code, put_resource, record_hash, resume_columns, seal_answer,
-    seal_attempt, seal_endpoint, seal_event,
+    seal_attempt, seal_audit, seal_endpoint, seal_event,
 };
 use crate::transfer::{ChosenId, Portable, PortableAnswer, PortableDelivery, PortableEvent, PortableState};
 
@@ -87,6 +87,10 @@ columns!(Answers, "answers", "ON CONFLICT DO NOTHING", {
     status: i16 as "smallint", sealed: Vec<u8> as "bytea",
 });
 
+columns!(Trail, "audit", "ON CONFLICT DO NOTHING", {
+    org: Uuid as "uuid", id: Uuid as "uuid", action: String as "text", object: String as "text", sealed: Vec<u8> as "bytea",
+});
+
 /// An event's deliveries are an array of their own in each row: they lie between `first` and `last` of one long list, counted from 1.
 #[derive(Default)]
 struct Events {
@@ -150,6 +154,7 @@ pub(super) struct Columns {
     ended: Ended,
     attempts: Attempts,
     answers: Answers,
+    trail: Trail,
 }
 
 impl Columns {
@@ -170,6 +175,10 @@ impl Columns {
                 Some(id) => of(id)?.map_or(Ok(()), |tenant| self.add_answer(tenant, row))?,
                 None => self.add_answer(&tenants.operator(), row)?,
             },
+            Portable::Audit(organization, entry) => match organization {
+                Some(id) => of(id)?.map_or(Ok(()), |tenant| self.add_audit(tenant, entry))?,
+                None => self.add_audit(&tenants.operator(), entry)?,
+            },
             // Of a deleted endpoint its history is left, and that names it.
             _ => {}
         }
@@ -180,6 +189,17 @@ impl Columns {
         self.revisions.hash.push(row.id.0.to_vec());
         self.revisions.name.push(row.name.clone());
         self.revisions.text.push(row.text.clone());
+    }
+
+    fn add_audit(&mut self, tenant: &Tenant, entry: &AuditEntry) -> Result<()> {
+        let row = seal_audit(tenant.sealer(), entry)?;
+        let trail = &mut self.trail;
+        trail.org.push(tenant.org);
+        trail.id.push(row.id);
+        trail.action.push(row.action);
+        trail.object.push(row.object);
+        trail.sealed.push(row.sealed);
+        Ok(())
     }
 
     fn add_key(&mut self, tenant: &Tenant, row: &Key, hash: &[u8; 32]) {
@@ -338,7 +358,8 @@ impl Columns {
         self.open.write(tx).await?;
         self.ended.write(tx).await?;
         self.attempts.write(tx).await?;
-        self.answers.write(tx).await
+        self.answers.write(tx).await?;
+        self.trail.write(tx).await
     }
 }
 

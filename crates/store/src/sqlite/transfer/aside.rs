@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use postrider_domain::{Millis, OrganizationId};
+use postrider_domain::{AuditEntry, Millis, OrganizationId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::SET_ASIDE;
 use crate::error::{Result, StoreError};
 use crate::sqlite::SqliteStore;
+use crate::sqlite::audit;
 use crate::sqlite::numbers::{meta, set_meta};
 use crate::sqlite::organizations;
 use crate::sqlite::writer::{Fault, WriteTx};
@@ -70,11 +71,12 @@ pub(super) async fn take_back(store: &SqliteStore, extent: &Extent) -> Result<bo
     store.writer.write(ASIDE_BYTES, write).await
 }
 
-pub(super) async fn delete(store: &SqliteStore, id: &OrganizationId) -> Result<bool> {
-    let wanted = id.clone();
+pub(super) async fn delete(store: &SqliteStore, id: &OrganizationId, audit: &AuditEntry) -> Result<bool> {
+    let (wanted, entry) = (id.clone(), audit::seal_for_operator(store, audit)?);
     let write = move |tx: &mut WriteTx<'_>| {
         let Some(org_no) = number(tx, &wanted, SET_ASIDE)? else { return Ok(false) };
         organizations::bury(tx, org_no)?;
+        audit::insert_for_operator(tx, &entry)?;
         Ok(true)
     };
     store.writer.write(ASIDE_BYTES, write).await

@@ -12,6 +12,7 @@ use super::export_columns::{Weighed, page};
 use crate::error::Result;
 use crate::model::{ContractRevision, RevisionId, Version};
 use crate::rows::{Sealer, damaged, open_answer};
+use crate::sqlite::audit;
 use crate::sqlite::config::{KEY_COLUMNS, OPERATOR_KEY, key_from_row};
 use crate::sqlite::numbers::meta;
 use crate::sqlite::organizations;
@@ -41,7 +42,8 @@ pub(super) fn all(export: &mut Exporter<'_>, org_no: Option<i64>) -> Result<(), 
         after = no;
     }
     deleted_endpoints(export, None)?;
-    answers(export, OPERATOR_NO, None)
+    answers(export, OPERATOR_NO, None)?;
+    audit_trail(export, OPERATOR_NO, None)
 }
 
 /// All of them: they are the operator's, and few.
@@ -72,7 +74,8 @@ fn organization(export: &mut Exporter<'_>, org_no: i64) -> Result<(), Fault> {
     keys(export, org_no, &known)?;
     endpoints(export, org_no, &known)?;
     chosen_ids(export, org_no, &known)?;
-    answers(export, org_no, Some(&known))
+    answers(export, org_no, Some(&known))?;
+    audit_trail(export, org_no, Some(&known))
 }
 
 /// A row with the place behind which the next page begins.
@@ -188,6 +191,18 @@ fn answers(export: &mut Exporter<'_>, org_no: i64, known: Option<&Rc<Known>>) ->
             export.push(Portable::Answer(PortableAnswer { organization, key, request_hash, created_at, answer }))
         },
     )
+}
+
+/// The trail of an organisation or, without one, of the operator.
+fn audit_trail(export: &mut Exporter<'_>, org_no: i64, known: Option<&Rc<Known>>) -> Result<(), Fault> {
+    let sql = "SELECT id, action, object, sealed, id FROM audit WHERE org_no = ?2 AND id > ?1 ORDER BY id";
+    let operator = export.operator()?;
+    let sealer = known.map_or(operator.sealer(), |known| known.tenant.sealer());
+    let organization = known.map(|known| known.id.clone());
+    each(export, Some(org_no), sql, blob(), audit::from_row, |export, row| {
+        let entry = row.open(sealer)?;
+        export.push(Portable::Audit(organization.clone(), entry))
+    })
 }
 
 fn open(sealer: Sealer<'_>, key: &str, status: u16, sealed: Vec<u8>) -> Result<crate::model::StoredAnswer, Fault> {

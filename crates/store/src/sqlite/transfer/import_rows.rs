@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use postrider_domain::{Endpoint, FailureKind, Key, Organization, OrganizationId};
+use postrider_domain::{AuditEntry, Endpoint, FailureKind, Key, Organization, OrganizationId};
 use rusqlite::{OptionalExtension, params};
 
 use super::IMPORTING;
@@ -14,8 +14,9 @@ use crate::master_key::MasterKeys;
 use crate::model::{Attempt, ContractRevision, Version};
 use crate::rows::{
     Sealer, chosen_id, disabled_reason, events_text, fail_code, put_resource, record_hash, resume_columns, seal_answer,
-    seal_attempt, seal_endpoint, seal_event,
+    seal_attempt, seal_audit, seal_endpoint, seal_event,
 };
+use crate::sqlite::audit;
 use crate::sqlite::tenants::{self, OPERATOR_NO, Tenant};
 use crate::sqlite::writer::{Fault, WriteTx};
 use crate::transfer::{
@@ -42,6 +43,7 @@ pub(super) fn apply(
             Portable::Event(row) => chunk.event(row)?,
             Portable::Delivery(row) => chunk.delivery(row)?,
             Portable::Answer(row) => chunk.answer(row)?,
+            Portable::Audit(organization, entry) => chunk.audit(organization.as_ref(), entry)?,
             // Nobody works with this store while it is imported into: all of it is shown at the end.
             Portable::Ready => {}
         }
@@ -337,6 +339,20 @@ impl Chunk<'_, '_> {
             at.last_attempt_no,
         ])?;
         Ok(())
+    }
+
+    /// The operator's own trail may have come before, with an import that was given up.
+    fn audit(&mut self, organization: Option<&OrganizationId>, entry: &AuditEntry) -> Result<(), Fault> {
+        let tenant = match organization {
+            Some(id) => self.tenant(id)?,
+            None => Arc::new(tenants::by_number(self.tx.conn, self.keys, OPERATOR_NO)?),
+        };
+        let row = seal_audit(tenant.sealer(), entry)?;
+        let known = "SELECT 1 FROM audit WHERE org_no = ? AND id = ?";
+        if self.tx.conn.prepare_cached(known)?.exists(params![tenant.no, row.id.as_bytes()])? {
+            return Ok(());
+        }
+        audit::insert(self.tx, tenant.no, &row)
     }
 
     /// Of two answers under one key the one that is here stays: only the operator's can meet another.
