@@ -13,8 +13,8 @@ use crate::keeping::in_time;
 use crate::lane::{Lane, Leave};
 use crate::share::Cluster;
 
-/// How often lanes that drain are looked at.
-const LEAVING_EVERY: Duration = Duration::from_millis(50);
+/// How often lanes that drain are looked at. Commits for a lane that is about to be released wait meanwhile.
+const LEAVING_EVERY: Duration = Duration::from_millis(10);
 /// A node that has given lanes away takes none for as many ticks: others go first.
 const TICKS_AFTER_GIVING: u32 = 3;
 /// Free lanes are taken in as many steps at most before everything else gets its turn again.
