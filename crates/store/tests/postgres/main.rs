@@ -9,6 +9,7 @@ mod handing;
 mod nodes;
 mod opening;
 mod outage;
+mod plans;
 mod rights;
 mod rls;
 mod sharing;
