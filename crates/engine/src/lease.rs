@@ -74,7 +74,10 @@ impl Lease {
 
     /// Another lease was granted in place of one that was lost.
     pub(crate) fn replace(&self, sent: Instant) {
-        *self.known.lock() = Known { cluster: Cluster::default(), unbroken_since: sent, renewals: 0 };
+        let mut known = self.known.lock();
+        // It tells nothing of the cluster: whoever waits for news of that waits for a renewal.
+        *known = Known { cluster: Cluster::default(), unbroken_since: sent, renewals: known.renewals };
+        drop(known);
         self.extend(sent);
     }
 
@@ -198,6 +201,24 @@ mod tests {
         tokio::time::advance(LASTS / 2).await;
         renew();
         assert!(lease.may_judge());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_that_replaces_another_is_no_news_of_the_cluster_before_it_is_renewed() {
+        let lease = Lease::new(LASTS, Instant::now(), false);
+        let three = Cluster { nodes: 3, lanes: 30 };
+        (0..2).for_each(|_| lease.renew(Instant::now(), three));
+        let replaced = async {
+            lease.wanted().await;
+            lease.replace(Instant::now());
+            // Whoever waits looks meanwhile.
+            for _ in 0..2 {
+                tokio::task::yield_now().await;
+            }
+            lease.renew(Instant::now(), three);
+        };
+        let (fresh, ()) = tokio::join!(lease.fresh_cluster(), replaced);
+        assert_eq!(fresh, Some(three), "an empty cluster is one in which a node takes every lane");
     }
 
     #[tokio::test(start_paused = true)]
