@@ -160,6 +160,12 @@ impl Cluster {
         &self.nodes[node].setup
     }
 
+    /// Changes how a node is started from now on.
+    pub fn change(&mut self, node: usize, change: impl FnOnce(Setup) -> Setup) {
+        let setup = &mut self.nodes[node].setup;
+        *setup = change(setup.clone());
+    }
+
     /// How many nodes there are, running or not.
     #[must_use]
     pub fn size(&self) -> usize {

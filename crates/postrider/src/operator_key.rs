@@ -66,7 +66,7 @@ pub(crate) async fn agree(store: &dyn Store, given: &Secret) -> anyhow::Result<[
     ensure!(
         kept == hash,
         "operator_key: the database has another operator key than this node was given; give it the one that the other nodes \
-         have or, to replace that, run `postrider keys operator` with the new one and then start every node with it"
+         have or, to replace that, run `postrider keys operator` with the new one and give that to every node"
     );
     Ok(hash)
 }

@@ -95,7 +95,7 @@ fn operator_only() -> Problem {
 pub(crate) async fn authenticate(app: &Running, headers: &HeaderMap) -> Result<Caller, Problem> {
     let credential = bearer(headers)?;
     let hash = sha256(credential);
-    if is_equal(&hash, &app.given.operator_key_hash) {
+    if is_equal(&hash, &app.operator_key.hash(app.store()).await) {
         return Ok(Caller::Operator);
     }
     let unknown = || Problem::new(Kind::Unauthenticated, "the credential is not known");

@@ -17,6 +17,7 @@ mod idempotency;
 mod limits;
 mod meters;
 mod openapi;
+mod operator_key;
 mod origin;
 mod paging;
 mod problem;

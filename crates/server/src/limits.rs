@@ -41,7 +41,7 @@ pub struct ServerLimits {
     pub stop_ms_max: u64,
     /// Organisation keys remembered, so that not every request reads the store.
     pub keys_cached_max: usize,
-    /// How long a key is remembered, in milliseconds: how long a key that was deleted on another node works on.
+    /// How long a key is remembered, in milliseconds: how long a key that was deleted on another node, or an operator key that was replaced, works on.
     pub key_cached_ms_max: u64,
     /// How long an answer of `/readyz` is repeated, in milliseconds: each new one writes to the disk.
     pub ready_cached_ms: u64,

@@ -4,6 +4,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -16,6 +17,7 @@ use tokio::sync::{Mutex, MutexGuard, Semaphore};
 
 use crate::auth::KeyCache;
 use crate::limits::ServerLimits;
+use crate::operator_key::OperatorKey;
 use crate::problem::Problem;
 use crate::ready::Readiness;
 use crate::unkept::Unkept;
@@ -25,7 +27,7 @@ use crate::unkept::Unkept;
 pub struct ServerState {
     /// Takes events in, and holds store, contracts, clock and ids.
     pub engine: Engine,
-    /// The SHA-256 of the operator key.
+    /// The SHA-256 of the operator key at the start; when the store has another later on, that one counts.
     pub operator_key_hash: [u8; 32],
     /// What the operator allows of endpoint URLs; the same rules that the egress client has.
     pub url_rules: Arc<UrlRules>,
@@ -47,6 +49,7 @@ pub(crate) type App = Arc<Running>;
 pub(crate) struct Running {
     pub(crate) given: ServerState,
     pub(crate) keys: KeyCache,
+    pub(crate) operator_key: OperatorKey,
     pub(crate) in_work: Arc<Semaphore>,
     pub(crate) bodies: Arc<Budget>,
     pub(crate) readiness: Readiness,
@@ -65,6 +68,7 @@ impl Running {
         let limits = &given.limits;
         Running {
             keys: KeyCache::new(limits),
+            operator_key: OperatorKey::new(given.operator_key_hash, Duration::from_millis(limits.key_cached_ms_max)),
             in_work: Arc::new(Semaphore::new(limits.requests_in_work_max)),
             bodies: Arc::new(Budget::new(limits.bodies_bytes_max)),
             readiness: Readiness::default(),

@@ -6,6 +6,7 @@ mod configuration;
 mod connections;
 mod database_restarts;
 mod hand_over;
+mod keys;
 mod kills;
 mod out_of_reach;
 mod outage;

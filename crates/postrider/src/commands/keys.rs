@@ -109,7 +109,7 @@ impl Replaced {
                 let key = key.reveal();
                 output::line(&if json { json!({"operator_key": key}).to_string() } else { key.to_owned() })?;
                 let others = if is_shared {
-                    "start every node with it; those that run know the old one until then"
+                    "every node that runs takes it within 5 seconds, and the old one no more; give it to each for its next start"
                 } else {
                     "the old one works no more"
                 };
@@ -117,7 +117,7 @@ impl Replaced {
             }
             Replaced::ByGiven(is_another) if json => output::line(&json!({"replaced": is_another}).to_string())?,
             Replaced::ByGiven(true) => output::line(
-                "the operator key given is the operator key from now on; start every node with it, those that run know the old one until then",
+                "the operator key given is the operator key from now on; every node that runs takes it within 5 seconds, and the old one no more; give it to each for its next start",
             )?,
             Replaced::ByGiven(false) => output::line("the operator key given is the operator key already")?,
         }
