@@ -31,6 +31,8 @@ EXPOSE 8400
 # By number, so that Kubernetes can see that it is not root.
 USER 65532:65532
 STOPSIGNAL SIGTERM
-# No HEALTHCHECK: it would need a program in the image that asks. Whoever runs the container asks /healthz and /readyz.
+# Whether the process answers, not whether its database does: whoever restarts what is unhealthy would help nobody while that is away. Load balancers
+# and orchestrators ask /readyz.
+HEALTHCHECK --interval=10s --timeout=10s --start-period=60s --retries=3 CMD ["/usr/local/bin/postrider", "health", "--live"]
 ENTRYPOINT ["/usr/local/bin/postrider"]
 CMD ["serve"]

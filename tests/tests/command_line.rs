@@ -2,8 +2,9 @@
 
 use std::process::Stdio;
 
+use postrider_tests::postgres::{Database, PrivateServer};
 use postrider_tests::program::{Ended, OPERATOR_KEY, Setup, program_path};
-use postrider_tests::wait::within;
+use postrider_tests::wait::{until, within};
 use postrider_tests::world::{World, text};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
@@ -17,7 +18,7 @@ fn setup() -> (Setup, tempfile::TempDir) {
 #[tokio::test]
 async fn every_command_has_a_help_page() {
     let (setup, _folder) = setup();
-    for command in ["serve", "demo", "send", "verify", "contracts", "keys", "openapi", "bench"] {
+    for command in ["serve", "demo", "send", "verify", "contracts", "keys", "openapi", "health", "bench"] {
         let ended = setup.run(&[command, "--help"]).await;
         assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""), "{command}");
         assert!(ended.stdout.contains("Usage: postrider"), "{command}: {}", ended.stdout);
@@ -44,6 +45,35 @@ async fn send_publishes_an_event_to_a_running_server() {
     let wrong = setup.run(&["send", "--org", "no-such", "--type", "deal.won", "--data", "{}"]).await;
     assert_eq!((wrong.status, wrong.stdout.as_str()), (Some(1), ""), "{wrong:?}");
     assert!(!wrong.stderr.is_empty() && !wrong.stderr.contains(OPERATOR_KEY), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn health_ends_with_0_or_1_as_the_server_it_asks_is() {
+    let server = PrivateServer::start().await;
+    let database = Database::create_on(&server.url());
+    let (setup, _folder) = setup();
+    let setup = setup.on_database(&database.url());
+    let program = setup.start().await;
+    // It finds the server by the settings that it was started with.
+    let setup = setup.env("POSTRIDER_LISTEN", &program.address.to_string());
+    let ask = async |flags: &[&str]| setup.run(&[&["health"], flags].concat()).await;
+    let well = ask(&[]).await;
+    assert_eq!((well.status, well.stderr.as_str()), (Some(0), ""), "{well:?}");
+    assert_eq!(ask(&["--live"]).await.status, Some(0));
+    let url = format!("http://{}", program.address);
+    assert_eq!(setup.clone().without("POSTRIDER_LISTEN").run(&["health", "--url", &url]).await.status, Some(0));
+    // The database hangs: the process lives, and could store nothing.
+    server.pause();
+    until("it is not ready", async || (ask(&[]).await.status == Some(1)).then_some(())).await;
+    let ill = ask(&[]).await;
+    assert!(ill.stdout.is_empty() && ill.stderr.contains("503") && ill.stderr.contains("answer"), "{ill:?}");
+    assert_eq!(ask(&["--live"]).await.status, Some(0));
+    server.resume();
+    until("it is ready again", async || (ask(&[]).await.status == Some(0)).then_some(())).await;
+    program.stop().await;
+    let gone = ask(&["--live"]).await;
+    assert_eq!(gone.status, Some(1), "{gone:?}");
+    assert!(gone.stderr.contains("is the server running?") && !gone.stderr.contains(OPERATOR_KEY), "{gone:?}");
 }
 
 #[tokio::test]

@@ -163,6 +163,30 @@ async fn probes_ports_and_paths_are_the_servers() {
     assert!(dockerfile.contains(&format!("EXPOSE {PORT}\n")) && dockerfile.contains(&listen));
 }
 
+/// The words of a check after the program, each of which its help has; a program that does not answer must be told before it is given up.
+async fn is_health_check(command: &[String], timeout_s: u64) {
+    assert_eq!(command[..2], ["/usr/local/bin/postrider", "health"]);
+    let help = help(&["health"]).await;
+    assert!(command[2..].iter().all(|word| word.starts_with("--") && help.contains(word)), "{command:?}");
+    let (_, rest) = help.split_once("does not answer within ").expect("it says how long it waits");
+    assert!(seconds(rest.split(' ').next().unwrap()) < timeout_s);
+}
+
+#[tokio::test]
+async fn containers_are_checked_by_the_program_itself() {
+    let dockerfile = read("Dockerfile");
+    let check = dockerfile.lines().find_map(|line| line.strip_prefix("HEALTHCHECK ")).unwrap();
+    let (options, command) = check.split_once(" CMD ").unwrap();
+    let timeout = options.split(' ').find_map(|option| option.strip_prefix("--timeout=")).unwrap();
+    is_health_check(&serde_json::from_str::<Vec<String>>(command).unwrap(), seconds(timeout)).await;
+    for (_, node) in nodes() {
+        let check = &node["healthcheck"];
+        let command: Vec<_> = items(&check["test"]).iter().map(text).collect();
+        assert_eq!(command[0], "CMD");
+        is_health_check(&command[1..], seconds(&text(&check["timeout"]))).await;
+    }
+}
+
 /// The number before `s`.
 fn seconds(text: &str) -> u64 {
     text.trim_end_matches('s').parse().unwrap_or_else(|_| panic!("{text} is not in seconds"))
@@ -292,11 +316,12 @@ async fn told() -> BTreeSet<String> {
     let event = made.publish(&json!({"type": "deal.won", "data": {}})).await;
     let delivery = made.delivery_of(&event).await;
     made.attempted(&delivery, 1).await;
+    let mut told = told_by(&world.api).await;
     let world = world.killed_and_started().await;
     world.advance_ms(24 * 3_600_000).await;
     let organization = Organization { api: world.api.clone(), id: made.id };
     organization.ended(&delivery, "succeeded").await;
-    let mut told = told_by(&world.api).await;
+    told.append(&mut told_by(&world.api).await);
     let cluster = Cluster::start(1).await;
     let held = async || cluster.metric(0, "postrider_lanes_held").await;
     until("the node tells how many lanes it holds", held).await;

@@ -189,6 +189,8 @@ fn judge(
         Ok(sent) => sent,
     };
     attempt.response_time_ms = u32::try_from(sent.elapsed.as_millis()).unwrap_or(u32::MAX);
+    let answered = if sent.result.is_ok() { "yes" } else { "no" };
+    metrics::histogram!("postrider_attempt_seconds", "answered" => answered).record(sent.elapsed.as_secs_f64());
     match sent.result {
         Ok(response) => {
             let answer = Answer::after(sent.elapsed, response.body_error.is_some(), limits);

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::accept::{Made, open_delivery};
 use crate::directory::{OrganizationView, Route};
 use crate::engine::Inner;
-use crate::error::{AcceptError, EngineError};
+use crate::error::{AcceptError, EngineError, count_store_error};
 use crate::held::held_bytes;
 use crate::lane::{Lane, Reservation};
 use crate::model::Accepted;
@@ -110,8 +110,12 @@ impl Inner {
         let lease = self.lanes.lease();
         let (news, prepared) = self.prepare_all(view, made, lease)?;
         let basis = Basis { lease, version: Some(view.version) };
+        let asked = Instant::now();
         match self.store.commit_events(basis, &view.organization.id, news).await {
-            Ok(committed) => Ok(self.hand_over_all(prepared, &committed)),
+            Ok(committed) => {
+                metrics::histogram!("postrider_commit_seconds").record(asked.elapsed().as_secs_f64());
+                Ok(self.hand_over_all(prepared, &committed))
+            }
             Err(error) => {
                 self.let_go_all(prepared);
                 Err(match error {
@@ -247,6 +251,10 @@ fn unavailable(reason: &str) -> AcceptError {
 }
 
 fn accept_error(error: StoreError) -> AcceptError {
+    // What stays an error of the store's is counted by whoever answers with it.
+    if matches!(error, StoreError::Unavailable { .. }) {
+        count_store_error(&error);
+    }
     match error {
         StoreError::EventDiffers { id, index } => AcceptError::EventDiffers { id, index },
         StoreError::Unavailable { reason } => AcceptError::Unavailable(reason),

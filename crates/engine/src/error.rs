@@ -83,3 +83,11 @@ pub enum EngineError {
         reason: String,
     },
 }
+
+/// Counts a fault of the store's, for those who run the server; its other answers are none. Each is counted once, by whoever tells a client of it or
+/// asks again.
+pub fn count_store_error(error: &StoreError) {
+    if let Some(kind) = error.fault() {
+        metrics::counter!("postrider_store_errors_total", "kind" => kind).increment(1);
+    }
+}

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use postrider_store::Hint;
 
 use crate::engine::Inner;
+use crate::error::count_store_error;
 
 impl Inner {
     /// Runs until the engine stops.
@@ -24,6 +25,7 @@ impl Inner {
                     hints.into_iter().for_each(|hint| self.heed(hint));
                 }
                 Err(error) => {
+                    count_store_error(&error);
                     tracing::debug!(%error, "hints of other nodes cannot be heard; listening again soon");
                     tokio::select! {
                         () = tokio::time::sleep(self.limits.lease_again_after) => {}

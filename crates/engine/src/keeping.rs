@@ -8,6 +8,7 @@ use postrider_store::{Granted, LeaseNo, Renewal, Standing, StoreError};
 use tokio::time::Instant;
 
 use crate::engine::Inner;
+use crate::error::count_store_error;
 use crate::share::Cluster;
 
 /// A store that took longer than this to answer has told the time too vaguely to correct a clock by.
@@ -50,6 +51,8 @@ impl Inner {
             Ok(Renewal::Lost) | Err(StoreError::LeaseLost) => self.replace_lost(lease).await,
             Err(error) => {
                 self.lease.break_off(Instant::now());
+                count_store_error(&error);
+                metrics::counter!("postrider_lease_renewals_unanswered_total").increment(1);
                 if is_unbroken {
                     tracing::warn!(%error, "the lease could not be renewed; asking again until it can");
                 }
@@ -96,7 +99,10 @@ impl Inner {
                     self.begin_lease(sent, granted);
                     return true;
                 }
-                Err(error) => tracing::debug!(%error, "no lease was granted; asking again"),
+                Err(error) => {
+                    count_store_error(&error);
+                    tracing::debug!(%error, "no lease was granted; asking again");
+                }
             }
             tokio::time::sleep(self.limits.lease_again_after).await;
         }

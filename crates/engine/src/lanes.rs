@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use crate::attempt::Attempted;
 use crate::engine::Inner;
-use crate::error::EngineError;
+use crate::error::{EngineError, count_store_error};
 use crate::held::HeldBytes;
 use crate::lane::{Lane, OfAllLanes, Start};
 use crate::limits::EngineLimits;
@@ -73,6 +73,11 @@ impl Lanes {
     /// The endpoint's lane if it is still of this lease.
     pub(crate) fn existing_of(&self, endpoint: EndpointId, lease: LeaseNo) -> Option<Arc<Lane>> {
         self.existing(endpoint).filter(|lane| lane.lease == lease)
+    }
+
+    /// Whether its endpoint was found not to be active.
+    pub(crate) fn is_resting(&self, endpoint: EndpointId) -> bool {
+        self.resting.lock().contains_key(&endpoint)
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Lane>> {
@@ -228,6 +233,9 @@ impl Inner {
 
     fn put_off(self: &Arc<Self>, lane: &Lane, delivery: &OpenDelivery, error: &EngineError) {
         let endpoint = lane.endpoint;
+        if let EngineError::Store(error) = error {
+            count_store_error(error);
+        }
         lane.postpone(delivery.id);
         if matches!(error, EngineError::Store(StoreError::Unavailable { .. })) {
             tracing::warn!(delivery = %delivery.id, %endpoint, %error, "attempt could not be made; trying again soon");
@@ -316,6 +324,7 @@ impl Inner {
 
     /// A store that is out is asked again by one lane after the other; that is said once, not by each.
     fn ask_again_soon(self: &Arc<Self>, lane: &Lane, error: &StoreError) {
+        count_store_error(error);
         if matches!(error, StoreError::LeaseLost) {
             self.lease.want_renewal();
         } else if !self.lanes.are_claims_failing.swap(true, Ordering::Relaxed) {

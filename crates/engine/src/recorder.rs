@@ -8,6 +8,7 @@ use postrider_store::{Outcome, Recorded, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::engine::Inner;
+use crate::error::count_store_error;
 use crate::limits::EngineLimits;
 
 /// Where finished attempts wait to be recorded; an attempt that finds it full waits, so what is unrecorded stays bounded.
@@ -99,6 +100,7 @@ impl Inner {
         loop {
             match self.record_once(batch).await {
                 Err(error @ StoreError::Unavailable { .. }) => {
+                    count_store_error(&error);
                     tracing::warn!(%error, outcomes = batch.len(), "attempts could not be recorded; trying again");
                 }
                 done => return done,
@@ -112,6 +114,7 @@ impl Inner {
 
     /// The lane keeps holding the delivery, so that it is not sent again and again; a restart makes its attempt once more.
     fn give_up(&self, batch: &[Outcome], error: &StoreError) {
+        count_store_error(error);
         for outcome in batch {
             tracing::error!(delivery = %outcome.delivery.id, %error, "an attempt can not be recorded; its delivery rests until a restart");
         }

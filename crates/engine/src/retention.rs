@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::Inner;
+use crate::error::count_store_error;
 
 impl Inner {
     /// Runs until the engine stops.
@@ -17,6 +18,9 @@ impl Inner {
             self.retain_audit().await;
             self.lanes.sweep(&self.limits);
             metrics::gauge!("postrider_lanes_held").set(self.lanes.ours_count() as f64);
+            if self.lanes.are_all_ours() {
+                self.look_for_overdue().await;
+            }
             look_at = self.clock.now() + self.limits.retention_every;
         }
     }
@@ -32,6 +36,7 @@ impl Inner {
                     }
                 }
                 Err(error) => {
+                    count_store_error(&error);
                     tracing::warn!(%error, "retention step failed; it goes on later");
                     return;
                 }

@@ -9,8 +9,10 @@ use postrider_store::{LaneDue, LaneId, LeaseNo, StoreError};
 use tokio::time::Instant;
 
 use crate::engine::Inner;
+use crate::error::count_store_error;
 use crate::keeping::in_time;
 use crate::lane::{Lane, Leave};
+use crate::overdue::Overdue;
 use crate::share::Cluster;
 
 /// How often lanes that drain are looked at. Commits for a lane that is about to be released wait meanwhile.
@@ -106,7 +108,7 @@ impl Inner {
                 tracing::warn!(count, "other nodes did not renew their leases in time: their lanes are taken over");
                 self.lease.want_renewal();
             }
-            Err(error) => tracing::debug!(%error, "leases that ran out could not be looked for"),
+            Err(error) => self.note_fault(&error, "leases that ran out could not be looked for"),
         }
     }
 
@@ -172,6 +174,7 @@ impl Inner {
     async fn look_through_lanes(self: &Arc<Self>) {
         let lease = self.lanes.lease();
         let mut after = None;
+        let mut overdue = Overdue::at(self.clock.now());
         loop {
             let page = match self.store.lanes_due(lease, after, self.limits.lanes_page).await {
                 Ok(page) => page,
@@ -180,6 +183,7 @@ impl Inner {
             let now = self.clock.now();
             for LaneDue { lane: id, due_at } in &page {
                 let lane = self.attach(lease, id);
+                overdue.note(*due_at, || self.lanes.is_resting(id.endpoint));
                 if *due_at > now {
                     self.ring_at(&id.organization, id.endpoint, *due_at);
                 } else if lane.is_unaware_of_due_work()
@@ -189,7 +193,10 @@ impl Inner {
                 }
             }
             after = page.last().map(|due| due.lane.endpoint);
-            if page.len() < self.limits.lanes_page || self.is_stopping() {
+            if page.len() < self.limits.lanes_page {
+                return overdue.tell();
+            }
+            if self.is_stopping() {
                 return;
             }
         }
@@ -309,6 +316,7 @@ impl Inner {
     }
 
     fn note_fault(&self, error: &StoreError, what: &str) {
+        count_store_error(error);
         if matches!(error, StoreError::LeaseLost) {
             self.lease.want_renewal();
         }

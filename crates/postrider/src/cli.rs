@@ -59,6 +59,9 @@ pub(crate) enum Command {
     /// Print the OpenAPI 3.1 document of the API, as JSON
     #[command(after_help = "Example:\n  postrider openapi > openapi.json")]
     Openapi,
+    /// Say whether a running server could store an event now; for probes of containers
+    #[command(after_help = HEALTH_EXAMPLES)]
+    Health(HealthArgs),
     /// Measure this machine: throughput, latency, CPU and memory, beside a raw HTTP ceiling
     #[command(after_help = BENCH_EXAMPLES)]
     Bench(BenchArgs),
@@ -167,6 +170,28 @@ pub(crate) struct SendArgs {
     pub(crate) server: ServerArgs,
 }
 
+const HEALTH_EXAMPLES: &str = "Examples:
+  postrider health                                    # asks /readyz of the server with these settings
+  postrider health --live                             # asks /healthz, whatever its store is like
+  postrider health --url https://webhooks.example.com
+
+Needs no key. Exit status: 0 it is well; 1 it is not, and it says why.
+A server that does not answer within 8 seconds is not well.";
+
+/// `health`
+#[derive(Args, Debug)]
+pub(crate) struct HealthArgs {
+    /// Ask only whether the process answers, not whether its store could commit
+    #[arg(long)]
+    pub(crate) live: bool,
+    /// The server [default: POSTRIDER_URL, or where the setting `listen` says]
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// The settings file whose `listen` is meant [default: ./postrider.toml, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
 const VERIFY_EXAMPLES: &str = "Examples:
   postrider verify --contract standard --secret \"$SECRET\" \\
     --header 'webhook-id: evt_…' --header 'webhook-timestamp: 1700000000' --header 'webhook-signature: v1,…' < body.json
@@ -249,8 +274,8 @@ const KEYS_EXAMPLES: &str = "Examples:
   postrider keys rotate-encryption --data ./data
 
 With POSTRIDER_DATABASE_URL they work on a database, whose nodes may run meanwhile:
-  - operator makes the key in POSTRIDER_OPERATOR_KEY the operator key, or prints a new one;
-    then start every node with it
+  - operator makes the key in POSTRIDER_OPERATOR_KEY the operator key, or prints a new one; every
+    node that runs takes it within 5 seconds, and is to be given it for its next start
   - rotate-encryption comes when every node has the new master key, and the old one in
     encryption_keys_old; docs/settings.md has the steps";
 

@@ -25,11 +25,12 @@ const REQUEST: Duration = Duration::from_secs(60);
 /// The longest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// A server and the key to use with it.
+/// A server and the key to use with it; without one for what everybody may ask.
 #[derive(Clone, Debug)]
 pub(crate) struct Api {
     base: url::Url,
-    key: Secret,
+    key: Option<Secret>,
+    patience: Duration,
 }
 
 /// What came back.
@@ -46,12 +47,20 @@ impl Api {
     /// # Errors
     /// When the address is no `http://` or `https://` URL.
     pub(crate) fn new(url: &str, key: Secret) -> anyhow::Result<Self> {
+        Ok(Api { key: Some(key), ..Api::without_key(url, REQUEST)? })
+    }
+
+    /// At this address, for what needs no key; each answer is waited for so long.
+    ///
+    /// # Errors
+    /// When the address is no `http://` or `https://` URL.
+    pub(crate) fn without_key(url: &str, patience: Duration) -> anyhow::Result<Self> {
         let wrong = || Misuse::of(format!("{url:?} is no URL of a server; write one as {URL}"));
         let base = url::Url::parse(url).map_err(|_| wrong())?;
         if !matches!(base.scheme(), "http" | "https") || base.host().is_none() || base.query().is_some() {
             return Err(wrong());
         }
-        Ok(Api { base, key })
+        Ok(Api { base, key: None, patience })
     }
 
     /// What flags and variables say.
@@ -89,8 +98,9 @@ impl Api {
             let stream = self.connect().await?;
             exchange(stream, self.request(method, path, body)?).await
         };
-        let answer = tokio::time::timeout(REQUEST, exchange).await;
-        let answer = answer.map_err(|_| anyhow!("no answer within {} s", REQUEST.as_secs())).and_then(|answer| answer);
+        let answer = tokio::time::timeout(self.patience, exchange).await;
+        let late = || anyhow!("no answer within {} s", self.patience.as_secs());
+        let answer = answer.map_err(|_| late()).and_then(|answer| answer);
         answer.with_context(|| {
             format!("{} cannot be asked (is the server running? --url or POSTRIDER_URL says where)", self.base)
         })
@@ -99,11 +109,14 @@ impl Api {
     fn request(&self, method: Method, path: &str, body: Option<String>) -> anyhow::Result<Request<Full<Bytes>>> {
         let path = format!("{}{path}", self.base.path().trim_end_matches('/'));
         let authority = &self.base[url::Position::BeforeHost..url::Position::AfterPort];
-        let request = Request::builder().method(method).uri(path.parse::<Uri>()?).header("host", authority);
-        let mut bearer = http::HeaderValue::try_from(format!("Bearer {}", self.key.reveal()))
-            .map_err(|_| Misuse::of("the key has characters that no key has; copy it again"))?;
-        bearer.set_sensitive(true);
-        let request = request.header("authorization", bearer).header("content-type", "application/json");
+        let mut request = Request::builder().method(method).uri(path.parse::<Uri>()?).header("host", authority);
+        if let Some(key) = &self.key {
+            let mut bearer = http::HeaderValue::try_from(format!("Bearer {}", key.reveal()))
+                .map_err(|_| Misuse::of("the key has characters that no key has; copy it again"))?;
+            bearer.set_sensitive(true);
+            request = request.header("authorization", bearer);
+        }
+        let request = request.header("content-type", "application/json");
         Ok(request.body(Full::new(Bytes::from(body.unwrap_or_default())))?)
     }
 
@@ -222,7 +235,7 @@ mod tests {
         let variables = Variables::of(&[("POSTRIDER_OPERATOR_KEY", "operator"), ("POSTRIDER_API_KEY", "api")]);
         let used = |key: Option<&str>, variables: &Variables| {
             let args = ServerArgs { url: None, key: key.map(str::to_owned) };
-            Api::from_args(&args, variables).map(|api| api.key.reveal().to_owned()).ok()
+            Api::from_args(&args, variables).ok()?.key.map(|key| key.reveal().to_owned())
         };
         assert_eq!(used(Some("flag"), &variables).as_deref(), Some("flag"));
         assert_eq!(used(None, &variables).as_deref(), Some("api"));

@@ -50,6 +50,7 @@ fn run(command: Command, variables: &Variables) -> anyhow::Result<ExitCode> {
         Command::Import(args) => runtime()?.block_on(commands::import::run(args, variables)),
         Command::Backup(args) => commands::backup::run_backup(&args, variables),
         Command::Restore(args) => commands::backup::run_restore(&args, variables),
+        Command::Health(args) => runtime()?.block_on(commands::health::run(&args, variables)),
         Command::Bench(args) => runtime()?.block_on(commands::bench::run(args)),
     }
 }

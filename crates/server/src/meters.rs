@@ -7,6 +7,7 @@ use http::{Method, StatusCode};
 use metrics::{Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use postrider_domain::FailReason;
+use postrider_store::StoreError;
 
 const REQUESTS: &str = "postrider_http_requests_total";
 const SECONDS: &str = "postrider_http_request_seconds";
@@ -18,18 +19,33 @@ pub(crate) const STORE_BYTES: &str = "postrider_store_bytes";
 pub(crate) const READY: &str = "postrider_ready";
 const BUILD: &str = "postrider_build_info";
 /// What the engine counts. Told as zero from the start, since Prometheus sees no rise in a counter that appears with its first count.
-const ENGINE: [(&str, &str); 8] = [
+const ENGINE: [(&str, &str); 9] = [
     ("postrider_events_accepted_total", "Events that were answered with 202 for the first time"),
     ("postrider_lanes_taken_total", "Lanes that this node took"),
     ("postrider_lanes_released_total", "Lanes that this node gave away"),
     ("postrider_lease_losses_total", "Times that this node found its lease revoked"),
+    (
+        "postrider_lease_renewals_unanswered_total",
+        "Renewals of this node's lease that were refused or not answered in time",
+    ),
     ("postrider_leases_revoked_total", "Leases of other nodes that had run out and that this node revoked"),
     ("postrider_outcomes_stale_total", "Outcomes of attempts that came too late to be recorded"),
     ("postrider_hints_heard_total", "Hints of other nodes that this node heard"),
     ("postrider_retention_rows_dropped_total", "Rows that retention dropped"),
 ];
 const ATTEMPTS: &str = "postrider_attempts_total";
+const STORE_ERRORS: &str = "postrider_store_errors_total";
 const LANES_HELD: &str = "postrider_lanes_held";
+const OLDEST_DUE: &str = "postrider_oldest_due_seconds";
+/// What the engine measures; each appears with the first that is measured.
+const ENGINE_SECONDS: [(&str, &str); 3] = [
+    (
+        "postrider_attempt_seconds",
+        "Time of attempts from the first connection to the answer's end, by whether there was an answer",
+    ),
+    ("postrider_claim_seconds", "Time to read due deliveries of one endpoint from the store"),
+    ("postrider_commit_seconds", "Time until events and their deliveries were safe in the store"),
+];
 /// Answers are done, refused, or failed; there are no redirects.
 const CLASSES: [&str; 3] = ["2xx", "4xx", "5xx"];
 /// From a quarter of a millisecond to half a minute, in seconds.
@@ -112,7 +128,19 @@ fn describe_engine() {
     for result in ["succeeded", "retry"].into_iter().chain(ends) {
         counter!(ATTEMPTS, "result" => result).increment(0);
     }
+    describe_counter!(STORE_ERRORS, "Faults of the store that this node met, by kind");
+    for kind in StoreError::FAULTS {
+        counter!(STORE_ERRORS, "kind" => kind).increment(0);
+    }
     describe_gauge!(LANES_HELD, "Lanes that this node holds");
+    describe_gauge!(
+        OLDEST_DUE,
+        "Seconds for which the oldest delivery in lanes of this node has been due; 0 when none is"
+    );
+    gauge!(OLDEST_DUE).set(0.0);
+    for (name, about) in ENGINE_SECONDS {
+        describe_histogram!(name, about);
+    }
 }
 
 impl Meter {

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
-use postrider_engine::{AcceptError, EngineError, TestError};
+use postrider_engine::{AcceptError, EngineError, TestError, count_store_error};
 use postrider_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -291,6 +291,7 @@ impl IntoResponse for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
+        count_store_error(&error);
         match error {
             StoreError::NotFound { what } => {
                 let what = what.split(' ').next().unwrap_or_default().to_owned();

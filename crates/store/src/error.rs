@@ -59,5 +59,26 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Which kind of fault of the store's it is; none for an answer to what was asked, such as that something does not exist.
+    #[must_use]
+    pub fn fault(&self) -> Option<&'static str> {
+        match self {
+            StoreError::Unavailable { .. } => Some(Self::FAULTS[0]),
+            StoreError::Unusable { .. } => Some(Self::FAULTS[1]),
+            StoreError::Sealed { .. } => Some(Self::FAULTS[2]),
+            StoreError::NotFound { .. }
+            | StoreError::Exists { .. }
+            | StoreError::LimitReached { .. }
+            | StoreError::EventDiffers { .. }
+            | StoreError::LeaseLost
+            | StoreError::Outdated => None,
+        }
+    }
+
+    /// Every kind of fault.
+    pub const FAULTS: [&'static str; 3] = ["unavailable", "unusable", "sealed"];
+}
+
 /// The result of asking a store.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -15,6 +15,7 @@ mod tests;
 mod values;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub(crate) use check::{
@@ -121,6 +122,24 @@ impl Sources<'_> {
             return Err(raw.mistakes);
         }
         Ok(raw.get("contracts").and_then(|given| given.texts.first()).map(PathBuf::from))
+    }
+
+    /// Where a server with these settings listens, for commands that need nothing else.
+    ///
+    /// # Errors
+    /// When the settings file cannot be read, or it is no address.
+    pub(crate) fn listen(&self) -> Result<SocketAddr, Vec<Mistake>> {
+        let mut raw = self.raw();
+        if raw.is_file_unread {
+            return Err(raw.mistakes);
+        }
+        let given = raw.get("listen").cloned();
+        let text = given.iter().flat_map(|given| &given.texts).next().map(String::as_str).unwrap_or_default();
+        text.parse().map_err(|_| {
+            let origin = given.as_ref().map_or(raw::Origin::Default, |given| given.origin.clone());
+            raw.mistake("listen", &origin, format!("{text:?} is no address and port; write one as 127.0.0.1:8400"));
+            raw.mistakes.split_off(raw.mistakes.len() - 1)
+        })
     }
 
     fn raw(&self) -> Raw {
