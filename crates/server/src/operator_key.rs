@@ -38,6 +38,7 @@ impl OperatorKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use postrider_domain::{Action, Actor, AuditEntry, AuditId, Millis};
     use postrider_store::{MasterKey, SqliteOptions, SqliteStore};
 
     #[tokio::test]
@@ -47,7 +48,14 @@ mod tests {
         let (always, seldom) =
             (OperatorKey::new([1; 32], Duration::ZERO), OperatorKey::new([1; 32], Duration::from_secs(3_600)));
         assert_eq!(always.hash(&store).await, [1; 32], "the store has none");
-        store.set_operator_key_hash([2; 32]).await.unwrap();
+        let replaced = AuditEntry::new(
+            AuditId(uuid::Uuid::nil()),
+            Millis(0),
+            Actor::Operator,
+            Action::OPERATOR_KEY_REPLACED,
+            "operator_key",
+        );
+        store.set_operator_key_hash([2; 32], &replaced).await.unwrap();
         assert_eq!((always.hash(&store).await, seldom.hash(&store).await), ([2; 32], [1; 32]));
         store.close().await.unwrap();
         assert_eq!(always.hash(&store).await, [2; 32], "the store does not answer");
