@@ -6,7 +6,9 @@ use std::sync::Arc;
 use postrider_domain::{DeliveryId, EventId, Millis, Schedule, Secret, Subscription, Verdict};
 
 use crate::catalogue::{Catalogue, EventType, Misfit, Sample};
+use crate::derived::{self, Derived};
 use crate::envelope::{Envelope, RenderInput};
+use crate::filter::FilterEvent;
 use crate::headers::{self, CustomHeaderRules, HeaderError};
 use crate::limits::{DisableRule, Limits, ResponseRules, UrlRules};
 use crate::mistake::Mistake;
@@ -36,6 +38,7 @@ pub struct Contract {
     pub(crate) url: UrlRules,
     pub(crate) custom_headers: CustomHeaderRules,
     pub(crate) catalogue: Catalogue,
+    pub(crate) derived: Vec<Derived>,
 }
 
 /// What an attempt's headers are made of.
@@ -298,6 +301,12 @@ impl Contract {
     #[must_use]
     pub fn resolve_type<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         self.catalogue.resolve(name)
+    }
+
+    /// What an event that was published under this name also is, by the contract's derived types; nothing unless its file has some.
+    pub fn derived_types<'c>(&'c self, published: &'c str, event: &FilterEvent<'_>) -> impl Iterator<Item = &'c str> {
+        let event_type = if self.derived.is_empty() { None } else { self.resolve_type(published) };
+        event_type.into_iter().flat_map(|event_type| derived::types_of(&self.derived, event_type, event))
     }
 
     /// What a test delivery of this type holds.

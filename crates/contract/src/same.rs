@@ -2,15 +2,16 @@
 //! and the form of a number make no difference (RFC 8259, sections 2, 4, 6 and 7). Numbers are compared as decimals, never as floats.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use crate::json::compact;
 
 /// How deep texts are taken apart, in arrays and objects inside one another; deeper ones are compared as they are written.
 const DEPTH_MAX: usize = 128;
 
-/// Whether both texts, which are known to be JSON, stand for the same value. What cannot be taken apart (nested too deep, half a
-/// surrogate pair, an exponent beyond 64 bits) is the same only when it is written the same, white space aside.
+/// Whether both texts, which are known to be JSON, stand for the same value. What cannot be taken apart (nested too deep) or stands
+/// for nothing (half a surrogate pair, an exponent beyond 64 bits) is the same only when it is written the same, white space aside.
 pub(crate) fn is_same(one: &str, other: &str) -> bool {
     if one == other {
         return true;
@@ -23,26 +24,29 @@ pub(crate) fn is_same(one: &str, other: &str) -> bool {
 
 /// A value without what makes no difference.
 #[derive(Debug, PartialEq, Eq)]
-enum Shape<'t> {
+pub(crate) enum Shape<'t> {
     /// `null`, `true` or `false`.
     Word(&'t str),
     Number(Decimal),
     Text(Cow<'t, str>),
     List(Vec<Shape<'t>>),
     /// Of members with the same name the last one counts.
-    Object(HashMap<Cow<'t, str>, Shape<'t>>),
+    Object(BTreeMap<Cow<'t, str>, Shape<'t>>),
+    /// As it is written: a string with half a surrogate pair, or a number whose exponent is beyond 64 bits.
+    Unread(&'t str),
 }
 
 /// `digits` × 10^`exponent`; the digits neither begin nor end with a zero, and there are none when the number is zero.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Decimal {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Decimal {
     is_negative: bool,
     digits: String,
     exponent: i64,
 }
 
 impl<'t> Shape<'t> {
-    fn of(json: &'t str) -> Option<Self> {
+    /// A text that is known to be JSON; none when it is nested deeper than [`DEPTH_MAX`].
+    pub(crate) fn of(json: &'t str) -> Option<Self> {
         let mut reader = Reader { rest: json };
         let shape = reader.shape(DEPTH_MAX)?;
         reader.peek().is_none().then_some(shape)
@@ -50,7 +54,8 @@ impl<'t> Shape<'t> {
 }
 
 impl Decimal {
-    fn of(text: &str) -> Option<Self> {
+    /// A JSON number; none when its exponent is beyond 64 bits.
+    pub(crate) fn of(text: &str) -> Option<Self> {
         let (is_negative, unsigned) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
         let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -67,6 +72,42 @@ impl Decimal {
         let places = i64::try_from(fraction.len()).ok()?;
         let exponent = exponent.parse::<i64>().ok()?.checked_add(zeros)?.checked_sub(places)?;
         Some(Decimal { is_negative, digits, exponent })
+    }
+
+    /// How many digits tell it apart.
+    pub(crate) fn digits_count(&self) -> usize {
+        self.digits.len()
+    }
+
+    /// -1, 0 or 1.
+    fn sign(&self) -> i8 {
+        match (self.digits.is_empty(), self.is_negative) {
+            (true, _) => 0,
+            (false, true) => -1,
+            (false, false) => 1,
+        }
+    }
+
+    /// Its digits stand behind a point: how far that point has to move.
+    fn point(&self) -> i128 {
+        i128::from(self.exponent) + self.digits.len() as i128
+    }
+}
+
+impl Ord for Decimal {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_size = || self.point().cmp(&other.point()).then_with(|| self.digits.cmp(&other.digits));
+        self.sign().cmp(&other.sign()).then_with(|| match self.sign() {
+            0 => Ordering::Equal,
+            1 => by_size(),
+            _ => by_size().reverse(),
+        })
+    }
+}
+
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -95,19 +136,23 @@ impl<'t> Reader<'t> {
         match self.peek()? {
             b'{' => self.object(depth.checked_sub(1)?),
             b'[' => self.list(depth.checked_sub(1)?),
-            b'"' => self.text().map(Shape::Text),
+            b'"' => self.text(),
             _ => self.scalar(),
         }
     }
 
     fn object(&mut self, depth: usize) -> Option<Shape<'t>> {
-        let mut members = HashMap::new();
+        let mut members = BTreeMap::new();
         self.passes(b'{');
         if self.passes(b'}') {
             return Some(Shape::Object(members));
         }
         loop {
-            let name = self.text()?;
+            let name = match self.text()? {
+                Shape::Text(name) => name,
+                Shape::Unread(quoted) => Cow::Borrowed(quoted),
+                _ => return None,
+            };
             if !self.passes(b':') {
                 return None;
             }
@@ -132,7 +177,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn text(&mut self) -> Option<Cow<'t, str>> {
+    fn text(&mut self) -> Option<Shape<'t>> {
         if self.peek()? != b'"' {
             return None;
         }
@@ -147,11 +192,11 @@ impl<'t> Reader<'t> {
         }
         let (quoted, rest) = self.rest.split_at(end + 1);
         self.rest = rest;
-        if has_escapes {
-            serde_json::from_str(quoted).ok().map(Cow::Owned)
-        } else {
-            Some(Cow::Borrowed(&quoted[1..end]))
+        if !has_escapes {
+            return Some(Shape::Text(Cow::Borrowed(&quoted[1..end])));
         }
+        let read = serde_json::from_str(quoted).map(|text| Shape::Text(Cow::Owned(text)));
+        Some(read.unwrap_or(Shape::Unread(quoted)))
     }
 
     fn scalar(&mut self) -> Option<Shape<'t>> {
@@ -160,7 +205,7 @@ impl<'t> Reader<'t> {
         self.rest = rest;
         match word {
             "null" | "true" | "false" => Some(Shape::Word(word)),
-            number => Decimal::of(number).map(Shape::Number),
+            number => Some(Decimal::of(number).map_or(Shape::Unread(number), Shape::Number)),
         }
     }
 }
@@ -263,6 +308,15 @@ mod tests {
             prop_assert!(is_same(&digits, &moved), "{} {}", digits, moved);
             let greater = moved + "0";
             prop_assert!(!is_same(&digits, &greater), "{} {}", digits, greater);
+        }
+
+        #[test]
+        fn decimals_are_ordered_as_numbers_are(one in -999i64..999, other in -999i64..999, places in 0usize..4) {
+            let written = |number: i64, zeros: usize| format!("{number}{}e-{}", "0".repeat(zeros), zeros + places);
+            let decimal = |text: &str| Decimal::of(text).unwrap();
+            prop_assert_eq!(decimal(&written(one, 0)).cmp(&decimal(&written(other, 7))), one.cmp(&other));
+            let beside = |last: i64| decimal(&format!("1234567890123456789012345678{}", last + 1000));
+            prop_assert_eq!(beside(one).cmp(&beside(other)), one.cmp(&other));
         }
 
         #[test]

@@ -34,6 +34,17 @@ impl EventId {
         &self.0
     }
 
+    /// The id of what this event also is, of another type: always the same for the same id and type. `evt_…~deal.won` says what it was
+    /// derived from, and is listed beside it; where that is too long, it is the UUIDv5 of it (RFC 9562, section 5.5).
+    #[must_use]
+    pub fn derived(&self, event_type: &str) -> Self {
+        let text = format!("{}~{event_type}", self.0);
+        if text.len() <= Self::CHARS_MAX {
+            return EventId(text.into());
+        }
+        EventId(Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes()).to_string().into())
+    }
+
     /// The id as a UUID, for contracts that show one (contracts.md, reading 4): the UUID inside an `evt_…` id, the UUID that a
     /// caller chose, or the UUIDv5 (RFC 9562, section 5.5) of any other text in the OID namespace.
     #[must_use]
@@ -101,6 +112,19 @@ mod tests {
         let id: EventId = "crm-event-17".parse().unwrap();
         assert_eq!(id.as_uuid(), id.as_uuid());
         assert_eq!(id.as_uuid().get_version_num(), 5);
+    }
+
+    #[test]
+    fn a_derived_id_follows_from_id_and_type_alone_and_is_an_id() {
+        let short: EventId = "crm-17".parse().unwrap();
+        assert_eq!(short.derived("deal.won").as_str(), "crm-17~deal.won");
+        let long: EventId = "x".repeat(128).parse().unwrap();
+        for id in [short, long] {
+            let derived = id.derived("deal.won");
+            assert_eq!(derived, id.derived("deal.won"));
+            assert_ne!(derived, id.derived("deal.lost"));
+            assert_eq!(derived.as_str().parse(), Ok(derived.clone()));
+        }
     }
 
     #[test]

@@ -6,11 +6,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use postrider_contract::FilterEvent;
 use postrider_domain::{DeliveryId, EndpointId, EventId, OrganizationId};
 use postrider_store::{Basis, Committed, Event, LeaseNo, NewDelivery, NewEvent, OpenDelivery, StoreError};
 use tokio::time::Instant;
 
 use crate::accept::{Made, open_delivery};
+use crate::derive::filter_event;
 use crate::directory::{OrganizationView, Route};
 use crate::engine::Inner;
 use crate::error::{AcceptError, EngineError, count_store_error};
@@ -22,7 +24,15 @@ use crate::revisions::revision_of;
 /// What the lanes are handed once an event is committed.
 struct Prepared {
     id: EventId,
+    /// Made beside the event before it; not answered for.
+    is_derived: bool,
     handovers: Vec<Handover>,
+}
+
+/// What one commit stores, and what the lanes are handed then, event by event.
+struct Batch {
+    news: Vec<NewEvent>,
+    prepared: Vec<Prepared>,
 }
 
 /// A delivery on its way into a lane.
@@ -117,6 +127,7 @@ impl Inner {
                 Ok(self.hand_over_all(prepared, &committed))
             }
             Err(error) => {
+                let error = of_original(error, &prepared);
                 self.let_go_all(prepared);
                 Err(match error {
                     StoreError::Outdated => Again::Outdated.into(),
@@ -134,34 +145,55 @@ impl Inner {
         made: &[Made],
         lease: LeaseNo,
     ) -> Result<(Vec<NewEvent>, Vec<Prepared>), Again> {
-        let (mut news, mut prepared) = (Vec::with_capacity(made.len()), Vec::with_capacity(made.len()));
-        for one in made {
-            let routes = view.routes(&one.event.event_type);
-            let mut deliveries = Vec::with_capacity(routes.len());
-            let mut handovers = Vec::with_capacity(routes.len());
-            for route in routes.iter() {
-                match self.prepare_delivery(&view.organization.id, &one.event, route) {
-                    Ok((delivery, handover)) => {
-                        deliveries.push(delivery);
-                        handovers.push(handover);
-                    }
-                    Err(leaving) => {
-                        prepared.push(Prepared { id: one.event.id.clone(), handovers });
-                        self.let_go_all(prepared);
-                        return Err(Again::Leaving(leaving));
-                    }
-                }
+        let mut batch = Batch { news: Vec::with_capacity(made.len()), prepared: Vec::with_capacity(made.len()) };
+        for original in made {
+            let facts = filter_event(&original.event);
+            let derived = self.derive(view, original, &facts);
+            let leaving = std::iter::once((original, false))
+                .chain(derived.iter().map(|made| (made, true)))
+                .find_map(|(one, is_derived)| self.prepare_event(view, one, is_derived, &facts, &mut batch).err());
+            if let Some(leaving) = leaving {
+                self.let_go_all(batch.prepared);
+                return Err(Again::Leaving(leaving));
             }
-            prepared.push(Prepared { id: one.event.id.clone(), handovers });
-            let (event, fingerprint) = (Arc::clone(&one.event), one.fingerprint);
-            news.push(NewEvent { event, fingerprint, test: false, deliveries });
         }
         // Numbers of leases grow: the same before and after says that every lane between is of this one.
         if self.lanes.lease() == lease {
-            return Ok((news, prepared));
+            return Ok((batch.news, batch.prepared));
         }
-        self.let_go_all(prepared);
+        self.let_go_all(batch.prepared);
         Err(Again::LeaseLost(lease))
+    }
+
+    /// One event with its deliveries; what was reserved so far is in the batch, also when a lane is being given away.
+    fn prepare_event(
+        &self,
+        view: &OrganizationView,
+        one: &Made,
+        is_derived: bool,
+        facts: &FilterEvent<'_>,
+        batch: &mut Batch,
+    ) -> Result<(), Arc<Lane>> {
+        let routes = view.routes(&one.event.event_type);
+        let mut deliveries = Vec::with_capacity(routes.len());
+        let mut handovers = Vec::with_capacity(routes.len());
+        let mut leaving = None;
+        for route in routes.iter().filter(|route| route.endpoint.lets_pass(&route.event_type, facts)) {
+            match self.prepare_delivery(&view.organization.id, &one.event, route) {
+                Ok((delivery, handover)) => {
+                    deliveries.push(delivery);
+                    handovers.push(handover);
+                }
+                Err(lane) => {
+                    leaving = Some(lane);
+                    break;
+                }
+            }
+        }
+        batch.prepared.push(Prepared { id: one.event.id.clone(), is_derived, handovers });
+        let (event, fingerprint) = (Arc::clone(&one.event), one.fingerprint);
+        batch.news.push(NewEvent { event, fingerprint, test: false, deliveries });
+        leaving.map_or(Ok(()), Err)
     }
 
     /// The lane, when it is being given away.
@@ -207,7 +239,7 @@ impl Inner {
     fn hand_over_all(self: &Arc<Self>, prepared: Vec<Prepared>, committed: &[Committed]) -> Vec<Accepted> {
         let mut accepted = Vec::with_capacity(prepared.len());
         for (one, committed) in prepared.into_iter().zip(committed) {
-            let id = one.id.clone();
+            let (id, is_derived) = (one.id.clone(), one.is_derived);
             let deliveries_count = match committed {
                 Committed::Stored { elsewhere } => {
                     let count = u32::try_from(one.handovers.len()).unwrap_or(u32::MAX);
@@ -220,7 +252,9 @@ impl Inner {
                     *deliveries_count
                 }
             };
-            accepted.push(Accepted { id, deliveries_count });
+            if !is_derived {
+                accepted.push(Accepted { id, deliveries_count });
+            }
         }
         metrics::counter!("postrider_events_accepted_total").increment(accepted.len() as u64);
         accepted
@@ -243,6 +277,17 @@ impl Inner {
             let start = lane.let_go(delivery.id, is_held);
             self.start(&lane, start);
         }
+    }
+}
+
+/// Which of the published events an error is about: derived ones count as those that they were made beside.
+fn of_original(error: StoreError, prepared: &[Prepared]) -> StoreError {
+    match error {
+        StoreError::EventDiffers { id, index } => {
+            let originals = prepared.iter().take(index + 1).filter(|one| !one.is_derived).count();
+            StoreError::EventDiffers { id, index: originals.saturating_sub(1) }
+        }
+        other => other,
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
-use postrider_contract::{Contract, Contracts};
+use postrider_contract::{Contract, Contracts, Filter, FilterEvent};
 use postrider_domain::{Endpoint, EndpointId, EndpointStatus, Organization, OrganizationId};
 use postrider_egress::{Client, UrlRefusal, VettedUrl};
 use postrider_store::{Configuration, Store, Version};
@@ -32,12 +32,38 @@ pub(crate) struct EndpointView {
     pub(crate) contract: Arc<Contract>,
     /// The guard's verdict on its URL; each attempt judges again.
     pub(crate) url: Result<VettedUrl, UrlRefusal>,
+    filter: Option<Filter>,
 }
 
 impl EndpointView {
+    fn new(endpoint: Endpoint, contract: Arc<Contract>, url: Result<VettedUrl, UrlRefusal>) -> Self {
+        let filter = endpoint.filter.as_deref().and_then(|text| filter(&endpoint, text));
+        EndpointView { endpoint, contract, url, filter }
+    }
+
+    /// Whether its filter lets an event pass that it is subscribed to; `event_type` is in its contract's words.
+    pub(crate) fn lets_pass(&self, event_type: &str, event: &FilterEvent<'_>) -> bool {
+        let Some(filter) = &self.filter else { return true };
+        let judged = filter.judge(event_type, event);
+        if judged.is_too_costly {
+            metrics::counter!("postrider_filters_too_costly_total").increment(1);
+        }
+        judged.passes
+    }
+
     pub(crate) fn is_active(&self) -> bool {
         self.endpoint.status == EndpointStatus::Active
     }
+}
+
+/// A filter was read before it was saved. One that cannot be read all the same, as after a step back to an older program, lets everything
+/// pass: a receiver can do without an event that it gets, and not with one that it never got.
+fn filter(endpoint: &Endpoint, text: &str) -> Option<Filter> {
+    let read = Filter::parse(text);
+    if let Err(error) = &read {
+        tracing::warn!(endpoint = %endpoint.id, %error, "a filter cannot be read and lets everything pass; save it again");
+    }
+    read.ok()
 }
 
 /// An endpoint that wants an event type, and what it calls it.
@@ -144,7 +170,7 @@ impl Directory {
         for endpoint in rows {
             let contract = self.contract(&endpoint.contract)?;
             let url = self.egress.judge_url(&endpoint.url);
-            endpoints.insert(endpoint.id, Arc::new(EndpointView { endpoint, contract, url }));
+            endpoints.insert(endpoint.id, Arc::new(EndpointView::new(endpoint, contract, url)));
         }
         let contract = self.contract(&organization.contract)?;
         Ok(Some(OrganizationView { version, organization, contract, endpoints, routes: RwLock::default() }))

@@ -12,6 +12,7 @@ mod accept;
 mod attempt;
 mod clock;
 mod commit;
+mod derive;
 mod directory;
 mod engine;
 mod error;

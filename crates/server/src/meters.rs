@@ -21,6 +21,7 @@ const BUILD: &str = "postrider_build_info";
 /// What the engine counts. Told as zero from the start, since Prometheus sees no rise in a counter that appears with its first count.
 const ENGINE: [(&str, &str); 9] = [
     ("postrider_events_accepted_total", "Events that were answered with 202 for the first time"),
+    ("postrider_filters_too_costly_total", "Events that passed a filter because judging them would have cost too much"),
     ("postrider_lanes_taken_total", "Lanes that this node took"),
     ("postrider_lanes_released_total", "Lanes that this node gave away"),
     ("postrider_lease_losses_total", "Times that this node found its lease revoked"),

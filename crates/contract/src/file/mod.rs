@@ -2,6 +2,7 @@
 
 mod bytes;
 mod catalogue;
+mod derived;
 mod inline;
 mod promises;
 mod section;
@@ -31,6 +32,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("custom_headers", promises::CUSTOM_HEADERS),
     ("catalogue", catalogue::CATALOGUE),
     ("types.<name>", catalogue::TYPE),
+    ("derived", derived::DERIVED),
 ];
 
 const ROOT: &[&str] = &[
@@ -55,6 +57,7 @@ const ROOT: &[&str] = &[
     "names",
     "schemas",
     "types",
+    "derived",
 ];
 
 /// The version of the file format. A later one that reads differently gets another number; files of this one are always read.
@@ -110,6 +113,7 @@ fn read<'t>(document: &Document<'t>, table: &DeTable<'t>, text: &str) -> Option<
     let limits = promises::limits(&root);
     let (url, custom_headers) = (promises::url(&root), promises::custom_headers(&root));
     let catalogue = catalogue::catalogue(&root);
+    let derived = derived::derived(&root, catalogue.as_ref());
     Some(Contract {
         name: name?,
         title: title?.value.to_owned(),
@@ -129,6 +133,7 @@ fn read<'t>(document: &Document<'t>, table: &DeTable<'t>, text: &str) -> Option<
         url,
         custom_headers,
         catalogue: catalogue?,
+        derived: derived?,
     })
 }
 

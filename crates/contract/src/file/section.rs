@@ -291,6 +291,23 @@ impl<'t, 'd> Section<'t, 'd> {
         section
     }
 
+    /// The tables of an array of tables, in its order; an empty list when it is absent.
+    pub(super) fn tables(&self, key: &'static str, keys: &'static [&'static str]) -> Option<Vec<Section<'t, 'd>>> {
+        if !self.has(key) {
+            return Some(Vec::new());
+        }
+        let table = |found: Found<&'d DeValue<'t>>| match found.value {
+            DeValue::Table(table) => {
+                let section = Section { document: self.document, table: Some(table), place: found.place, keys };
+                section.refuse_unknown();
+                Some(section)
+            }
+            _ => self.expected(&found, "a table", format!("write [[{key}]]")),
+        };
+        let tables: Vec<Option<_>> = self.array(key)?.into_iter().map(table).collect();
+        tables.into_iter().collect()
+    }
+
     fn any(&self, key: &'static str) -> Section<'t, 'd> {
         let table = self.get(key).and_then(|found| match found.value {
             DeValue::Table(table) => Some((table, found.place)),

@@ -1,4 +1,5 @@
 use super::*;
+use crate::filter::FilterEvent;
 use postrider_domain::{ScheduleKind, Verdict};
 
 /// The smallest contract: everything else has its default.
@@ -300,4 +301,64 @@ fn an_open_catalogue_passes_names_on_and_a_closed_one_does_not() {
     assert!(closed.knows_subscription(&prefix("deal.*")) && !closed.knows_subscription(&prefix("contact.*")));
     assert_eq!(closed.first_type(&[prefix("contact.*"), prefix("*")]), Some("deal.won"));
     assert_eq!(open.sample("deal.lost").resource.ids, ["sample-1"]);
+}
+
+/// The smallest contract with a second type and rules.
+fn with_rules(rules: &str) -> String {
+    let second = SMALLEST.split("[types.").nth(1).unwrap().replace("deal.won", "deal.updated");
+    format!("{SMALLEST}\n[types.{second}\n{rules}")
+}
+
+#[test]
+fn derived_types_are_what_their_rules_say_and_nothing_without_rules() {
+    let rules = "[[derived]]\nfrom = \"deal.updated\"\nwhen = 'changes.stage.current = \"won\"'\ntype = \"deal.won\"\n";
+    let contract = parse(&with_rules(rules), "x.toml").unwrap();
+    let won = r#"{"stage":{"previous":"a","current":"won"}}"#;
+    let types = |contract: &Contract, published: &str, changes| {
+        let event = FilterEvent::new("{}", changes, None, postrider_domain::Millis(0));
+        contract.derived_types(published, &event).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(types(&contract, "deal.updated", Some(won)), ["deal.won"]);
+    assert_eq!(types(&contract, "deal.updated", None), [""; 0]);
+    assert_eq!(types(&contract, "deal.won", Some(won)), [""; 0]);
+    assert_eq!(types(&parse(&with_rules(""), "x.toml").unwrap(), "deal.updated", Some(won)), [""; 0]);
+    let values = vec!["1"; 30_000].join(",");
+    let costly = parse(
+        &with_rules(&rules.replace("changes.stage.current", "data.n[?@ = 2] or changes.stage.current")),
+        "x.toml",
+    );
+    let data = format!("{{\"n\":[{values}]}}");
+    let event = FilterEvent::new(&data, Some(won), None, postrider_domain::Millis(0));
+    assert_eq!(costly.unwrap().derived_types("deal.updated", &event).count(), 0, "nothing is derived on a guess");
+}
+
+#[test]
+fn mistakes_in_derived_types_are_shown_where_they_stand() {
+    let rules = "[[derived]]\nfrom = \"deal.lost\"\nwhen = \"stage\"\n[[derived]]\nfrom = \"deal.won\"\nwhen = \"changes.stage\"\n\
+        type = \"deal.won\"\nunless = 1\n[[derived]]\nfrom = \"deal.won\"\nwhen = \"changes.a\"\ntype = \"deal.won\"\n";
+    let found = mistakes(&with_rules(rules));
+    let line = with_rules("").lines().count() + 1;
+    let expected = [
+        format!("x.toml:{line}:1: derived[0].type: is missing; name what it also is"),
+        format!(
+            "x.toml:{}:8: derived[0].from: \"deal.lost\" is not a type of the catalogue; name one of [types]",
+            line + 1
+        ),
+        format!(
+            "x.toml:{}:8: derived[0].when: is wrong at character 1: `stage` is no part of an event; begin",
+            line + 2
+        ),
+        format!("x.toml:{}:8: derived[1].type: is what it is derived from; name another", line + 6),
+        format!("x.toml:{}:1: derived[1].unless: is not a known key; known here: from, when, type", line + 7),
+        format!("x.toml:{}:8: derived[2].type: is what it is derived from", line + 11),
+        format!(
+            "x.toml:{}:8: derived[2].type: \"deal.won\" is derived from \"deal.won\" a second time; join",
+            line + 11
+        ),
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(&expected), "{found}\n{expected}");
+    }
+    assert!(mistakes_with("derived = 1")[0].contains("derived: is a whole number where an array is expected"));
 }

@@ -53,7 +53,7 @@ pub(crate) async fn create(State(app): State<App>, call: Call) -> Result<Respons
         secret: read.secret,
         overlap: None,
         headers: read.headers,
-        filter: None,
+        filter: read.filter,
         rate_limit: None,
         ordering: EndpointOrdering::None,
         system: read.system,

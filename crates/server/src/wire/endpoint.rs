@@ -44,6 +44,9 @@ pub(crate) struct EndpointBody<'a> {
     url: &'a str,
     /// What it receives: event types, prefixes such as `contact.*`, or `*`.
     events: Vec<String>,
+    /// What an event must fulfil beside, to be sent here.
+    #[schema(required = true, example = "changes.stage")]
+    filter: Option<&'a str>,
     /// The contract that it follows.
     contract: &'a str,
     /// Which system registered it; never filters events.
@@ -82,6 +85,7 @@ impl<'a> EndpointBody<'a> {
             description: endpoint.description.as_deref(),
             url: &endpoint.url,
             events: endpoint.events.iter().map(ToString::to_string).collect(),
+            filter: endpoint.filter.as_deref(),
             contract: &endpoint.contract,
             system: endpoint.system.as_deref(),
             status: endpoint.status.as_str(),
@@ -114,6 +118,10 @@ pub(crate) struct NewEndpoint {
     /// What it receives, as its contract names it: event types, prefixes such as `contact.*`, or `*`.
     #[schema(min_items = 1, max_items = 100, example = json!(["deal.won", "contact.*"]))]
     events: Vec<String>,
+    /// What an event must fulfil beside, to be sent here: a condition on `type`, `data`, `changes`, `resource` and `occurred_at`, such as
+    /// `changes.stage` or `data.amount > 1000` (`docs/filters.md`). `type` is in the words of the endpoint's contract.
+    #[schema(min_length = 1, max_length = 1000, example = "changes.stage.current = \"won\"")]
+    filter: Option<String>,
     /// What signs its deliveries, where the contract lets people choose; made when left out, where the contract makes secrets. The bare prefix
     /// of one of the contract's kinds of secret (such as `whsk_`) has one of that kind made.
     secret: Option<String>,
@@ -133,7 +141,7 @@ pub(crate) struct NewEndpoint {
 
 impl NewEndpoint {
     pub(crate) const FIELDS: &[&str] =
-        &["name", "url", "events", "secret", "headers", "enabled", "description", "system", "contract"];
+        &["name", "url", "events", "filter", "secret", "headers", "enabled", "description", "system", "contract"];
 }
 
 /// What to change of an endpoint; what is left out stays, `null` empties what may be empty. Its contract and its secret cannot be changed.
@@ -146,6 +154,9 @@ pub(crate) struct EndpointChange {
     url: Option<String>,
     #[schema(min_items = 1, max_items = 100, nullable = false)]
     events: Option<Vec<String>>,
+    /// As when it is made; `null` lets all pass.
+    #[schema(min_length = 1, max_length = 1000)]
+    filter: Option<String>,
     /// Headers to set, by name; `null` as a value removes one, the others stay. `null` for all removes all.
     #[schema(value_type = Option<HeaderMap>)]
     headers: Option<()>,
@@ -161,7 +172,7 @@ pub(crate) struct EndpointChange {
 impl EndpointChange {
     /// With the two that are known only to say why they cannot be changed.
     pub(crate) const FIELDS: &[&str] =
-        &["name", "url", "events", "headers", "enabled", "description", "system", "secret", "contract"];
+        &["name", "url", "events", "filter", "headers", "enabled", "description", "system", "secret", "contract"];
     /// Those two.
     #[cfg(test)]
     pub(crate) const FIXED: &[&str] = &["secret", "contract"];

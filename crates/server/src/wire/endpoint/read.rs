@@ -1,7 +1,6 @@
 //! Reading endpoints: every field under the rules of the contract that the endpoint follows.
 
-use postrider_contract::Contract;
-use postrider_contract::SecretRules;
+use postrider_contract::{Contract, Filter, SecretRules};
 use postrider_domain::{Endpoint, EndpointStatus, Secret, Subscription};
 use postrider_egress::{UrlRules, judge_url};
 
@@ -30,6 +29,7 @@ pub(crate) struct ReadEndpoint {
     pub(crate) name: String,
     pub(crate) url: String,
     pub(crate) events: Vec<Subscription>,
+    pub(crate) filter: Option<String>,
     pub(crate) secret: Option<Secret>,
     pub(crate) headers: Vec<(String, Secret)>,
     pub(crate) status: EndpointStatus,
@@ -50,6 +50,7 @@ impl NewEndpoint {
             name: fields.required_text("name", NAME),
             url: url(fields, rules).unwrap_or_default(),
             events: events(fields, rules.contract).unwrap_or_default(),
+            filter: filter(fields).map(|filter| filter.to_string()),
             secret: rules.contract.and_then(|contract| secret(fields, contract, random)),
             headers: headers(fields, rules.contract, Vec::new()).unwrap_or_default(),
             status: status(fields.boolean("enabled").unwrap_or(true)),
@@ -79,6 +80,9 @@ impl EndpointChange {
         if let Some(events) = events(fields, rules.contract) {
             endpoint.events = events;
         }
+        if fields.has("filter") {
+            endpoint.filter = filter(fields).map(|filter| filter.to_string());
+        }
         if fields.has("headers") {
             let kept = if fields.raw("headers").is_none() { Vec::new() } else { std::mem::take(&mut endpoint.headers) };
             endpoint.headers = headers(fields, rules.contract, kept).unwrap_or_default();
@@ -107,7 +111,13 @@ fn url(fields: &mut Fields<'_, '_>, rules: Rules<'_>) -> Option<String> {
     }
 }
 
-fn events(fields: &mut Fields<'_, '_>, contract: Option<&Contract>) -> Option<Vec<Subscription>> {
+/// A filter that can be read.
+pub(crate) fn filter(fields: &mut Fields<'_, '_>) -> Option<Filter> {
+    fields.chosen("filter", |text| Filter::parse(text).map_err(|error| error.to_string()))
+}
+
+/// Subscriptions that can ever match under the contract.
+pub(crate) fn events(fields: &mut Fields<'_, '_>, contract: Option<&Contract>) -> Option<Vec<Subscription>> {
     let read = |text: &str| {
         let subscription: Subscription = text
             .parse()
