@@ -19,7 +19,7 @@ pub(crate) const STORE_BYTES: &str = "postrider_store_bytes";
 pub(crate) const READY: &str = "postrider_ready";
 const BUILD: &str = "postrider_build_info";
 /// What the engine counts. Told as zero from the start, since Prometheus sees no rise in a counter that appears with its first count.
-const ENGINE: [(&str, &str); 9] = [
+const ENGINE: [(&str, &str); 10] = [
     ("postrider_events_accepted_total", "Events that were answered with 202 for the first time"),
     ("postrider_filters_too_costly_total", "Events that passed a filter because judging them would have cost too much"),
     ("postrider_lanes_taken_total", "Lanes that this node took"),
