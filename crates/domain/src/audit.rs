@@ -91,6 +91,7 @@ actions! {
     ENDPOINT_CREATED = "endpoint.created";
     ENDPOINT_CHANGED = "endpoint.changed";
     ENDPOINT_DELETED = "endpoint.deleted";
+    ENDPOINT_DISABLED = "endpoint.disabled";
     ENDPOINT_TESTED = "endpoint.tested";
     KEY_CREATED = "key.created";
     KEY_DELETED = "key.deleted";
@@ -310,6 +311,7 @@ mod tests {
             headers: vec![("X-Token".into(), Secret::new(header.into()))],
             system: None,
             status: EndpointStatus::Active,
+            resumed_at: None,
             created_at: Millis(0),
             updated_at: Millis(0),
         }

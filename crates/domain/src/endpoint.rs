@@ -114,6 +114,8 @@ pub struct Endpoint {
     pub system: Option<String>,
     /// Whether it receives.
     pub status: EndpointStatus,
+    /// When a person last made it active again: what had waited leaves on a ramp from then on (contracts.md, reading 8).
+    pub resumed_at: Option<Millis>,
     /// When it was created.
     pub created_at: Millis,
     /// When it was last changed.
@@ -125,6 +127,15 @@ impl Endpoint {
     #[must_use]
     pub fn wants(&self, event_type: &str) -> bool {
         self.status == EndpointStatus::Active && self.events.iter().any(|s| s.matches(event_type))
+    }
+
+    /// A person pauses it or makes it active, also after the system disabled it.
+    pub fn set_enabled(&mut self, is_enabled: bool, now: Millis) {
+        let status = if is_enabled { EndpointStatus::Active } else { EndpointStatus::Paused };
+        if is_enabled && self.status != EndpointStatus::Active {
+            self.resumed_at = Some(now);
+        }
+        self.status = status;
     }
 
     /// What signs an attempt at `now`: during an overlap the old secret first until the rotation is confirmed, then the present one; afterwards
@@ -171,6 +182,7 @@ mod tests {
             ordering: EndpointOrdering::None,
             system: None,
             status: EndpointStatus::Active,
+            resumed_at: None,
             created_at: Millis(0),
             updated_at: Millis(0),
         };

@@ -100,6 +100,10 @@ prefixed_id!(
     /// An entry of the audit trail: `aud_…`.
     AuditId, "aud"
 );
+prefixed_id!(
+    /// Something that an organisation's owner is to be told: `ntc_…`.
+    NoticeId, "ntc"
+);
 
 #[cfg(test)]
 mod tests {

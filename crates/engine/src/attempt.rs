@@ -104,7 +104,15 @@ impl Inner {
         };
         let (progress, transition) = after_attempt(delivery.progress, ended, contract.schedule());
         let Judged { attempt, ended_at, .. } = judged;
-        Outcome { lease, delivery: Arc::clone(delivery), attempt, progress, transition, ended_at }
+        Outcome {
+            lease,
+            delivery: Arc::clone(delivery),
+            attempt,
+            progress,
+            transition,
+            ended_at,
+            streak: postrider_domain::StreakChange::None,
+        }
     }
 
     /// Sends a delivery once to an endpoint as it is now, under the contract that the delivery was made under.

@@ -128,7 +128,7 @@ impl Inner {
         let mut stale_count: u64 = 0;
         for (outcome, recorded) in batch.iter().zip(recorded) {
             match recorded {
-                Recorded::Recorded => {
+                Recorded::Recorded | Recorded::Counted(_) => {
                     self.count(outcome);
                     self.move_on(outcome);
                 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use postrider_domain::{
-    AuditEntry, DeliveryId, EndpointId, EventId, FailReason, Millis, OrganizationId, Progress, Transition, Verdict,
+    AuditEntry, DeliveryId, EndpointId, EventId, FailReason, Millis, OrganizationId, Progress, StreakChange,
+    Transition, Verdict,
 };
 use postrider_store::{Event, NewDelivery, NewEvent, OpenDelivery, Outcome, Recorded, StoreError};
 
@@ -67,9 +68,10 @@ impl Inner {
             progress,
             transition,
             ended_at: judged.ended_at,
+            streak: StreakChange::None,
         };
         match self.store.record_test(new, &outcome, audit).await.map_err(EngineError::Store)? {
-            Recorded::Recorded => Ok(TestOutcome { delivery: open.id, succeeded, attempt }),
+            Recorded::Recorded | Recorded::Counted(_) => Ok(TestOutcome { delivery: open.id, succeeded, attempt }),
             Recorded::Stale => Err(TestError::UnknownEndpoint),
         }
     }

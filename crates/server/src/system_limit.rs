@@ -79,6 +79,7 @@ mod tests {
             ordering: postrider_domain::EndpointOrdering::None,
             system: None,
             status: EndpointStatus::Active,
+            resumed_at: None,
             created_at: Millis(0),
             updated_at: Millis(0),
         }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use postrider_domain::{
     Action, Actor, AttemptId, AuditEntry, AuditId, DeliveryId, DeliveryStatus, Endpoint, EndpointId, EndpointOrdering,
     EndpointStatus, EventId, EventValidation, Millis, Organization, OrganizationId, Progress, Resource, Secret,
-    Transition, Trigger,
+    StreakChange, Transition, Trigger,
 };
 use postrider_store::{
     Attempt, Basis, ContractRevision, DeliveryFilter, Edit, EndpointLimits, Event, LeaseNo, MasterKey, NewDelivery,
@@ -289,6 +289,7 @@ fn endpoint(organization: &OrganizationId) -> Endpoint {
         ordering: EndpointOrdering::None,
         system: None,
         status: EndpointStatus::Active,
+        resumed_at: None,
         created_at: Millis(T0),
         updated_at: Millis(T0),
     }
@@ -415,5 +416,6 @@ fn outcome(delivery: &Arc<OpenDelivery>) -> Outcome {
         progress: Progress { attempts_count: 1, slots_used: 1, initial_failure_at: None },
         transition: Transition::Succeed,
         ended_at: delivery.due_at,
+        streak: StreakChange::None,
     }
 }

@@ -69,6 +69,7 @@ fn endpoint() -> Endpoint {
         ordering: EndpointOrdering::None,
         system: None,
         status: EndpointStatus::Active,
+        resumed_at: None,
         created_at: T0,
         updated_at: T0,
     }

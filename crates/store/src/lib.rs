@@ -8,6 +8,7 @@ mod codec;
 pub mod conformance;
 mod edit;
 mod error;
+mod failing;
 mod kept;
 mod keyring;
 mod limits;
@@ -22,6 +23,7 @@ mod transfer;
 
 pub use edit::{AuditFilter, Edit};
 pub use error::{Result, StoreError};
+pub use failing::{ClaimedNotice, FailingAct, FailingStep, PortableNotice, PortableStreak};
 pub use master_key::{MasterKey, MasterKeyError, MasterKeys};
 pub use model::*;
 pub use postgres::{MIGRATIONS, Migration, PostgresOptions, PostgresStore};

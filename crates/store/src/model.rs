@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use postrider_domain::{
     AttemptFailure, AttemptId, DeliveryId, DeliveryStatus, Endpoint, EndpointId, EventId, FailReason, Millis,
-    Organization, OrganizationId, Progress, Resource, Transition, Trigger,
+    Organization, OrganizationId, Progress, Resource, Streak, StreakChange, Transition, Trigger,
 };
 use uuid::Uuid;
 
@@ -267,6 +267,8 @@ pub struct Outcome {
     pub transition: Transition,
     /// When the attempt ended.
     pub ended_at: Millis,
+    /// What it does to its endpoint's streak.
+    pub streak: StreakChange,
 }
 
 /// Whether an outcome was recorded.
@@ -274,6 +276,8 @@ pub struct Outcome {
 pub enum Recorded {
     /// It was.
     Recorded,
+    /// It was, and this is its endpoint's streak now: with it, or also with what was recorded in the same moment.
+    Counted(Streak),
     /// The delivery is no longer open (deleted, expired), or its lane is no longer the lease's; nothing changed.
     Stale,
 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use postrider_domain::{
-    AuditEntry, DeliveryId, Endpoint, EndpointId, EventId, Key, KeyId, Millis, Organization, OrganizationId,
+    AuditEntry, DeliveryId, Endpoint, EndpointId, EventId, Key, KeyId, Millis, Organization, OrganizationId, Streak,
 };
 
 use crate::edit::{AuditFilter, Edit};
 use crate::error::Result;
+use crate::failing::{ClaimedNotice, FailingStep};
 use crate::model::{
     Basis, Committed, Configuration, ContractRevision, ContractUse, Delivery, DeliveryDetail, DeliveryFilter,
     EndpointLimits, EventDetail, EventFilter, Granted, Hint, Idempotency, LaneDue, LaneId, LeaseNo, NewEvent,
@@ -45,7 +46,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Stores a new endpoint; [`crate::StoreError::LimitReached`] when that would pass a limit.
     async fn create_endpoint(&self, endpoint: &Endpoint, limits: &EndpointLimits, edit: &Edit) -> Result<()>;
-    /// Replaces an endpoint's fields except its id, organisation and `created_at`.
+    /// Replaces an endpoint's fields except its id, organisation and `created_at`. One that is disabled stays so unless it is paused or resumed
+    /// (`resumed_at` differs), since whoever changed something else may not have known; its streak ends with that.
     async fn update_endpoint(&self, endpoint: &Endpoint, edit: &Edit) -> Result<()>;
     /// One endpoint.
     async fn endpoint(&self, organization: &OrganizationId, id: EndpointId) -> Result<Option<Endpoint>>;
@@ -53,6 +55,22 @@ pub trait Store: Send + Sync + 'static {
     async fn endpoints(&self, organization: &OrganizationId, page: PageRequest) -> Result<PageOf<Endpoint>>;
     /// Removes an endpoint with its secrets, its open deliveries and the stored bodies of its attempts. False when there was none.
     async fn delete_endpoint(&self, organization: &OrganizationId, id: EndpointId, audit: &AuditEntry) -> Result<bool>;
+
+    // Endpoints that keep failing.
+
+    /// The streaks of endpoints; one that never failed is left out.
+    async fn streaks(
+        &self,
+        organization: &OrganizationId,
+        endpoints: &[EndpointId],
+    ) -> Result<Vec<(EndpointId, Streak)>>;
+    /// Takes a step against an active endpoint with its notice, in one transaction. False, and nothing changes, when the endpoint is not active any
+    /// more, its streak is shorter by now, or its owner was warned already.
+    async fn take_failing_step(&self, step: &FailingStep) -> Result<bool>;
+    /// Notices that are due, of all organisations: the caller's to send until `until`, after which others may.
+    async fn claim_notices(&self, now: Millis, until: Millis, limit: usize) -> Result<Vec<ClaimedNotice>>;
+    /// Forgets a notice, or has it sent at `again_at`; nothing happens when it is another's by now.
+    async fn settle_notice(&self, claimed: &ClaimedNotice, again_at: Option<Millis>) -> Result<()>;
 
     // Keys.
 

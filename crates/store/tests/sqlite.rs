@@ -10,7 +10,7 @@ use std::time::Duration;
 use postrider_domain::{
     Action, Actor, AttemptFailure, AttemptId, AuditEntry, AuditId, DeliveryId, Endpoint, EndpointId, EndpointOrdering,
     EndpointStatus, EventId, EventValidation, FailureKind, Millis, Organization, OrganizationId, Progress, Secret,
-    Transition, Trigger,
+    StreakChange, Transition, Trigger,
 };
 use postrider_store::{
     Attempt, Basis, ContractRevision, Edit, EndpointLimits, Event, Granted, Idempotency, LeaseNo, MasterKey,
@@ -94,6 +94,7 @@ fn endpoint() -> Endpoint {
         ordering: EndpointOrdering::None,
         system: None,
         status: EndpointStatus::Active,
+        resumed_at: None,
         created_at: T0,
         updated_at: T0,
     }
@@ -165,6 +166,7 @@ fn outcome(delivery: OpenDelivery) -> Outcome {
         progress: Progress { attempts_count: 1, slots_used: 1, initial_failure_at: None },
         transition: Transition::Succeed,
         ended_at: T0,
+        streak: StreakChange::None,
     }
 }
 

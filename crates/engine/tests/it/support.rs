@@ -168,6 +168,7 @@ pub fn endpoint_at(engine: &Engine, organization: &OrganizationId, url: &str) ->
         ordering: EndpointOrdering::None,
         system: None,
         status: EndpointStatus::Active,
+        resumed_at: None,
         created_at: now,
         updated_at: now,
     }

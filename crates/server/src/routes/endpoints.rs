@@ -58,6 +58,7 @@ pub(crate) async fn create(State(app): State<App>, call: Call) -> Result<Respons
         ordering: EndpointOrdering::None,
         system: read.system,
         status: read.status,
+        resumed_at: None,
         created_at: now,
         updated_at: now,
     };

@@ -90,6 +90,7 @@ pub async fn an_update_replaces_everything_but_id_and_creation(subject: &mut imp
     changed.events.pop();
     changed.contract = "another".to_owned();
     changed.status = EndpointStatus::Active;
+    changed.resumed_at = Some(at(9));
     changed.updated_at = at(10);
     world.store.update_endpoint(&changed).await.unwrap();
     changed.created_at = T0;

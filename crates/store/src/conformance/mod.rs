@@ -10,6 +10,7 @@ pub mod contracts;
 pub mod durability;
 pub mod endpoints;
 pub mod events;
+pub mod failing;
 pub mod idempotency;
 pub mod keys;
 mod leased;
@@ -120,6 +121,16 @@ macro_rules! conformance_suite {
                 an_ended_delivery_opens_again,
                 asking_twice_keeps_the_first_schedule,
                 there_is_nothing_to_retry_without_delivery_endpoint_or_event,
+            ];
+            failing: [
+                failures_on_end_are_counted_and_a_success_ends_them,
+                a_stale_outcome_does_not_count,
+                an_endpoint_is_disabled_once_and_only_while_its_streak_stands,
+                only_a_person_who_resumes_it_ends_a_disabling,
+                an_owner_is_warned_once,
+                a_notice_is_claimed_by_one_until_it_is_settled,
+                deletion_takes_streaks_and_notices_along,
+                nobody_elses_endpoint_is_disabled,
             ];
             leases: [
                 each_lease_has_a_greater_number,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use postrider_domain::{
     Action, Actor, AttemptFailure, AttemptId, AuditEntry, AuditId, DeliveryId, Endpoint, EndpointId, EndpointOrdering,
     EndpointStatus, EventId, EventValidation, FailureKind, Key, KeyId, Millis, Organization, OrganizationId, Overlap,
-    Progress, Resource, Scope, Secret, Transition, Trigger,
+    Progress, Resource, Scope, Secret, StreakChange, Transition, Trigger,
 };
 use uuid::Uuid;
 
@@ -92,6 +92,7 @@ pub(super) fn endpoint(organization: &OrganizationId, created_at: Millis) -> End
         ordering: EndpointOrdering::Resource,
         system: Some("erp".to_owned()),
         status: EndpointStatus::Disabled { reason: "failed for 5 days".to_owned() },
+        resumed_at: Some(at(3)),
         created_at,
         updated_at: created_at,
     }
@@ -256,6 +257,7 @@ pub(super) fn outcome(delivery: &Arc<OpenDelivery>, ended_at: Millis, transition
         progress,
         transition,
         ended_at,
+        streak: StreakChange::None,
     }
 }
 

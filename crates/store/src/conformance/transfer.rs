@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use postrider_domain::{Endpoint, Key, Millis, OrganizationId, Transition};
+use postrider_domain::{Endpoint, EndpointId, Key, Millis, OrganizationId, Streak, Transition};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::Leased;
+use super::failing;
 use super::random::Run;
 use super::samples::{DAY, HOUR, World, all, at, entry, key, org_id, organization, outcome};
 use crate::error::StoreError;
+use crate::failing::ClaimedNotice;
 use crate::model::{
     Configuration, Delivery, DeliveryDetail, DeliveryFilter, EventDetail, EventFilter, Idempotency, LaneDue, NewEvent,
     OpenDelivery, PageRequest, StoredAnswer,
@@ -53,6 +55,8 @@ struct Picture {
     lanes: Vec<LaneDue>,
     claims: Vec<OpenDelivery>,
     answer: Idempotency,
+    streaks: Vec<(EndpointId, Streak)>,
+    notices: Vec<ClaimedNotice>,
 }
 
 async fn deliveries(store: &Leased, org: &OrganizationId, filter: &DeliveryFilter) -> Vec<Delivery> {
@@ -93,6 +97,9 @@ impl Picture {
         let mut lanes = store.lanes_due(None, 1_000).await.unwrap();
         lanes.retain(|due| due.lane.organization == *org);
         let answer = store.begin_idempotent(Some(org), "k", REQUEST, at(2)).await.unwrap();
+        let endpoints: Vec<_> = configuration.iter().flat_map(|found| &found.endpoints).map(|e| e.id).collect();
+        let mut streaks = store.streaks(org, &endpoints).await.unwrap();
+        streaks.sort_by_key(|(endpoint, _)| *endpoint);
         Picture {
             configuration,
             keys: store.keys(org, all()).await.unwrap().rows,
@@ -107,8 +114,22 @@ impl Picture {
             lanes,
             claims,
             answer,
+            streaks,
+            notices: notices(store, org).await,
         }
     }
+}
+
+/// Claimed one after the other, each until another moment, and left as they were found.
+async fn notices(store: &Leased, org: &OrganizationId) -> Vec<ClaimedNotice> {
+    let mut claimed = store.claim_notices(at(999 * DAY), at(1_000 * DAY), 1_000).await.unwrap();
+    for notice in &claimed {
+        store.settle_notice(notice, Some(at(998 * DAY))).await.unwrap();
+    }
+    claimed.retain(|claimed| claimed.notice.organization == *org);
+    claimed.iter_mut().for_each(|claimed| claimed.tries = 0);
+    claimed.sort_by_key(|claimed| claimed.notice.id);
+    claimed
 }
 
 /// The store as a node that holds every lane sees it.
@@ -136,6 +157,7 @@ async fn fill<S: Movable>(store: &Arc<S>, seed: u64) -> Vec<OrganizationId> {
         store.create_key(&key(&world.org, at(1)), hash, &entry()).await.unwrap();
         answer(store, Some(&world.org)).await;
         chosen(&*world, "crm-1", later).await;
+        failing::fail(&*world, later).await;
         let mut test = world.event(later);
         test.test = true;
         world.commit(vec![test]).await;

@@ -13,6 +13,19 @@ use crate::limits::PAGE_ROWS_MAX;
 use crate::model::{EndpointLimits, PageOf, PageRequest};
 use crate::rows::{disabled_reason, events_text, page_of, seal_audit, seal_endpoint};
 
+/// It was disabled, and who changes it to this status has not resumed it at this moment: that is from before.
+macro_rules! stays_disabled {
+    ($status:expr, $resumed_at:expr) => {
+        concat!(
+            "e.status = 'disabled' AND ",
+            $status,
+            "::text = 'active' AND e.resumed_at IS NOT DISTINCT FROM ",
+            $resumed_at,
+            "::bigint"
+        )
+    };
+}
+
 pub(super) async fn create(
     store: &PostgresStore,
     endpoint: &Endpoint,
@@ -26,7 +39,8 @@ pub(super) async fn create(
     }
     require_room(&tx, tenant.org, limits).await?;
     let sql = "INSERT INTO endpoints (org, id, name, description, events, contract, system, status, disabled_reason, created_at,
-                   updated_at, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING";
+                   updated_at, resumed_at, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+               ON CONFLICT DO NOTHING";
     let made = tx
         .execute(
             sql,
@@ -42,6 +56,7 @@ pub(super) async fn create(
                 &disabled_reason(endpoint),
                 &endpoint.created_at.0,
                 &endpoint.updated_at.0,
+                &endpoint.resumed_at.map(|at| at.0),
                 &seal_endpoint(tenant.sealer(), endpoint)?,
             ],
         )
@@ -72,8 +87,24 @@ pub(super) async fn update(store: &PostgresStore, endpoint: &Endpoint, edit: &Ed
     if !changes::count_from(&tx, tenant.org, edit.basis).await? {
         return Err(missing(id));
     }
-    let sql = "UPDATE endpoints SET name = $3, description = $4, events = $5, contract = $6, system = $7, status = $8,
-               disabled_reason = $9, updated_at = $10, sealed = $11 WHERE org = $1 AND id = $2 AND NOT deleted";
+    let (status, resumed_at) = (endpoint.status.as_str(), endpoint.resumed_at.map(|at| at.0));
+    let leave = concat!(
+        "DELETE FROM streaks s USING endpoints e WHERE s.org = $1 AND s.endpoint = $2 AND e.org = $1 AND e.id = $2
+         AND e.status = 'disabled' AND $3 <> 'disabled' AND NOT (",
+        stays_disabled!("$3", "$4"),
+        ")"
+    );
+    tx.execute(leave, &[&tenant.org, &endpoint.id.0, &status, &resumed_at]).await?;
+    let sql = concat!(
+        "UPDATE endpoints e SET name = $3, description = $4, events = $5, contract = $6, system = $7,
+             status = CASE WHEN ",
+        stays_disabled!("$8", "$11"),
+        " THEN e.status ELSE $8 END,
+             disabled_reason = CASE WHEN ",
+        stays_disabled!("$8", "$11"),
+        " THEN e.disabled_reason ELSE $9 END,
+             updated_at = $10, resumed_at = $11, sealed = $12 WHERE org = $1 AND id = $2 AND NOT deleted"
+    );
     let updated = tx
         .execute(
             sql,
@@ -85,9 +116,10 @@ pub(super) async fn update(store: &PostgresStore, endpoint: &Endpoint, edit: &Ed
                 &events_text(endpoint),
                 &endpoint.contract,
                 &endpoint.system,
-                &endpoint.status.as_str(),
+                &status,
                 &disabled_reason(endpoint),
                 &endpoint.updated_at.0,
+                &resumed_at,
                 &seal_endpoint(tenant.sealer(), endpoint)?,
             ],
         )
@@ -142,7 +174,9 @@ pub(super) async fn delete(
     let sql = "WITH hidden AS (
                    UPDATE endpoints SET deleted = true, sealed = NULL, description = NULL
                    WHERE org = $1 AND id = $2 AND NOT deleted RETURNING id),
-               freed AS (DELETE FROM lanes WHERE org = $1 AND endpoint IN (SELECT id FROM hidden))
+               freed AS (DELETE FROM lanes WHERE org = $1 AND endpoint IN (SELECT id FROM hidden)),
+               ended AS (DELETE FROM streaks WHERE org = $1 AND endpoint IN (SELECT id FROM hidden)),
+               untold AS (DELETE FROM notices WHERE org = $1 AND endpoint IN (SELECT id FROM hidden))
                INSERT INTO sweeps (org, endpoint) SELECT $1, id FROM hidden";
     if tx.execute(sql, &[&tenant.org, &id.0]).await? == 0 {
         return Ok(false);

@@ -41,6 +41,7 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: concat!(include_str!("schema/001.sql"), include_str!("schema/views.sql")),
     },
     Migration { version: 2, oldest_program: 1, sql: include_str!("schema/002.sql") },
+    Migration { version: 3, oldest_program: 1, sql: include_str!("schema/003.sql") },
 ];
 
 /// What the database says about itself.

@@ -153,6 +153,8 @@ pub(super) async fn hide_what_it_owns(tx: &Session, org: Uuid) -> Result<()> {
         "UPDATE endpoints SET deleted = true, sealed = NULL, description = NULL WHERE org = $1",
         "DELETE FROM api_keys WHERE org = $1",
         "DELETE FROM lanes WHERE org = $1",
+        "DELETE FROM streaks WHERE org = $1",
+        "DELETE FROM notices WHERE org = $1",
         "INSERT INTO sweeps (org) VALUES ($1)",
     ];
     for sql in statements {

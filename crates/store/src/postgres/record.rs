@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postrider_domain::{FailureKind, Transition};
+use postrider_domain::{FailureKind, StreakChange, Transition};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -31,6 +31,7 @@ pub(super) struct SealedOutcome {
     pub(super) attempts_count: i32,
     pub(super) slots_used: i32,
     pub(super) initial_failure_at: Option<i64>,
+    pub(super) streak: StreakChange,
     pub(super) sealed: Vec<u8>,
 }
 
@@ -98,6 +99,7 @@ pub(super) async fn seal(store: &PostgresStore, outcome: &Outcome) -> Result<Opt
         attempts_count: int(progress.attempts_count),
         slots_used: int(progress.slots_used),
         initial_failure_at: progress.initial_failure_at.map(|at| at.0),
+        streak: outcome.streak,
         sealed: seal_attempt(tenant.sealer(), attempt)?,
     }))
 }

@@ -4,16 +4,19 @@
 //! whether the lane is still the lease's: a lease that is not revoked holds every lane that was attached to it, unless its own node has
 //! released it, which it does only when nothing of that lane is under way.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use postrider_domain::{Streak, StreakChange};
 use tokio_postgres::{Client, Row, Statement};
 use uuid::Uuid;
 
+use super::attached::Lane;
 use super::group::{Fault, Unit, and_commit};
 use super::leases;
 use super::record::{RecordUnit, SealedOutcome};
 use super::record_rows::{self, Columns, Kind, Place};
 use super::session::Session;
+use super::streaks;
 use super::writer::Shared;
 use crate::error::Result;
 use crate::model::{LeaseNo, Recorded};
@@ -24,10 +27,7 @@ impl Unit for RecordUnit {
     async fn try_group(_: &Shared, session: &Session, group: &[Self]) -> Result<Vec<Result<Vec<Recorded>>>, Fault> {
         let all: Vec<&SealedOutcome> = group.iter().flat_map(|unit| &unit.outcomes).collect();
         let recorded = record_all(session, &all).await?;
-        let mut answers = (0..all.len()).map(|at| match recorded.contains(&at) {
-            true => Recorded::Recorded,
-            false => Recorded::Stale,
-        });
+        let mut answers = (0..all.len()).map(|at| recorded.get(&at).copied().unwrap_or(Recorded::Stale));
         Ok(group.iter().map(|unit| Ok(answers.by_ref().take(unit.outcomes.len()).collect())).collect())
     }
 
@@ -42,14 +42,14 @@ impl Unit for RecordUnit {
 }
 
 /// Returns which were recorded, by their places.
-async fn record_all(session: &Session, all: &[&SealedOutcome]) -> Result<HashSet<usize>, Fault> {
-    let mut recorded = HashSet::new();
+async fn record_all(session: &Session, all: &[&SealedOutcome]) -> Result<HashMap<usize, Recorded>, Fault> {
+    let mut recorded = HashMap::new();
     for turn in turns(all) {
         let mut left = turn;
         // Most are where they were claimed; one that a person has hastened since then is due at another time.
         for place in [Place::AsClaimed, Place::Anywhere] {
             let found = record(session, all, &left, place).await?;
-            left.retain(|at| !found.contains(at));
+            left.retain(|at| !found.contains_key(at));
             recorded.extend(found);
             if left.is_empty() {
                 break;
@@ -75,7 +75,12 @@ fn turns(all: &[&SealedOutcome]) -> Vec<Vec<usize>> {
 }
 
 /// One transaction about outcomes of different deliveries.
-async fn record(session: &Session, all: &[&SealedOutcome], which: &[usize], place: Place) -> Result<Vec<usize>, Fault> {
+async fn record(
+    session: &Session,
+    all: &[&SealedOutcome],
+    which: &[usize],
+    place: Place,
+) -> Result<HashMap<usize, Recorded>, Fault> {
     let leases: BTreeSet<i64> = which.iter().map(|at| all[*at].lease.0).collect();
     let mut begin = "BEGIN".to_owned();
     for lease in &leases {
@@ -87,19 +92,30 @@ async fn record(session: &Session, all: &[&SealedOutcome], which: &[usize], plac
     let retried = Columns::of(all, which, Kind::Retried);
     let end = prepare(session, &ended, Kind::Ended, place).await?;
     let retry = prepare(session, &retried, Kind::Retried, place).await?;
+    let streaks = streaks::Columns::of(all, which);
+    let change = streaks.prepare(session).await?;
     let client: &Client = session;
     let work = async {
         // They are sent in this order, at once.
-        let ((), ended, retried) = tokio::try_join!(
+        tokio::try_join!(
             biased;
             client.batch_execute(&begin),
             run(client, end.as_ref(), &ended, &leases),
             run(client, retry.as_ref(), &retried, &leases),
-        )?;
-        Ok((ended, retried))
+            streaks.change(client, change.as_ref()),
+        )
     };
-    let (ended, retried) = and_commit(client, work).await?;
-    Ok(ended.iter().chain(&retried).filter_map(|row| usize::try_from(row.get::<_, i32>(0)).ok()).collect())
+    let ((), ended, retried, streaks) = and_commit(client, work).await?;
+    let places = ended.iter().chain(&retried).filter_map(|row| usize::try_from(row.get::<_, i32>(0)).ok());
+    Ok(places.map(|at| (at, answer(all[at], &streaks))).collect())
+}
+
+fn answer(outcome: &SealedOutcome, streaks: &HashMap<Lane, Streak>) -> Recorded {
+    if outcome.streak == StreakChange::None {
+        return Recorded::Recorded;
+    }
+    let lane = Lane { org: outcome.org, endpoint: outcome.delivery.endpoint.0 };
+    Recorded::Counted(streaks.get(&lane).copied().unwrap_or_default())
 }
 
 async fn prepare(

@@ -80,8 +80,7 @@ pub(super) fn attempt_row(row: &Row) -> AttemptRow {
     }
 }
 
-pub(super) const ENDPOINT_COLUMNS: &str =
-    "id, name, description, events, contract, system, status, disabled_reason, created_at, updated_at, sealed";
+pub(super) const ENDPOINT_COLUMNS: &str = "id, name, description, events, contract, system, status, disabled_reason, created_at, updated_at, resumed_at, sealed";
 
 /// Reads [`ENDPOINT_COLUMNS`], which begin at `column`.
 pub(super) fn endpoint_row(row: &Row, column: usize) -> EndpointRow {
@@ -96,6 +95,7 @@ pub(super) fn endpoint_row(row: &Row, column: usize) -> EndpointRow {
         disabled_reason: row.get(column + 7),
         created_at: millis_at(row, column + 8),
         updated_at: millis_at(row, column + 9),
-        sealed: row.get(column + 10),
+        resumed_at: opt_millis_at(row, column + 10),
+        sealed: row.get(column + 11),
     }
 }

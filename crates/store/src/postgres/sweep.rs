@@ -77,7 +77,10 @@ async fn of_endpoint(step: &mut Step<'_>, tx: &Session, sweep: &Sweep, endpoint:
     if !tx.query(history, &[&sweep.org, &endpoint]).await?.is_empty() {
         return Ok(());
     }
-    tx.execute("DELETE FROM lanes WHERE org = $1 AND endpoint = $2", &[&sweep.org, &endpoint]).await?;
+    for table in ["lanes", "streaks", "notices"] {
+        let sql = format!("DELETE FROM {table} WHERE org = $1 AND endpoint = $2");
+        tx.execute(&sql, &[&sweep.org, &endpoint]).await?;
+    }
     let dropped = tx.execute("DELETE FROM endpoints WHERE org = $1 AND id = $2", &[&sweep.org, &endpoint]).await?;
     step.dropped(dropped);
     finish(tx, sweep).await
@@ -121,7 +124,7 @@ async fn attempts_of_history(step: &mut Step<'_>, tx: &Session, sweep: &Sweep, e
 }
 
 /// Tables of an organisation with the key of their rows, in the order in which they are emptied.
-const TABLES: [(&str, &str); 10] = [
+const TABLES: [(&str, &str); 12] = [
     ("open_deliveries", "id"),
     ("attempts", "delivery, id"),
     ("deliveries", "id"),
@@ -131,6 +134,8 @@ const TABLES: [(&str, &str); 10] = [
     ("answers", "key"),
     ("audit", "id"),
     ("lanes", "endpoint"),
+    ("streaks", "endpoint"),
+    ("notices", "id"),
     ("endpoints", "id"),
 ];
 

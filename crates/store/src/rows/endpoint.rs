@@ -91,6 +91,7 @@ pub(crate) struct EndpointRow {
     pub(crate) disabled_reason: Option<String>,
     pub(crate) created_at: Millis,
     pub(crate) updated_at: Millis,
+    pub(crate) resumed_at: Option<Millis>,
     pub(crate) sealed: Vec<u8>,
 }
 
@@ -122,6 +123,7 @@ impl EndpointRow {
             ordering: habits.ordering,
             system: self.system,
             status: status(&self.status, self.disabled_reason)?,
+            resumed_at: self.resumed_at,
             created_at: self.created_at,
             updated_at: self.updated_at,
         })

@@ -7,6 +7,7 @@ mod audit;
 mod codes;
 mod endpoint;
 mod event;
+mod notice;
 mod pages;
 
 pub(crate) use attempt::{AttemptRow, seal_attempt};
@@ -14,6 +15,7 @@ pub(crate) use audit::{AuditRow, actor, audit_examined_max, audit_page, fields, 
 pub(crate) use codes::{fail_code, fail_reason, resume_columns, trigger};
 pub(crate) use endpoint::{EndpointRow, Habits, disabled_reason, events_text, put_habits, seal_endpoint, take_habits};
 pub(crate) use event::{EventRow, chosen_id, event_id, is_about, put_resource, record_hash, resource, seal_event};
+pub(crate) use notice::notice_words;
 pub(crate) use pages::{is_within, key_range, ms_of, page_of};
 
 use crate::error::{Result, StoreError};

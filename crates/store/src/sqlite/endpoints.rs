@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension, params};
 use super::SqliteStore;
 use super::audit;
 use super::commit::require_version;
+use super::failing::{forget_all, forget_streak};
 use super::reader::Reader;
 use super::rows::{ENDPOINT_COLUMNS, endpoint_row};
 use super::writer::{Fault, WriteTx};
@@ -17,6 +18,8 @@ use crate::rows::{disabled_reason, events_text, page_of, seal_audit, seal_endpoi
 
 /// About what one writes.
 const ENDPOINT_BYTES: usize = 4_096;
+/// It was disabled, and who changes it to `?1` has not resumed it, at `?2`: that is from before.
+const STAYS_DISABLED: &str = "status = 'disabled' AND ?1 = 'active' AND resumed_at IS ?2";
 
 pub(super) async fn create(
     store: &SqliteStore,
@@ -36,7 +39,7 @@ pub(super) async fn create(
         }
         let sql =
             "INSERT INTO endpoints (org_no, id, name, description, events, contract, system, status, disabled_reason,
-                   created_at, updated_at, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                   created_at, updated_at, resumed_at, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         tx.conn.prepare_cached(sql)?.execute(params![
             tenant.no,
             endpoint.id.0.as_bytes(),
@@ -49,6 +52,7 @@ pub(super) async fn create(
             disabled_reason(&endpoint),
             endpoint.created_at.0,
             endpoint.updated_at.0,
+            endpoint.resumed_at.map(|at| at.0),
             sealed,
         ])?;
         audit::insert(tx, tenant.no, &entry)?;
@@ -64,7 +68,7 @@ pub(super) fn require_basis(tx: &mut WriteTx<'_>, org_no: i64, basis: Option<Ver
 }
 
 /// The organisation's configuration is a newer one from now on.
-fn count_change(tx: &WriteTx<'_>, org_no: i64) -> Result<(), Fault> {
+pub(super) fn count_change(tx: &WriteTx<'_>, org_no: i64) -> Result<(), Fault> {
     let sql = "UPDATE organizations SET version = version + 1 WHERE no = ?";
     tx.conn.prepare_cached(sql)?.execute([org_no])?;
     Ok(())
@@ -87,23 +91,35 @@ pub(super) async fn update(store: &SqliteStore, endpoint: &Endpoint, edit: &Edit
     let (entry, basis) = (seal_audit(tenant.sealer(), &edit.audit)?, edit.basis);
     let write = move |tx: &mut WriteTx<'_>| {
         require_basis(tx, tenant.no, basis)?;
-        let sql = "UPDATE endpoints SET name = ?, description = ?, events = ?, contract = ?, system = ?, status = ?,
-                   disabled_reason = ?, updated_at = ?, sealed = ? WHERE id = ? AND org_no = ? AND deleted = 0";
-        let updated = tx.conn.prepare_cached(sql)?.execute(params![
+        let resumed_at = endpoint.resumed_at.map(|at| at.0);
+        let (status, key) = (endpoint.status.as_str(), endpoint.id.0.as_bytes());
+        let find =
+            format!("SELECT no, status, {STAYS_DISABLED} FROM endpoints WHERE id = ?3 AND org_no = ?4 AND deleted = 0");
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)? == "disabled", row.get(2)?));
+        let found = tx.conn.prepare_cached(&find)?.query_row(params![status, resumed_at, key, tenant.no], read);
+        let Some((no, is_disabled, stays)): Option<(i64, bool, bool)> = found.optional()? else {
+            return Err(StoreError::NotFound { what: format!("endpoint {}", endpoint.id) }.into());
+        };
+        let sql =
+            "UPDATE endpoints SET name = ?, description = ?, events = ?, contract = ?, system = ?, updated_at = ?,
+                   resumed_at = ?, sealed = ? WHERE no = ?";
+        tx.conn.prepare_cached(sql)?.execute(params![
             endpoint.name,
             endpoint.description,
             events_text(&endpoint),
             endpoint.contract,
             endpoint.system,
-            endpoint.status.as_str(),
-            disabled_reason(&endpoint),
             endpoint.updated_at.0,
+            resumed_at,
             sealed,
-            endpoint.id.0.as_bytes(),
-            tenant.no,
+            no,
         ])?;
-        if updated == 0 {
-            return Err(StoreError::NotFound { what: format!("endpoint {}", endpoint.id) }.into());
+        if !stays {
+            let sql = "UPDATE endpoints SET status = ?, disabled_reason = ? WHERE no = ?";
+            tx.conn.prepare_cached(sql)?.execute(params![status, disabled_reason(&endpoint), no])?;
+            if is_disabled && status != "disabled" {
+                forget_streak(tx, no)?;
+            }
         }
         audit::insert(tx, tenant.no, &entry)?;
         count_change(tx, tenant.no)
@@ -165,6 +181,7 @@ pub(super) async fn delete(
         let hide = "UPDATE endpoints SET deleted = 1, sealed = NULL, description = NULL WHERE no = ?";
         tx.conn.prepare_cached(hide)?.execute([no])?;
         tx.conn.prepare_cached("INSERT INTO sweeps (endpoint_no) VALUES (?)")?.execute([no])?;
+        forget_all(tx, no)?;
         tx.numbers.forget_endpoint(id);
         audit::insert(tx, tenant.no, &entry)?;
         count_change(tx, tenant.no)?;

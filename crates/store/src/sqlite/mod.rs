@@ -14,6 +14,7 @@ mod deliveries;
 mod delivery_rows;
 mod endpoints;
 mod events;
+mod failing;
 mod idempotency;
 mod leases;
 mod numbers;

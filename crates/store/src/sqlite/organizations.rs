@@ -151,7 +151,9 @@ pub(super) fn bury(tx: &mut WriteTx<'_>, org_no: i64) -> Result<(), Fault> {
         "UPDATE organizations SET deleted = 1, name = '', plan = NULL, owner_email = NULL, locale = NULL WHERE no = ?";
     tx.conn.prepare_cached(hide)?.execute([org_no])?;
     tx.conn.prepare_cached("UPDATE endpoints SET deleted = 1, sealed = NULL WHERE org_no = ?")?.execute([org_no])?;
-    tx.conn.prepare_cached("DELETE FROM api_keys WHERE org_no = ?")?.execute([org_no])?;
+    for table in ["api_keys", "streaks", "notices"] {
+        tx.conn.prepare_cached(&format!("DELETE FROM {table} WHERE org_no = ?"))?.execute([org_no])?;
+    }
     tx.conn.prepare_cached("INSERT INTO sweeps (org_no) VALUES (?)")?.execute([org_no])?;
     tx.numbers.forget_organization(org_no);
     Ok(())

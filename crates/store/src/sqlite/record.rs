@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use postrider_domain::{AttemptId, FailReason, FailureKind, Millis, Progress, Transition};
+use postrider_domain::{AttemptId, FailReason, FailureKind, Millis, Progress, StreakChange, Transition};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::SqliteStore;
+use super::failing::change_streak;
 use super::writer::{Fault, WriteTx};
 use crate::error::Result;
 use crate::model::{OpenDelivery, Outcome, Recorded};
@@ -27,6 +28,7 @@ pub(super) struct SealedOutcome {
     progress: Progress,
     transition: Transition,
     ended_at: Millis,
+    streak: StreakChange,
     sealed: Vec<u8>,
 }
 
@@ -77,6 +79,7 @@ pub(super) async fn seal(store: &SqliteStore, outcome: &Outcome) -> Result<Optio
         progress: outcome.progress,
         transition: outcome.transition,
         ended_at: outcome.ended_at,
+        streak: outcome.streak,
         sealed: seal_attempt(tenant.sealer(), attempt)?,
     }))
 }
@@ -126,11 +129,16 @@ pub(super) fn apply(
     let type_no = tx.numbers.word(tx.conn, &delivery.event_type)?;
     let revision_no = tx.numbers.revision(tx.conn, delivery.revision)?;
     let filling = Filling { endpoint_no, type_no, revision_no };
-    match outcome.transition {
-        Transition::Succeed => end(tx, prepared, filling, outcome, None),
-        Transition::Fail(reason) => end(tx, prepared, filling, outcome, Some(reason)),
-        Transition::RetryAt(due_at) => retry_at(tx, prepared, outcome, due_at),
+    let recorded = match outcome.transition {
+        Transition::Succeed => end(tx, prepared, filling, outcome, None)?,
+        Transition::Fail(reason) => end(tx, prepared, filling, outcome, Some(reason))?,
+        Transition::RetryAt(due_at) => retry_at(tx, prepared, outcome, due_at)?,
+    };
+    if recorded == Recorded::Stale {
+        return Ok(recorded);
     }
+    let streak = change_streak(tx, outcome.org_no, endpoint_no, outcome.streak, outcome.ended_at)?;
+    Ok(streak.map_or(recorded, Recorded::Counted))
 }
 
 /// From open work into history.

@@ -60,8 +60,7 @@ pub(super) fn attempt_row(row: &Row<'_>) -> rusqlite::Result<(Option<i64>, Attem
     Ok((row.get(0)?, attempt))
 }
 
-pub(super) const ENDPOINT_COLUMNS: &str =
-    "id, name, description, events, contract, system, status, disabled_reason, created_at, updated_at, sealed";
+pub(super) const ENDPOINT_COLUMNS: &str = "id, name, description, events, contract, system, status, disabled_reason, created_at, updated_at, resumed_at, sealed";
 
 /// Reads [`ENDPOINT_COLUMNS`].
 pub(super) fn endpoint_row(row: &Row<'_>) -> rusqlite::Result<EndpointRow> {
@@ -76,7 +75,8 @@ pub(super) fn endpoint_row(row: &Row<'_>) -> rusqlite::Result<EndpointRow> {
         disabled_reason: row.get(7)?,
         created_at: millis_at(row, 8)?,
         updated_at: millis_at(row, 9)?,
-        sealed: row.get(10)?,
+        resumed_at: opt_millis_at(row, 10)?,
+        sealed: row.get(11)?,
     })
 }
 

@@ -13,8 +13,12 @@ use rusqlite::Connection;
 pub(super) const APPLICATION_ID: i32 = 0x506f_7374;
 
 /// Each brings the schema to the version that is its place in the list, counted from 1. Never edit one that was released: add one.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema/001.sql"), include_str!("schema/002.sql"), include_str!("schema/003.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/001.sql"),
+    include_str!("schema/002.sql"),
+    include_str!("schema/003.sql"),
+    include_str!("schema/004.sql"),
+];
 
 /// The version this program works with.
 pub(super) fn version() -> i32 {

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use postrider_domain::{
-    AuditEntry, DeliveryId, Endpoint, EndpointId, EventId, Key, KeyId, Millis, Organization, OrganizationId,
+    AuditEntry, DeliveryId, Endpoint, EndpointId, EventId, Key, KeyId, Millis, Organization, OrganizationId, Streak,
 };
 
 use super::{
-    SqliteStore, audit, claim, commit, config, configuration, deliveries, endpoints, events, idempotency, leases,
-    organizations, record, retention, retry, test_event,
+    SqliteStore, audit, claim, commit, config, configuration, deliveries, endpoints, events, failing, idempotency,
+    leases, organizations, record, retention, retry, test_event,
 };
 use crate::edit::{AuditFilter, Edit};
 use crate::error::Result;
+use crate::failing::{ClaimedNotice, FailingStep};
 use crate::model::{
     Basis, Committed, Configuration, ContractRevision, ContractUse, Delivery, DeliveryDetail, DeliveryFilter,
     EndpointLimits, EventDetail, EventFilter, Granted, Hint, Idempotency, LaneDue, LaneId, LeaseNo, NewEvent,
@@ -66,6 +67,26 @@ impl Store for SqliteStore {
 
     async fn delete_endpoint(&self, organization: &OrganizationId, id: EndpointId, audit: &AuditEntry) -> Result<bool> {
         endpoints::delete(self, organization, id, audit).await
+    }
+
+    async fn streaks(
+        &self,
+        organization: &OrganizationId,
+        endpoints: &[EndpointId],
+    ) -> Result<Vec<(EndpointId, Streak)>> {
+        failing::streaks(self, organization, endpoints).await
+    }
+
+    async fn take_failing_step(&self, step: &FailingStep) -> Result<bool> {
+        failing::take_step(self, step).await
+    }
+
+    async fn claim_notices(&self, now: Millis, until: Millis, limit: usize) -> Result<Vec<ClaimedNotice>> {
+        failing::claim_notices(self, now, until, limit).await
+    }
+
+    async fn settle_notice(&self, claimed: &ClaimedNotice, again_at: Option<Millis>) -> Result<()> {
+        failing::settle_notice(self, claimed, again_at).await
     }
 
     async fn create_key(&self, key: &Key, hash: [u8; 32], audit: &AuditEntry) -> Result<()> {

@@ -9,6 +9,7 @@ use postrider_domain::{
 };
 
 use super::audit;
+use super::failing;
 use super::fields::{
     i64_of, list, millis, opt, opt_string, parsed, put_i64, put_millis, put_opt, put_u16, put_u32, put_uuid, string,
     u8_of, u16_of, u32_of, uuid,
@@ -76,6 +77,14 @@ pub(super) fn put(out: &mut Vec<u8>, row: &Portable) {
             out.push(12);
             audit::put(out, organization.as_ref(), entry);
         }
+        Portable::Streak(row) => {
+            out.push(13);
+            failing::put_streak(out, row);
+        }
+        Portable::Notice(row) => {
+            out.push(14);
+            failing::put_notice(out, row);
+        }
     }
 }
 
@@ -106,6 +115,8 @@ pub(super) fn take(from: &mut Decoder<'_>) -> Result<Portable> {
             let (organization, entry) = audit::take(from)?;
             Portable::Audit(organization, entry)
         }
+        13 => Portable::Streak(failing::streak(from)?),
+        14 => Portable::Notice(failing::notice(from)?),
         _ => return Err(malformed()),
     })
 }
@@ -189,6 +200,7 @@ fn put_endpoint(out: &mut Vec<u8>, endpoint: &Endpoint) {
     }
     put_millis(out, endpoint.created_at);
     put_millis(out, endpoint.updated_at);
+    put_opt(out, endpoint.resumed_at, put_millis);
     put_habits(out, endpoint);
 }
 
@@ -214,11 +226,13 @@ fn endpoint(from: &mut Decoder<'_>) -> Result<Endpoint> {
             2 => EndpointStatus::Disabled { reason: string(from)? },
             _ => return Err(malformed()),
         },
+        resumed_at: None,
         created_at: millis(from)?,
         updated_at: millis(from)?,
     };
+    let resumed_at = opt(from, millis)?;
     let Habits { overlap, filter, rate_limit, ordering } = take_habits(from)?;
-    Ok(Endpoint { overlap, filter, rate_limit, ordering, ..endpoint })
+    Ok(Endpoint { resumed_at, overlap, filter, rate_limit, ordering, ..endpoint })
 }
 
 fn put_chosen_id(out: &mut Vec<u8>, row: &ChosenId) {

@@ -11,6 +11,7 @@
 
 mod audit;
 mod encode;
+mod failing;
 mod fields;
 mod file;
 mod portable;

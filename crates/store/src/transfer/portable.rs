@@ -8,6 +8,7 @@ use postrider_domain::{
 };
 use uuid::Uuid;
 
+use crate::failing::{PortableNotice, PortableStreak};
 use crate::model::{Attempt, ContractRevision, Event, RevisionId, StoredAnswer, Version};
 
 /// One row, independent of the store that it lies in.
@@ -33,6 +34,10 @@ pub enum Portable {
     Delivery(PortableDelivery),
     /// An answer to an idempotent request.
     Answer(PortableAnswer),
+    /// An endpoint's streak of failures.
+    Streak(PortableStreak),
+    /// What an owner is to be told.
+    Notice(PortableNotice),
     /// Everything that work needs has come; what follows is history.
     Ready,
     /// An entry of an organisation's audit trail; none for the operator's own.

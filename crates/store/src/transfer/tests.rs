@@ -95,6 +95,7 @@ fn rows() -> Vec<Portable> {
         ordering: EndpointOrdering::Resource,
         system: Some("erp".to_owned()),
         status,
+        resumed_at: Some(Millis(3)),
         created_at: Millis(1),
         updated_at: Millis(2),
     };

@@ -55,6 +55,7 @@ fn endpoint(number: u128) -> Endpoint {
         ordering: EndpointOrdering::None,
         system: None,
         status: EndpointStatus::Active,
+        resumed_at: None,
         created_at: NOW,
         updated_at: NOW,
     }

@@ -12,11 +12,11 @@ const NEXT: &str = "-- step
 ALTER TABLE open_deliveries ADD COLUMN priority smallint NOT NULL DEFAULT 0;
 ALTER TABLE attempts ADD COLUMN region text;
 -- step
-CREATE TABLE notices (org uuid NOT NULL, no bigint NOT NULL, PRIMARY KEY (org, no));
-ALTER TABLE notices ENABLE ROW LEVEL SECURITY;
-ALTER TABLE notices FORCE ROW LEVEL SECURITY;
-CREATE POLICY engine ON notices TO postrider_engine USING (true);
-GRANT SELECT, INSERT, UPDATE, DELETE ON notices TO postrider_engine;
+CREATE TABLE next_ones (org uuid NOT NULL, no bigint NOT NULL, PRIMARY KEY (org, no));
+ALTER TABLE next_ones ENABLE ROW LEVEL SECURITY;
+ALTER TABLE next_ones FORCE ROW LEVEL SECURITY;
+CREATE POLICY engine ON next_ones TO postrider_engine USING (true);
+GRANT SELECT, INSERT, UPDATE, DELETE ON next_ones TO postrider_engine;
 -- step outside a transaction
 CREATE INDEX CONCURRENTLY IF NOT EXISTS open_deliveries_by_priority ON open_deliveries (org, endpoint, priority);
 ";

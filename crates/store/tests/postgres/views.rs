@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use postrider_domain::{
     AttemptFailure, AttemptId, DeliveryId, Endpoint, EndpointId, EndpointOrdering, EndpointStatus, EventId,
-    EventValidation, FailureKind, Millis, Organization, OrganizationId, Progress, Transition,
+    EventValidation, FailureKind, Millis, Organization, OrganizationId, Progress, StreakChange, Transition,
 };
 use postrider_store::{
     Attempt, Basis, ContractRevision, EndpointLimits, Event, LeaseNo, NewDelivery, NewEvent, OpenDelivery, Outcome,
@@ -99,6 +99,7 @@ impl World {
             progress: Progress { attempts_count, ..delivery.progress },
             transition,
             ended_at: self.now,
+            streak: StreakChange::None,
         };
         self.store.record_outcomes(&[outcome]).await.unwrap();
         id
@@ -142,6 +143,7 @@ fn endpoint(id: EndpointId, now: Millis) -> Endpoint {
         ordering: EndpointOrdering::None,
         system: None,
         status: EndpointStatus::Active,
+        resumed_at: None,
         created_at: now,
         updated_at: now,
     }

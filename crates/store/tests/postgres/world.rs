@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use postrider_domain::{
     Action, Actor, AttemptId, AuditEntry, AuditId, DeliveryId, Endpoint, EndpointId, EndpointOrdering, EndpointStatus,
-    EventId, EventValidation, Millis, Organization, OrganizationId, Progress, Transition,
+    EventId, EventValidation, Millis, Organization, OrganizationId, Progress, StreakChange, Transition,
 };
 use postrider_store::{
     Attempt, Basis, Committed, ContractRevision, Edit, EndpointLimits, Event, Hint, LaneId, LeaseNo, NewDelivery,
@@ -157,6 +157,7 @@ pub(crate) fn succeeded(lease: LeaseNo, open: &OpenDelivery) -> Outcome {
         },
         transition: Transition::Succeed,
         ended_at: NOW,
+        streak: StreakChange::None,
     }
 }
 
@@ -202,6 +203,7 @@ pub(crate) fn endpoint() -> Endpoint {
         ordering: EndpointOrdering::None,
         system: None,
         status: EndpointStatus::Active,
+        resumed_at: None,
         created_at: NOW,
         updated_at: NOW,
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use postrider_domain::{
-    AuditEntry, DeliveryId, Endpoint, EndpointId, EventId, Key, KeyId, Millis, Organization, OrganizationId,
+    AuditEntry, DeliveryId, Endpoint, EndpointId, EventId, Key, KeyId, Millis, Organization, OrganizationId, Streak,
 };
 use postrider_engine::{Clock, SystemClock};
 use postrider_store::*;
@@ -249,6 +249,24 @@ impl Store for NodeStore {
 
     async fn endpoints(&self, organization: &OrganizationId, page: PageRequest) -> Result<PageOf<Endpoint>> {
         self.reach()?.sqlite.endpoints(organization, page).await
+    }
+
+    async fn streaks(&self, org: &OrganizationId, endpoints: &[EndpointId]) -> Result<Vec<(EndpointId, Streak)>> {
+        self.reach()?.sqlite.streaks(org, endpoints).await
+    }
+
+    async fn take_failing_step(&self, step: &FailingStep) -> Result<bool> {
+        let is_taken = self.reach()?.sqlite.take_failing_step(step).await?;
+        self.note_change(&step.organization);
+        Ok(is_taken)
+    }
+
+    async fn claim_notices(&self, now: Millis, until: Millis, limit: usize) -> Result<Vec<ClaimedNotice>> {
+        self.reach()?.sqlite.claim_notices(now, until, limit).await
+    }
+
+    async fn settle_notice(&self, claimed: &ClaimedNotice, again_at: Option<Millis>) -> Result<()> {
+        self.reach()?.sqlite.settle_notice(claimed, again_at).await
     }
 
     async fn create_key(&self, key: &Key, hash: [u8; 32], audit: &AuditEntry) -> Result<()> {

@@ -5,9 +5,11 @@ use uuid::Uuid;
 
 use super::export::{Exporter, Known};
 use crate::error::Result;
+use crate::failing::{PortableNotice, PortableStreak};
 use crate::model::{ContractRevision, RevisionId, Version};
 use crate::postgres::audit;
 use crate::postgres::config::{KEY_COLUMNS, OPERATOR_KEY, key_from_row};
+use crate::postgres::failing::{NOTICE_COLUMNS, notice_row, streak_at};
 use crate::postgres::master::OPERATOR;
 use crate::postgres::organizations;
 use crate::postgres::rows::{ENDPOINT_COLUMNS, count_at, endpoint_row, millis_at};
@@ -31,6 +33,7 @@ pub(super) async fn all(export: &mut Exporter<'_>, extent: &Extent, orgs: &[Know
         organization(export, known).await?;
         keys(export, known).await?;
         endpoints(export, known).await?;
+        failing(export, known).await?;
         chosen_ids(export, known).await?;
         answers(export, known.org(), known.tenant.sealer(), Some(known)).await?;
         audit_trail(export, known.org(), known.tenant.sealer(), Some(known)).await?;
@@ -94,7 +97,7 @@ async fn endpoints(export: &mut Exporter<'_>, known: &Known) -> Result<()> {
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.get(0);
         for row in &rows {
-            let portable = if row.get(11) {
+            let portable = if row.get(12) {
                 Portable::DeletedEndpoint(DeletedEndpoint {
                     organization: known.id.clone(),
                     id: EndpointId(row.get(0)),
@@ -105,6 +108,40 @@ async fn endpoints(export: &mut Exporter<'_>, known: &Known) -> Result<()> {
                 Portable::Endpoint(endpoint_row(row, 0).open(known.tenant.sealer(), &known.id)?)
             };
             export.push(portable).await?;
+        }
+    }
+}
+
+/// Streaks, and notices that were not sent yet.
+async fn failing(export: &mut Exporter<'_>, known: &Known) -> Result<()> {
+    let sql = "SELECT s.endpoint, s.failures, s.since, s.warned_at FROM streaks s
+               JOIN endpoints e ON e.org = s.org AND e.id = s.endpoint AND NOT e.deleted
+               WHERE s.org = $1 AND s.endpoint > $2 ORDER BY s.endpoint LIMIT $3";
+    let mut after = Uuid::nil();
+    loop {
+        let rows = export.query(sql, &[&known.org(), &after, &PAGE_ROWS]).await?;
+        let Some(last) = rows.last() else { break };
+        after = last.get(0);
+        for row in &rows {
+            let (organization, endpoint) = (known.id.clone(), EndpointId(row.get(0)));
+            let streak = streak_at(row, 1);
+            export.push(Portable::Streak(PortableStreak { organization, endpoint, streak })).await?;
+        }
+    }
+    let sql = format!(
+        "SELECT {NOTICE_COLUMNS}, n.due_at FROM notices n JOIN organizations o ON o.org = n.org
+         JOIN endpoints e ON e.org = n.org AND e.id = n.endpoint AND NOT e.deleted
+         WHERE n.org = $1 AND n.id > $2 ORDER BY n.id LIMIT $3"
+    );
+    let mut after = Uuid::nil();
+    loop {
+        let rows = export.query(&sql, &[&known.org(), &after, &PAGE_ROWS]).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.get(0);
+        for row in &rows {
+            let (notice, tries) = notice_row(row)?;
+            let due_at = millis_at(row, 11);
+            export.push(Portable::Notice(PortableNotice { notice, due_at, tries })).await?;
         }
     }
 }

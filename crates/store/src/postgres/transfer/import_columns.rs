@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::import_config::Tenants;
 use crate::error::Result;
+use crate::failing::{PortableNotice, PortableStreak};
 use crate::model::{Attempt, ContractRevision};
 use crate::postgres::session::{Session, Values};
 use crate::postgres::tenants::Tenant;
@@ -55,7 +56,16 @@ columns!(Endpoints, "endpoints", "", {
     org: Uuid as "uuid", id: Uuid as "uuid", name: String as "text", description: Option<String> as "text",
     events: String as "text", contract: String as "text", system: Option<String> as "text", status: String as "text",
     disabled_reason: Option<String> as "text", created_at: i64 as "bigint", updated_at: i64 as "bigint",
-    sealed: Vec<u8> as "bytea",
+    resumed_at: Option<i64> as "bigint", sealed: Vec<u8> as "bytea",
+});
+columns!(Streaks, "streaks", "", {
+    org: Uuid as "uuid", endpoint: Uuid as "uuid", failures: i32 as "integer", since: Option<i64> as "bigint",
+    warned_at: Option<i64> as "bigint",
+});
+columns!(Notices, "notices", "", {
+    org: Uuid as "uuid", id: Uuid as "uuid", endpoint: Uuid as "uuid", kind: String as "text", failures: i32 as "integer",
+    failures_max: Option<i32> as "integer", failing_since: i64 as "bigint", last_failure: String as "text",
+    last_status_code: Option<i16> as "smallint", made_at: i64 as "bigint", due_at: i64 as "bigint", tries: i32 as "integer",
 });
 columns!(Ids, "event_ids", "", {
     org: Uuid as "uuid", id: String as "text", key: Uuid as "uuid", accepted_at: i64 as "bigint",
@@ -146,6 +156,8 @@ pub(super) struct Columns {
     revisions: Revisions,
     keys: Keys,
     endpoints: Endpoints,
+    streaks: Streaks,
+    notices: Notices,
     ids: Ids,
     events: Events,
     records: Records,
@@ -166,6 +178,8 @@ impl Columns {
             Portable::Endpoint(row) => {
                 of(&row.organization)?.map_or(Ok(()), |tenant| self.add_endpoint(tenant, row))?
             }
+            Portable::Streak(row) => of(&row.organization)?.map_or((), |tenant| self.add_streak(tenant, row)),
+            Portable::Notice(row) => of(&row.notice.organization)?.map_or((), |tenant| self.add_notice(tenant, row)),
             Portable::ChosenId(row) => of(&row.organization)?.map_or((), |tenant| self.add_id(tenant, row)),
             Portable::Event(row) => of(&row.organization)?.map_or(Ok(()), |tenant| self.add_event(tenant, row))?,
             Portable::Delivery(row) => {
@@ -229,7 +243,33 @@ impl Columns {
         endpoints.disabled_reason.push(disabled_reason(row).map(str::to_owned));
         endpoints.created_at.push(row.created_at.0);
         endpoints.updated_at.push(row.updated_at.0);
+        endpoints.resumed_at.push(row.resumed_at.map(|at| at.0));
         Ok(())
+    }
+
+    fn add_streak(&mut self, tenant: &Tenant, row: &PortableStreak) {
+        let streaks = &mut self.streaks;
+        streaks.org.push(tenant.org);
+        streaks.endpoint.push(row.endpoint.0);
+        streaks.failures.push(count(row.streak.failures));
+        streaks.since.push(row.streak.since.map(|at| at.0));
+        streaks.warned_at.push(row.streak.warned_at.map(|at| at.0));
+    }
+
+    fn add_notice(&mut self, tenant: &Tenant, row: &PortableNotice) {
+        let (notices, notice) = (&mut self.notices, &row.notice);
+        notices.org.push(tenant.org);
+        notices.id.push(notice.id.0);
+        notices.endpoint.push(notice.endpoint.0);
+        notices.kind.push(notice.kind.as_str().to_owned());
+        notices.failures.push(count(notice.failures));
+        notices.failures_max.push(notice.failures_max.map(count));
+        notices.failing_since.push(notice.failing_since.0);
+        notices.last_failure.push(notice.last_failure.as_str().to_owned());
+        notices.last_status_code.push(notice.last_status_code.map(u16::cast_signed));
+        notices.made_at.push(notice.made_at.0);
+        notices.due_at.push(row.due_at.0);
+        notices.tries.push(count(row.tries));
     }
 
     fn add_id(&mut self, tenant: &Tenant, row: &ChosenId) {
@@ -351,6 +391,8 @@ impl Columns {
         self.revisions.write(tx).await?;
         self.keys.write(tx).await?;
         self.endpoints.write(tx).await?;
+        self.streaks.write(tx).await?;
+        self.notices.write(tx).await?;
         self.ids.write(tx).await?;
         self.events.write(tx).await?;
         self.records.write(tx).await?;

@@ -10,10 +10,12 @@ use super::SET_ASIDE;
 use super::export::{Exporter, Known};
 use super::export_columns::{Weighed, page};
 use crate::error::Result;
+use crate::failing::{PortableNotice, PortableStreak};
 use crate::model::{ContractRevision, RevisionId, Version};
 use crate::rows::{Sealer, damaged, open_answer};
 use crate::sqlite::audit;
 use crate::sqlite::config::{KEY_COLUMNS, OPERATOR_KEY, key_from_row};
+use crate::sqlite::failing::{NOTICE_COLUMNS, notice_row, streak_at};
 use crate::sqlite::numbers::meta;
 use crate::sqlite::organizations;
 use crate::sqlite::reader::uuid_at;
@@ -73,6 +75,7 @@ fn organization(export: &mut Exporter<'_>, org_no: i64) -> Result<(), Fault> {
     export.push(Portable::Organization(organization?, version))?;
     keys(export, org_no, &known)?;
     endpoints(export, org_no, &known)?;
+    failing(export, org_no, &known)?;
     chosen_ids(export, org_no, &known)?;
     answers(export, org_no, Some(&known))?;
     audit_trail(export, org_no, Some(&known))
@@ -129,6 +132,26 @@ fn endpoints(export: &mut Exporter<'_>, org_no: i64, known: &Rc<Known>) -> Resul
     each(export, Some(org_no), &sql, blob(), endpoint_row, |export, row| {
         let endpoint = row.open(known.tenant.sealer(), &known.id)?;
         export.push(Portable::Endpoint(endpoint))
+    })
+}
+
+/// Streaks, and notices that were not sent yet.
+fn failing(export: &mut Exporter<'_>, org_no: i64, known: &Rc<Known>) -> Result<(), Fault> {
+    let sql = "SELECT e.id, s.failures, s.since, s.warned_at, s.endpoint_no FROM streaks s JOIN endpoints e ON e.no = s.endpoint_no
+               WHERE s.org_no = ?2 AND e.deleted = 0 AND s.endpoint_no > ?1 ORDER BY s.endpoint_no";
+    let read = |row: &Row<'_>| Ok((uuid_at(row, 0)?, streak_at(row, 1)?));
+    each(export, Some(org_no), sql, Value::Integer(0), read, |export, (endpoint, streak)| {
+        let (organization, endpoint) = (known.id.clone(), EndpointId(endpoint));
+        export.push(Portable::Streak(PortableStreak { organization, endpoint, streak }))
+    })?;
+    let sql = format!(
+        "SELECT {NOTICE_COLUMNS}, n.due_at, n.id FROM notices n JOIN organizations o ON o.no = n.org_no
+         JOIN endpoints e ON e.no = n.endpoint_no AND e.deleted = 0 WHERE n.org_no = ?2 AND n.id > ?1 ORDER BY n.id"
+    );
+    let read = |row: &Row<'_>| Ok((notice_row(row)?, millis_at(row, 11)?));
+    each(export, Some(org_no), &sql, blob(), read, |export, (row, due_at)| {
+        let (notice, tries) = row?;
+        export.push(Portable::Notice(PortableNotice { notice, due_at, tries }))
     })
 }
 

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use postrider_domain::{AuditEntry, Endpoint, FailureKind, Key, Organization, OrganizationId};
+use postrider_domain::{AuditEntry, Endpoint, EndpointId, FailureKind, Key, Organization, OrganizationId, Streak};
 use rusqlite::{OptionalExtension, params};
 
 use super::IMPORTING;
 use super::import::{ImportNumbers, bring_operator_key, org_no};
 use crate::error::{Result, StoreError};
+use crate::failing::{PortableNotice, PortableStreak};
 use crate::limits::DATA_KEYS_CACHED;
 use crate::master_key::MasterKeys;
 use crate::model::{Attempt, ContractRevision, Version};
@@ -17,6 +18,8 @@ use crate::rows::{
     seal_attempt, seal_audit, seal_endpoint, seal_event,
 };
 use crate::sqlite::audit;
+use crate::sqlite::claim::endpoint_no;
+use crate::sqlite::failing::insert_notice;
 use crate::sqlite::tenants::{self, OPERATOR_NO, Tenant};
 use crate::sqlite::writer::{Fault, WriteTx};
 use crate::transfer::{
@@ -39,6 +42,8 @@ pub(super) fn apply(
             Portable::Key(key, hash) => chunk.key(key, *hash)?,
             Portable::Endpoint(endpoint) => chunk.endpoint(endpoint)?,
             Portable::DeletedEndpoint(endpoint) => chunk.deleted_endpoint(endpoint)?,
+            Portable::Streak(row) => chunk.streak(row)?,
+            Portable::Notice(row) => chunk.notice(row)?,
             Portable::ChosenId(row) => chunk.chosen_id(row)?,
             Portable::Event(row) => chunk.event(row)?,
             Portable::Delivery(row) => chunk.delivery(row)?,
@@ -133,7 +138,7 @@ impl Chunk<'_, '_> {
         let sealed = seal_endpoint(tenant.sealer(), endpoint)?;
         let sql =
             "INSERT INTO endpoints (org_no, id, name, description, events, contract, system, status, disabled_reason,
-                   created_at, updated_at, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                   created_at, updated_at, resumed_at, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         self.tx.conn.prepare_cached(sql)?.execute(params![
             tenant.no,
             endpoint.id.0.as_bytes(),
@@ -146,9 +151,32 @@ impl Chunk<'_, '_> {
             disabled_reason(endpoint),
             endpoint.created_at.0,
             endpoint.updated_at.0,
+            endpoint.resumed_at.map(|at| at.0),
             sealed,
         ])?;
         Ok(())
+    }
+
+    fn no_of(&self, org_no: i64, id: EndpointId) -> Result<i64, Fault> {
+        let missing = || StoreError::NotFound { what: format!("endpoint {id} of the import") };
+        Ok(endpoint_no(self.tx.conn, org_no, id)?.ok_or_else(missing)?)
+    }
+
+    fn streak(&mut self, row: &PortableStreak) -> Result<(), Fault> {
+        let tenant = self.tenant(&row.organization)?;
+        let sql =
+            "INSERT OR IGNORE INTO streaks (endpoint_no, org_no, failures, since, warned_at) VALUES (?, ?, ?, ?, ?)";
+        let endpoint_no = self.no_of(tenant.no, row.endpoint)?;
+        let Streak { failures, since, warned_at } = row.streak;
+        let (since, warned_at) = (since.map(|at| at.0), warned_at.map(|at| at.0));
+        self.tx.conn.prepare_cached(sql)?.execute(params![endpoint_no, tenant.no, failures, since, warned_at])?;
+        Ok(())
+    }
+
+    fn notice(&mut self, row: &PortableNotice) -> Result<(), Fault> {
+        let tenant = self.tenant(&row.notice.organization)?;
+        let endpoint_no = self.no_of(tenant.no, row.notice.endpoint)?;
+        insert_notice(self.tx, tenant.no, endpoint_no, &row.notice, row.due_at, row.tries)
     }
 
     fn require_free(&self, id: postrider_domain::EndpointId) -> Result<(), Fault> {
