@@ -37,9 +37,6 @@ pub(crate) async fn read(reading: Reading) -> anyhow::Result<(Settings, Files)> 
 
 /// A line for each contract in use that is not among the sound ones. Where there is no data yet, none is made.
 async fn missed(settings: &Settings, sound: &BTreeSet<String>) -> Vec<String> {
-    if !store::is_begun(&settings.store) {
-        return Vec::new();
-    }
     match contracts_in_use(settings).await {
         Ok(uses) => uses.iter().filter(|used| !sound.contains(&used.name)).map(who_uses).collect(),
         // It would stop the next start.
@@ -48,6 +45,9 @@ async fn missed(settings: &Settings, sound: &BTreeSet<String>) -> Vec<String> {
 }
 
 async fn contracts_in_use(settings: &Settings) -> anyhow::Result<Vec<ContractUse>> {
+    if !store::is_begun(&settings.store).await? {
+        return Ok(Vec::new());
+    }
     let store = store::open(&settings.store).await?;
     let uses = store.contracts_in_use().await;
     store.close().await?;

@@ -39,24 +39,36 @@ pub(crate) fn master_keys(settings: &StoreSettings) -> anyhow::Result<MasterKeys
     Ok(MasterKeys { current, others })
 }
 
-/// Whether there is something in it already, as far as that can be seen without opening it.
-pub(crate) fn is_begun(settings: &StoreSettings) -> bool {
+/// Whether there is something in it already. Nothing is made or changed.
+///
+/// # Errors
+/// When a database cannot be reached.
+pub(crate) async fn is_begun(settings: &StoreSettings) -> anyhow::Result<bool> {
     match &settings.place {
-        StorePlace::Data(data) => SqliteStore::exists(data),
-        StorePlace::Database(_) => true,
+        StorePlace::Data(data) => Ok(SqliteStore::exists(data)),
+        StorePlace::Database(database) => {
+            let is_begun = PostgresStore::is_begun(database.url.reveal(), &postgres_options(database)?).await;
+            is_begun.map_err(when_opening)
+        }
     }
 }
 
 /// Reaches and opens a database, once: a supervisor knows better when to try again.
 pub(crate) async fn open_postgres(database: &DatabaseSettings, keys: MasterKeys) -> anyhow::Result<PostgresStore> {
+    PostgresStore::open(database.url.reveal(), keys, &postgres_options(database)?).await.map_err(when_opening)
+}
+
+fn postgres_options(database: &DatabaseSettings) -> anyhow::Result<PostgresOptions> {
     let ca_pems = database.ca_file.iter().map(|path| files::read_ca(path).map_err(anyhow::Error::msg));
     let ca_pems = ca_pems.collect::<anyhow::Result<Vec<_>>>()?;
-    let options = PostgresOptions { connections_max: database.connections_max, ca_pems, ..PostgresOptions::default() };
-    let opened = PostgresStore::open(database.url.reveal(), keys, &options).await;
-    opened.map_err(|error| match error {
+    Ok(PostgresOptions { connections_max: database.connections_max, ca_pems, ..PostgresOptions::default() })
+}
+
+fn when_opening(error: StoreError) -> anyhow::Error {
+    match error {
         StoreError::Unavailable { reason } => {
             anyhow!("cannot open the store: {reason}; start again when the database answers")
         }
         error => error.into(),
-    })
+    }
 }

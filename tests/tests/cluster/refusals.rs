@@ -1,6 +1,7 @@
 //! Nodes that do not belong to the cluster do not start, and the others go on.
 
 use postrider_tests::cluster::Cluster;
+use postrider_tests::postgres::Database;
 use postrider_tests::program::{Ended, Setup};
 use postrider_tests::world::text;
 use serde_json::json;
@@ -60,6 +61,20 @@ async fn a_database_that_cannot_be_used_is_named_without_its_password() {
     // A data directory besides is a mistake: nobody could tell where the data is.
     let both = setup.clone().env("POSTRIDER_DATA", &scratch.path().join("data").to_string_lossy());
     assert_refused(&both.run(&["serve"]).await, &["database_url"]);
+}
+
+#[tokio::test]
+async fn a_start_that_fails_on_a_contract_makes_nothing_in_an_empty_database() {
+    let database = Database::create();
+    let scratch = tempfile::tempdir().unwrap();
+    let contracts = scratch.path().join("contracts");
+    std::fs::create_dir(&contracts).unwrap();
+    std::fs::write(contracts.join("broken.toml"), "format = 1\nname = \"broken\"\n").unwrap();
+    let setup = Setup::new(&scratch.path().join("data")).on_database(&database.url());
+    let ended = setup.env("POSTRIDER_CONTRACTS", &contracts.to_string_lossy()).run(&["serve"]).await;
+    assert_eq!(ended.status, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("broken.toml"), "{}", ended.stderr);
+    assert_eq!(database.ask("SELECT count(*) FROM pg_namespace WHERE nspname = 'postrider'"), "0");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

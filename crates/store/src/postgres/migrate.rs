@@ -78,6 +78,12 @@ pub(super) async fn migrate(address: &Address, migrations: &[Migration]) -> Resu
     Ok(())
 }
 
+/// Whether there are tables of this program.
+pub(super) async fn is_begun(address: &Address) -> Result<bool> {
+    let connected = address.connect(Role::Owner).await?;
+    Ok(find(&connected.client).await?.is_some())
+}
+
 async fn check_server(client: &Client, place: &Place) -> Result<()> {
     let sql = "SELECT current_setting('server_version_num')::int, current_setting('server_version'), current_setting('server_encoding')";
     let row = client.query_one(sql, &[]).await.map_err(|error| error::of_statement(&error))?;

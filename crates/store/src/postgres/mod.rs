@@ -112,6 +112,14 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
+    /// Whether a store was ever opened in this database. Nothing is made or changed.
+    ///
+    /// # Errors
+    /// As [`PostgresStore::open`]'s, of what can be seen from outside.
+    pub async fn is_begun(url: &str, options: &PostgresOptions) -> Result<bool> {
+        migrate::is_begun(&Address::new(url, &options.ca_pems)?).await
+    }
+
     /// Opens a database by its URL (`postgres://user:password@host:port/name?sslmode=require`), and makes or brings up to date what it needs
     /// there.
     ///
