@@ -76,9 +76,31 @@ impl StoreError {
         }
     }
 
+    /// The same for others whose writes were to go the same way: nothing of theirs was stored either, and asking again may work.
+    pub(crate) fn for_others(&self) -> StoreError {
+        let reason = match self {
+            StoreError::Unavailable { reason } => reason.clone(),
+            other => other.to_string(),
+        };
+        StoreError::Unavailable { reason }
+    }
+
     /// Every kind of fault.
     pub const FAULTS: [&'static str; 3] = ["unavailable", "unusable", "sealed"];
 }
 
 /// The result of asking a store.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_are_told_says_once_that_the_store_cannot_commit() {
+        let full = StoreError::Unavailable { reason: "the disk is full".to_owned() };
+        assert_eq!(full.for_others().to_string(), "the store cannot commit: the disk is full");
+        let lost = StoreError::LeaseLost.for_others();
+        assert_eq!(lost.to_string(), "the store cannot commit: this node's lease was revoked");
+    }
+}

@@ -73,8 +73,7 @@ impl Fault {
     fn answer(&self) -> StoreError {
         match self {
             Fault::Sql(error) => error::of_statement(error),
-            Fault::Refused(StoreError::Unavailable { reason }) => StoreError::Unavailable { reason: reason.clone() },
-            Fault::Refused(error) => StoreError::Unavailable { reason: error.to_string() },
+            Fault::Refused(error) => error.for_others(),
             Fault::Crowded => StoreError::Unavailable { reason: "lanes come and go too fast; ask again".to_owned() },
         }
     }

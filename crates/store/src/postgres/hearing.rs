@@ -15,7 +15,7 @@ use super::PostgresStore;
 use super::connect::{Address, Role};
 use super::hints::{self, CHANGED, EVERYBODY, FREE_LANES};
 use crate::error::Result;
-use crate::limits::{HINTS_HEARD_MAX, LISTEN_PAUSE_MS};
+use crate::limits::{CONNECT_MS_MAX, HINTS_HEARD_MAX, LISTEN_PAUSE_MS};
 use crate::model::{Hint, LaneId, LeaseNo};
 
 /// What was heard and not yet asked for.
@@ -103,7 +103,9 @@ impl Hearing {
     /// Until the connection is lost.
     async fn listen(self: &Arc<Self>, address: &Address) -> Result<std::convert::Infallible, ()> {
         let config = address.config(Role::Engine);
-        let (client, mut connection) = config.connect(address.tls()).await.map_err(|_| ())?;
+        // Whoever takes the connection and then says nothing must not keep this node from trying again.
+        let connecting = tokio::time::timeout(Duration::from_millis(CONNECT_MS_MAX), config.connect(address.tls()));
+        let (client, mut connection) = connecting.await.map_err(|_| ())?.map_err(|_| ())?;
         let hearing = Arc::clone(self);
         let drive = async move {
             while let Some(Ok(said)) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {
@@ -148,5 +150,21 @@ impl Hearing {
         }
         drop(heard);
         self.arrived.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn whoever_takes_the_connection_and_says_nothing_is_given_up() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("postgres://nobody@{}/nothing?sslmode=disable", silent.local_addr().unwrap());
+        let hearing = Hearing::new(Uuid::nil());
+        let listens = async { hearing.listen(&Address::new(&url, &[]).unwrap()).await };
+        let given_up = tokio::time::timeout(Duration::from_millis(4 * CONNECT_MS_MAX), listens);
+        assert!(matches!(given_up.await, Ok(Err(()))), "it waits for ever, and hears no hint any more");
     }
 }

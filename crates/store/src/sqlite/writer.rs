@@ -324,7 +324,7 @@ fn refuse_all(group: &mut [Box<dyn Unit>], fault: &Fault) {
     for unit in group {
         unit.refuse(match fault {
             Fault::Sql(error) => unavailable(error),
-            Fault::Refused(error) => StoreError::Unavailable { reason: error.to_string() },
+            Fault::Refused(error) => error.for_others(),
         });
     }
 }
