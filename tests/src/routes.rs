@@ -47,7 +47,7 @@ const DELIVERIES_READ: Needs = Needs::Scope("deliveries:read");
 const DELIVERIES_WRITE: Needs = Needs::Scope("deliveries:write");
 
 /// All of them.
-pub const ROUTES: [Route; 26] = [
+pub const ROUTES: [Route; 28] = [
     route("POST", "/v1/organizations", Needs::Operator).body(),
     route("GET", "/v1/organizations", Needs::Operator).list(),
     route("GET", "/v1/organizations/{org}", ENDPOINTS_READ),
@@ -71,6 +71,8 @@ pub const ROUTES: [Route; 26] = [
     route("POST", "/v1/organizations/{org}/keys", Needs::Operator).body(),
     route("GET", "/v1/organizations/{org}/keys", Needs::Operator).list(),
     route("DELETE", "/v1/organizations/{org}/keys/{key}", Needs::Operator),
+    route("GET", "/v1/organizations/{org}/audit", Needs::Operator).list(),
+    route("GET", "/v1/audit", Needs::Operator).list(),
     route("GET", "/v1/egress-addresses", Needs::Any),
     route("GET", "/v1/contracts", Needs::Any),
     route("GET", "/v1/contracts/{name}", Needs::Any),

@@ -1,4 +1,4 @@
-//! The files that the settings name and a start reads: certificate authorities and contracts. The key's file is the store's.
+//! The files that the settings name and a start reads: certificate authorities, keys of tokens, and contracts. The key's file is the store's.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use postrider_contract::Contracts;
 use postrider_egress::{Client, ClientSettings, SetupError};
+use postrider_server::TokenKey;
 
 use crate::contracts_directory::{self, Unsound};
 use crate::settings::{NamedPath, Paths};
+use crate::token_keys::{self, JwksFile};
 
 /// The longest file of certificate authorities, in bytes.
 const CA_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -18,6 +20,8 @@ const CA_BYTES_MAX: u64 = 4 * 1024 * 1024;
 pub(crate) struct Files {
     pub(crate) contracts: Arc<Contracts>,
     pub(crate) ca_pems: Vec<Vec<u8>>,
+    pub(crate) token_key: Option<TokenKey>,
+    pub(crate) jwks: Option<JwksFile>,
 }
 
 impl Files {
@@ -34,6 +38,9 @@ impl Files {
                 Err(wrong) => mistakes.push(named.mistake(wrong).to_string()),
             }
         }
+        let mut mistaken = |named: &NamedPath, wrong: String| mistakes.push(named.mistake(wrong).to_string());
+        let token_key = read_with(paths.jwt_public_key_file.as_ref(), token_keys::read_pem, &mut mistaken);
+        let jwks = read_with(paths.jwks_file.as_ref(), token_keys::read_jwks, &mut mistaken);
         // Those of the database are read again where the store is opened, which more than a start does.
         if let Some(named) = &paths.database_ca_file
             && let Err(wrong) = read_ca(named.path())
@@ -41,7 +48,9 @@ impl Files {
             mistakes.push(named.mistake(wrong).to_string());
         }
         match contracts_directory::load(paths.contracts.as_ref().map(NamedPath::path)) {
-            Ok(contracts) if mistakes.is_empty() => Ok(Files { contracts: Arc::new(contracts), ca_pems }),
+            Ok(contracts) if mistakes.is_empty() => {
+                Ok(Files { contracts: Arc::new(contracts), ca_pems, token_key, jwks })
+            }
             Ok(contracts) => {
                 let sound: BTreeSet<_> = contracts.iter().map(|contract| contract.name().to_owned()).collect();
                 Err(Unsound { mistakes, sound })
@@ -52,6 +61,16 @@ impl Files {
             }
         }
     }
+}
+
+/// What a file that may be named holds; what is wrong with it is noted.
+fn read_with<T>(
+    named: Option<&NamedPath>,
+    read: impl FnOnce(&Path) -> Result<T, String>,
+    mistaken: &mut impl FnMut(&NamedPath, String),
+) -> Option<T> {
+    let named = named?;
+    read(named.path()).map_err(|wrong| mistaken(named, wrong)).ok()
 }
 
 /// The text of certificate authorities, or what is wrong with the file.

@@ -16,6 +16,7 @@ mod serve;
 mod settings;
 mod stop;
 mod store;
+mod token_keys;
 
 use std::process::ExitCode;
 

@@ -10,7 +10,7 @@ use postrider_domain::Secret;
 use postrider_egress::resolve::{Resolve, SystemResolver};
 use postrider_egress::{Client, ClientSettings, UrlRules};
 use postrider_engine::{Clock, Engine, EngineLimits, EngineParts, StoreClock, SystemClock};
-use postrider_server::{ServerLimits, ServerState};
+use postrider_server::{ServerLimits, ServerState, Tokens};
 use postrider_store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -21,7 +21,7 @@ use crate::failure::all;
 use crate::files::Files;
 use crate::settings::{DatabaseSettings, EgressSettings, Purpose, Settings, Sources, StorePlace, Variables};
 use crate::stop::StopSignals;
-use crate::{before_start, logs, operator_key, output, store};
+use crate::{before_start, logs, operator_key, output, store, token_keys};
 
 /// How long a stop in good order may take in all.
 const STOP: Duration = Duration::from_secs(10);
@@ -118,6 +118,8 @@ pub(crate) struct Server {
     store: Arc<dyn Store>,
     shutdown: oneshot::Sender<()>,
     serving: JoinHandle<()>,
+    /// Looks after the keys of tokens that may change.
+    following: Option<JoinHandle<()>>,
 }
 
 impl Server {
@@ -147,10 +149,15 @@ impl Server {
             Some(hash) => (hash, None),
             None => operator_key::settle(store.as_ref(), settings.operator_key.as_ref(), engine.now()).await?,
         };
+        let fixed = settings.tokens.secret.iter().cloned().chain(files.token_key).collect();
+        let (issuer, audience) = (settings.tokens.issuer.clone(), settings.tokens.audience.clone());
+        let tokens = Arc::new(Tokens::new(fixed, issuer, audience));
+        let following = files.jwks.map(|jwks| tokio::spawn(token_keys::follow(jwks, Arc::clone(&tokens))));
         let limits = ServerLimits { event_bytes_max: settings.limits.payload_bytes_max, ..ServerLimits::default() };
         let router = postrider_server::router(ServerState {
             engine: engine.clone(),
             operator_key_hash,
+            tokens: Arc::clone(&tokens),
             url_rules: Arc::new(rules),
             egress_addresses: settings.egress.addresses.clone().into(),
             limits: limits.clone(),
@@ -164,12 +171,13 @@ impl Server {
             let asked = async { drop(asked.await) };
             postrider_server::serve(listener, router, &limits, asked).await;
         });
-        Ok((Server { address, engine, store, shutdown, serving }, made_key))
+        Ok((Server { address, engine, store, shutdown, serving, following }, made_key))
     }
 
     /// Stops accepting, lets what is under way finish, gives the rest back, closes the store; within [`STOP`].
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
-        let Server { engine, store, shutdown, mut serving, .. } = self;
+        let Server { engine, store, shutdown, mut serving, following, .. } = self;
+        following.inspect(JoinHandle::abort);
         let stop = async {
             // It ends only when asked to, so somebody listens.
             let _ = shutdown.send(());
@@ -238,6 +246,7 @@ fn engine_limits(settings: &Settings) -> EngineLimits {
         attempts_other_max: settings.limits.attempts_other_max,
         held_bytes_max: settings.limits.held_bytes_max,
         retention: settings.retention,
+        audit_retention: settings.audit_retention,
         lease: settings.lease,
         ..defaults
     }

@@ -1,7 +1,7 @@
 //! Who is asking, and what they may do.
 //!
 //! The *operator key* may do everything. An *organisation key* (`prk_…`) may do what its scopes say, within its organisation; the rest of the world
-//! does not exist for it. Keys are known by their SHA-256 alone.
+//! does not exist for it. A *token* may do what its role says, within its organisation, by the same scopes. Keys are known by their SHA-256 alone.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use data_encoding::BASE32_NOPAD;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use parking_lot::Mutex;
-use postrider_domain::{Actor, Key, OrganizationId, Scope};
+use postrider_domain::{Actor, Key, OrganizationId, Role, Scope};
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 use crate::limits::ServerLimits;
 use crate::problem::{Kind, Problem};
 use crate::state::Running;
+use crate::token::{Token, TokenError};
 
 /// What organisation keys begin with, so that scanners of leaked secrets find them.
 pub(crate) const KEY_PREFIX: &str = "prk_";
@@ -33,6 +34,7 @@ const KEY_HINT_CHARS: usize = 10;
 pub(crate) enum Caller {
     Operator,
     Key(Arc<Key>),
+    Token(Arc<Token>),
 }
 
 /// What a route needs.
@@ -40,8 +42,17 @@ pub(crate) enum Caller {
 pub(crate) enum Need {
     /// The operator key.
     Operator,
-    /// The operator key, or an organisation key with this scope.
+    /// The operator key, or a token of an admin of the organisation.
+    Admin,
+    /// The operator key, an organisation key with this scope, or a token whose role has it.
     Scope(Scope),
+}
+
+/// What somebody who is not the operator may do: one organisation's key, or a token's role.
+struct Grant<'a> {
+    organization: &'a OrganizationId,
+    scopes: &'a [Scope],
+    is_admin: bool,
 }
 
 impl Caller {
@@ -49,24 +60,44 @@ impl Caller {
     /// does not exist.
     pub(crate) fn enter(&self, named: &str, need: Need) -> Result<OrganizationId, Problem> {
         let organization = OrganizationId::from_str(named).map_err(|_| Problem::missing("organization"))?;
-        let Caller::Key(key) = self else { return Ok(organization) };
-        if key.organization != organization {
+        let Some(grant) = self.grant() else { return Ok(organization) };
+        if *grant.organization != organization {
             return Err(Problem::missing("organization"));
         }
         match need {
-            Need::Scope(scope) if key.scopes.contains(&scope) => Ok(organization),
+            Need::Scope(scope) if grant.scopes.contains(&scope) => Ok(organization),
             Need::Scope(scope) => {
-                Err(Problem::new(Kind::Forbidden, format!("this key lacks the scope {}", scope.as_str())))
+                Err(Problem::new(Kind::Forbidden, format!("this credential lacks the scope {}", scope.as_str())))
             }
+            Need::Admin if grant.is_admin => Ok(organization),
+            Need::Admin => Err(Problem::new(Kind::Forbidden, "this needs the operator key or an admin's token")),
             Need::Operator => Err(operator_only()),
         }
+    }
+
+    /// None for the operator, who may do everything.
+    fn grant(&self) -> Option<Grant<'_>> {
+        match self {
+            Caller::Operator => None,
+            Caller::Key(key) => Some(Grant { organization: &key.organization, scopes: &key.scopes, is_admin: false }),
+            Caller::Token(token) => Some(Grant {
+                organization: &token.organization,
+                scopes: token.role.scopes(),
+                is_admin: token.role == Role::Admin,
+            }),
+        }
+    }
+
+    /// The one organisation that the caller belongs to; none for the operator.
+    pub(crate) fn organization(&self) -> Option<&OrganizationId> {
+        self.grant().map(|grant| grant.organization)
     }
 
     /// Refuses everyone but the operator.
     pub(crate) fn operator(&self) -> Result<(), Problem> {
         match self {
             Caller::Operator => Ok(()),
-            Caller::Key(_) => Err(operator_only()),
+            Caller::Key(_) | Caller::Token(_) => Err(operator_only()),
         }
     }
 
@@ -75,6 +106,7 @@ impl Caller {
         match self {
             Caller::Operator => Actor::Operator,
             Caller::Key(key) => Actor::Key(key.id),
+            Caller::Token(token) => Actor::Token { subject: token.subject.clone(), role: token.role },
         }
     }
 
@@ -83,6 +115,12 @@ impl Caller {
         match self {
             Caller::Operator => [0; 16],
             Caller::Key(key) => key.id.0.into_bytes(),
+            Caller::Token(token) => {
+                let parts =
+                    [token.organization.as_str(), token.role.as_str(), token.subject.as_deref().unwrap_or_default()];
+                let hash = sha256(format!("{parts:?}").as_bytes());
+                std::array::from_fn(|at| hash[at])
+            }
         }
     }
 }
@@ -99,6 +137,12 @@ pub(crate) async fn authenticate(app: &Running, headers: &HeaderMap) -> Result<C
         return Ok(Caller::Operator);
     }
     let unknown = || Problem::new(Kind::Unauthenticated, "the credential is not known");
+    // Nothing else that is a credential here has a dot in it.
+    if credential.contains(&b'.') && app.given.tokens.is_any() {
+        let token = app.given.tokens.judge(credential, app.now());
+        let refused = |error: TokenError| Problem::new(Kind::Unauthenticated, error.to_string());
+        return token.map(|token| Caller::Token(Arc::new(token))).map_err(refused);
+    }
     if !credential.starts_with(KEY_PREFIX.as_bytes()) {
         return Err(unknown());
     }

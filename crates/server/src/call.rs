@@ -77,6 +77,11 @@ impl Call {
         self.caller.enter(self.part("org"), Need::Scope(scope))
     }
 
+    /// The organisation in the path, for what its admins may do.
+    pub(crate) fn organization_for_admin(&self) -> Result<OrganizationId, Problem> {
+        self.caller.enter(self.part("org"), Need::Admin)
+    }
+
     /// The organisation in the path, for what the operator alone may do.
     pub(crate) fn organization_for_operator(&self) -> Result<OrganizationId, Problem> {
         self.caller.enter(self.part("org"), Need::Operator)

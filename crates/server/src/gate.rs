@@ -131,9 +131,9 @@ async fn idempotent_of(caller: &Caller, request: &mut Request, body: &Bytes) -> 
         hashed.extend_from_slice(part);
     }
     hashed.extend_from_slice(body);
-    let organization = match caller {
-        Caller::Key(key) => Some(key.organization.clone()),
-        Caller::Operator => within_organization(request).await,
+    let organization = match caller.organization() {
+        Some(organization) => Some(organization.clone()),
+        None => within_organization(request).await,
     };
     let id = OwnedKey { organization, key };
     Ok(Some(Idempotent { id, request_hash: sha256(&hashed), is_publishing: is_publishing(request) }))

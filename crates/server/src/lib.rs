@@ -28,6 +28,7 @@ mod serve;
 mod state;
 mod system_limit;
 mod time;
+mod token;
 mod unkept;
 mod wire;
 
@@ -43,6 +44,7 @@ pub use meters::install_metrics;
 pub use openapi::openapi_json;
 pub use serve::serve;
 pub use state::ServerState;
+pub use token::{TokenKey, TokenKeyError, Tokens};
 
 use crate::edge::{Edge, edge, panicked, unknown_method, unknown_path};
 use crate::meters::Meters;

@@ -91,6 +91,18 @@ pub(crate) const CURSOR_BYTES_MAX: usize = 256;
 pub(crate) const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// The longest `X-Request-Id` that is taken over, in bytes.
 pub(crate) const REQUEST_ID_BYTES_MAX: usize = 128;
+/// The longest token, in bytes; a longer one is refused before it is read.
+pub(crate) const TOKEN_BYTES_MAX: usize = 8 * 1024;
+/// By how much the clocks of whoever signs tokens and of this server may differ, in seconds.
+pub(crate) const TOKEN_LEEWAY_S: i64 = 60;
+/// Keys that one token is tried with.
+pub(crate) const TOKEN_KEYS_TRIED_MAX: usize = 16;
+/// The shortest shared secret for tokens, in bytes.
+pub(crate) const TOKEN_SECRET_BYTES_MIN: usize = 32;
+/// The longest `sub` of a token, in characters.
+pub(crate) const TOKEN_SUBJECT_CHARS_MAX: usize = 255;
+/// The most keys of a JWK Set.
+pub(crate) const JWKS_KEYS_MAX: usize = 100;
 /// How long an `Idempotency-Key` stands for one request, in milliseconds. The store keeps answers as long.
 pub(crate) const IDEMPOTENCY_MS: i64 = 24 * 3_600_000;
 /// Answers under `Idempotency-Key`s that the store could not be given, in bytes; beyond that no further request under a key is begun.

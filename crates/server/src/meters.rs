@@ -17,6 +17,8 @@ pub(crate) const OPEN_DELIVERIES: &str = "postrider_open_deliveries";
 pub(crate) const STORE_BYTES: &str = "postrider_store_bytes";
 /// Set when somebody asks for the metrics.
 pub(crate) const READY: &str = "postrider_ready";
+/// Set when a JWK Set's file is read: 1 when it can be used, 0 when its last good keys are kept. Absent without such a file.
+pub(crate) const JWKS_USABLE: &str = "postrider_jwks_usable";
 const BUILD: &str = "postrider_build_info";
 /// What the engine counts. Told as zero from the start, since Prometheus sees no rise in a counter that appears with its first count.
 const ENGINE: [(&str, &str); 10] = [

@@ -13,7 +13,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::problem::PROBLEM_JSON;
-use crate::routes::{contracts, deliveries, egress_addresses, endpoints, events, keys, operations, organizations};
+use crate::routes::{
+    audit, contracts, deliveries, egress_addresses, endpoints, events, keys, operations, organizations,
+};
 use crate::state::App;
 
 const BEARER: &str = "bearer";
@@ -53,6 +55,8 @@ fn operators_routes() -> OpenApiRouter<App> {
         .routes(organization)
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::delete))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::list_operators))
         .routes(routes!(contracts::list))
         .routes(routes!(contracts::read))
         .routes(routes!(egress_addresses::list))
@@ -78,7 +82,8 @@ pub(crate) fn document() -> OpenApi {
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some(
-            "The operator key, or an organisation key (`prk_…`) with the scope that the operation needs.",
+            "The operator key; an organisation key (`prk_…`) with the scope that the operation needs; or a token (JWT) that the CRM signed, with \
+             `org`, `role` (`admin` or `viewer`) and `exp`.",
         ))
         .build();
     document.components.get_or_insert_default().add_security_scheme(BEARER, SecurityScheme::Http(scheme));
@@ -118,6 +123,7 @@ fn tags() -> Vec<utoipa::openapi::Tag> {
         ("Deliveries", "Events on their way to endpoints, with every attempt."),
         ("Organisations", "The tenants: customers of the CRM."),
         ("Keys", "Credentials of one organisation, with scopes."),
+        ("Audit", "Who changed what, and when."),
         ("Contracts", "What receivers are promised: catalogue, format, signature, schedule, limits."),
         ("Operation", "For those who run the server. These need no credential."),
     ]

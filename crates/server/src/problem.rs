@@ -122,8 +122,8 @@ const MALFORMED: &str =
 const QUERY: &str = "Each entry of `errors` names a query parameter that this route does not know or cannot read.";
 const HEADER: &str = "The detail names the request header and what it may hold.";
 const CREDENTIAL: &str =
-    "Send `Authorization: Bearer` with the operator key or an organisation key that has not expired.";
-const FORBIDDEN: &str = "The detail names the scope that the key lacks. Make a key with it, or use the operator key.";
+    "Send `Authorization: Bearer` with the operator key, or an organisation key or a token that has not expired.";
+const FORBIDDEN: &str = "The detail names what the credential lacks. Use one that has it, or the operator key.";
 const MISSING: &str = "Check the path and its ids. What belongs to another organisation is answered the same way.";
 const METHOD: &str = "The `Allow` header lists the methods of this path.";
 const BODY_TIME: &str = "Send the body at once, without pauses.";

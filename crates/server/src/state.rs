@@ -20,6 +20,7 @@ use crate::limits::ServerLimits;
 use crate::operator_key::OperatorKey;
 use crate::problem::Problem;
 use crate::ready::Readiness;
+use crate::token::Tokens;
 use crate::unkept::Unkept;
 
 /// What a server is handed.
@@ -29,6 +30,8 @@ pub struct ServerState {
     pub engine: Engine,
     /// The SHA-256 of the operator key at the start; when the store has another later on, that one counts.
     pub operator_key_hash: [u8; 32],
+    /// Which tokens are accepted.
+    pub tokens: Arc<Tokens>,
     /// What the operator allows of endpoint URLs; the same rules that the egress client has.
     pub url_rules: Arc<UrlRules>,
     /// Addresses and CIDR ranges that deliveries come from, to show to receivers.

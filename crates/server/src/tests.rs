@@ -1,6 +1,7 @@
 //! The API as its callers see it: real store, real engine, real client; only the sockets of the API itself are left out.
 
 mod access;
+mod audit;
 mod bad_input;
 mod contract_rules;
 mod document;
@@ -8,5 +9,6 @@ mod idempotent;
 mod lists;
 mod overload;
 mod receiver;
+mod tokens;
 mod way;
 mod world;

@@ -7,13 +7,14 @@ use std::time::Duration;
 use ipnet::IpNet;
 use postrider_domain::Secret;
 use postrider_egress::EgressProxy;
+use postrider_server::TokenKey;
 
 use super::database_url::{self, DatabaseUrl};
 use super::paths::KEY_FILE;
 use super::raw::{Mistake, Origin, Raw};
 use super::values::{
-    Wrong, address_or_cidr, cidr, encryption_key, lease, log_filter, log_format, name_server, node_name, operator_key,
-    path, proxy, public_url, retention, socket_address, truth,
+    Wrong, address_or_cidr, cidr, claim, encryption_key, lease, log_filter, log_format, name_server, node_name,
+    operator_key, path, proxy, public_url, retention, socket_address, token_secret, truth,
 };
 use super::{Purpose, table};
 
@@ -23,16 +24,26 @@ pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     pub(crate) public_url: Option<String>,
     pub(crate) operator_key: Option<Secret>,
+    pub(crate) tokens: TokenSettings,
     pub(crate) store: StoreSettings,
     /// None for the host's name and the process's id.
     pub(crate) node_name: Option<String>,
     pub(crate) lease: Duration,
     pub(crate) retention: Duration,
+    pub(crate) audit_retention: Duration,
     pub(crate) egress: EgressSettings,
     pub(crate) limits: LimitSettings,
     pub(crate) log: LogSettings,
     /// What is looser than by default: setting, value, consequence.
     pub(crate) loosened: Vec<(&'static str, String, &'static str)>,
+}
+
+/// Which tokens are accepted, apart from the keys in files.
+#[derive(Debug)]
+pub(crate) struct TokenSettings {
+    pub(crate) secret: Option<TokenKey>,
+    pub(crate) issuer: Option<String>,
+    pub(crate) audience: Option<String>,
 }
 
 /// The store, and the master keys that it is opened with.
@@ -128,13 +139,17 @@ fn read(reader: &mut Reader) -> Option<Settings> {
     let listen = reader.one("listen", socket_address);
     let public_url = reader.optional("public_url", public_url);
     let operator_key = reader.operator_key();
+    let tokens = reader.tokens();
     // What these name is in the paths.
+    reader.list("jwt_public_key_file", path);
+    reader.list("jwks_file", path);
     reader.list("contracts", path);
     reader.list("extra_ca", path);
     let store = reader.store();
     let node_name = reader.optional("node_name", node_name);
     let lease = reader.one("lease", lease);
-    let retention = reader.one("retention", retention);
+    let kept = reader.one("retention", retention);
+    let audit_kept = reader.one("audit_retention", retention);
     let egress = reader.egress();
     let limits = reader.limits();
     let log = reader.log();
@@ -142,10 +157,12 @@ fn read(reader: &mut Reader) -> Option<Settings> {
         listen: listen?,
         public_url: public_url?,
         operator_key: operator_key?,
+        tokens: tokens?,
         store: store?,
         node_name: node_name?,
         lease: lease?,
-        retention: retention?,
+        retention: kept?,
+        audit_retention: audit_kept?,
         egress: egress?,
         limits: limits?,
         log: log?,
@@ -199,6 +216,13 @@ impl Reader {
             return None;
         }
         Some(key)
+    }
+
+    fn tokens(&mut self) -> Option<TokenSettings> {
+        let secret = self.optional("jwt_hs256_secret", token_secret);
+        let issuer = self.optional("jwt_issuer", claim);
+        let audience = self.optional("jwt_audience", claim);
+        Some(TokenSettings { secret: secret?, issuer: issuer?, audience: audience? })
     }
 
     fn has_database(&self) -> bool {

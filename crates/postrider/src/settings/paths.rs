@@ -38,6 +38,8 @@ pub(crate) struct Paths {
     pub(crate) encryption_key_file: Option<NamedPath>,
     pub(crate) extra_ca: Vec<NamedPath>,
     pub(crate) database_ca_file: Option<NamedPath>,
+    pub(crate) jwt_public_key_file: Option<NamedPath>,
+    pub(crate) jwks_file: Option<NamedPath>,
     /// Whether the store is a database.
     pub(crate) has_database: bool,
 }
@@ -57,6 +59,8 @@ impl Paths {
             encryption_key_file: one("encryption_key_file").or_else(beside_data),
             extra_ca: named(raw, "extra_ca"),
             database_ca_file: one("database_ca_file"),
+            jwt_public_key_file: one("jwt_public_key_file"),
+            jwks_file: one("jwks_file"),
             has_database,
             data,
         }

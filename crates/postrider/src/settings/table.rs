@@ -96,6 +96,45 @@ const SERVER: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        name: "jwt_hs256_secret",
+        shape: Shape::Secret,
+        example: r#""a secret of 32 bytes or more""#,
+        flag: false,
+        about: "The secret with which the CRM signs tokens (JWT, HS256) for its users: claims `org`, `role` (`admin` or `viewer`), `exp`, and where \
+                wanted `system`, `sub` and `nbf`.",
+        ..PLAIN
+    },
+    Setting {
+        name: "jwt_public_key_file",
+        value: "FILE",
+        example: r#""/etc/postrider/crm.pem""#,
+        about: "A public key in PEM that such tokens may be signed for instead: RSA (RS256), P-256 (ES256) or Ed25519 (EdDSA). The key decides the \
+                algorithm.",
+        ..PLAIN
+    },
+    Setting {
+        name: "jwks_file",
+        value: "FILE",
+        example: r#""/etc/postrider/jwks.json""#,
+        about: "A JWK Set with keys for such tokens, found by `kid`. It is read again when it changes; while it cannot be used, the keys that were read \
+                last count, and the log says so.",
+        ..PLAIN
+    },
+    Setting {
+        name: "jwt_issuer",
+        value: "TEXT",
+        example: r#""https://crm.example.com""#,
+        about: "What a token's `iss` must be; without this setting it may be anything.",
+        ..PLAIN
+    },
+    Setting {
+        name: "jwt_audience",
+        value: "TEXT",
+        example: r#""postrider""#,
+        about: "What a token's `aud` must name; without this setting a token that has one is refused, since it is meant for somebody else.",
+        ..PLAIN
+    },
+    Setting {
         name: "contracts",
         value: "DIR",
         example: r#""contracts""#,
@@ -151,6 +190,14 @@ const DATA: &[Setting] = &[
         default: Some("30d"),
         example: r#""90d""#,
         about: "How long events, deliveries and attempts are kept: a number and `d`, `h` or `m`. A delivery that is still pending then fails as `expired`.",
+        ..PLAIN
+    },
+    Setting {
+        name: "audit_retention",
+        value: "DURATION",
+        default: Some("365d"),
+        example: r#""730d""#,
+        about: "How long the audit trail is kept: who changed what, and when.",
         ..PLAIN
     },
 ];
@@ -351,11 +398,7 @@ pub(crate) const OTHER_VARIABLES: &[(&str, &str)] = &[
 ];
 
 /// Settings that other programs of this kind have and a later version of this one will, with what they are for.
-pub(crate) const LATER: &[(&str, &str)] = &[
-    ("smtp_url", "e-mail to the owners of endpoints"),
-    ("jwt_hs256_secret", "credentials signed as JWT"),
-    ("jwks_file", "credentials signed as JWT"),
-];
+pub(crate) const LATER: &[(&str, &str)] = &[("smtp_url", "e-mail to the owners of endpoints")];
 
 impl Setting {
     /// Its environment variable.

@@ -55,15 +55,15 @@ fn an_empty_variable_counts_as_not_set() {
 
 #[test]
 fn all_mistakes_are_told_at_once_each_with_setting_place_and_remedy() {
-    let file = "listen = \"8400\"\nretention = 30\nlitsen = \"x\"\njwks_file = \"x\"";
+    let file = "listen = \"8400\"\nretention = 30\nlitsen = \"x\"\njwt_hs256_secret = \"short\"";
     let variables = [("POSTRIDER_ALLOW_CIDRS", "10.0.0.0/33,10.1.2.3/8"), ("POSTRIDER_SMTP_URL", "smtp://x")];
     let found = mistakes(file, &variables).join("\n");
     let expected = [
         "retention (postrider.toml:2:13): write a text in quotes, as \"90d\"",
         "litsen (postrider.toml:3:1): there is no such setting; did you mean listen?",
-        "jwks_file (postrider.toml:4:1): this version does not support credentials signed as JWT yet; remove it",
         "smtp_url (POSTRIDER_SMTP_URL): this version does not support e-mail to the owners of endpoints yet; remove it",
         "listen (postrider.toml:1:10): \"8400\" is no address with a port; write one as 127.0.0.1:8400, 0.0.0.0:8400 or [::1]:8400",
+        "jwt_hs256_secret (postrider.toml:4:20): a shared secret has 32 bytes or more; make one with: openssl rand -hex 32",
         "allow_cidrs (POSTRIDER_ALLOW_CIDRS): \"10.0.0.0/33\" is no address range; write one as 10.0.0.0/8 or fd00::/8, or a single address",
         "allow_cidrs (POSTRIDER_ALLOW_CIDRS): \"10.1.2.3/8\" has bits set beyond its prefix; write 10.0.0.0/8",
     ];

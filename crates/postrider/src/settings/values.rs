@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use postrider_domain::Secret;
 use postrider_egress::{EgressProxy, ProxyAuth};
+use postrider_server::TokenKey;
 
 use super::check::LogFormat;
 
@@ -80,6 +81,17 @@ pub(super) fn operator_key(text: &str) -> Result<Secret, Wrong> {
         ));
     }
     Ok(Secret::new(text.to_owned()))
+}
+
+pub(super) fn token_secret(text: &str) -> Result<TokenKey, Wrong> {
+    TokenKey::shared_secret(text).map_err(|error| error.to_string())
+}
+
+pub(super) fn claim(text: &str) -> Result<String, Wrong> {
+    if text.trim().is_empty() || text.chars().any(char::is_control) {
+        return Err("is empty or cannot be shown; write what the token has, or remove it".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 pub(super) fn encryption_key(text: &str) -> Result<Secret, Wrong> {

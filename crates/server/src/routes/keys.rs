@@ -1,4 +1,4 @@
-//! Organisation keys: made, listed and deleted by the operator.
+//! Organisation keys: made, listed and deleted by the operator and by the organisation's admins.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -14,13 +14,13 @@ use crate::wire::key::{KeyBody, NewKey};
 
 /// Make a key
 ///
-/// The answer holds `key`, here and never again. Needs the operator key.
+/// The answer holds `key`, here and never again. Needs the operator key, or an admin's token.
 #[utoipa::path(post, path = "/v1/organizations/{org}/keys", operation_id = "createKey", tag = "Keys",
     params(("org" = String, Path, description = "The organisation's id")),
     request_body = NewKey,
     responses((status = 201, description = "Made", body = KeyBody)))]
 pub(crate) async fn create(State(app): State<App>, call: Call) -> Result<Response, Problem> {
-    let organization = call.organization_for_operator()?;
+    let organization = call.organization_for_admin()?;
     let now = app.now();
     let new = call.read(NewKey::FIELDS, |fields| NewKey::read(fields, now))?;
     app.organization(&organization).await?;
@@ -41,13 +41,13 @@ pub(crate) async fn create(State(app): State<App>, call: Call) -> Result<Respons
 
 /// List keys
 ///
-/// Newest first, without the keys themselves. Needs the operator key.
+/// Newest first, without the keys themselves. Needs the operator key, or an admin's token.
 #[utoipa::path(get, path = "/v1/organizations/{org}/keys", operation_id = "listKeys", tag = "Keys",
     params(("org" = String, Path, description = "The organisation's id"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 250), ("cursor" = Option<String>, Query)),
     responses((status = 200, description = "A page", body = Page<KeyBody>)))]
 pub(crate) async fn list(State(app): State<App>, call: Call) -> Result<Response, Problem> {
-    let organization = call.organization_for_operator()?;
+    let organization = call.organization_for_admin()?;
     let mut query = Query::read(call.query(), &["limit", "cursor"]);
     let place = query.place("keys");
     query.finish()?;
@@ -59,12 +59,12 @@ pub(crate) async fn list(State(app): State<App>, call: Call) -> Result<Response,
 
 /// Delete a key
 ///
-/// It is refused from then on. Needs the operator key.
+/// It is refused from then on. Needs the operator key, or an admin's token.
 #[utoipa::path(delete, path = "/v1/organizations/{org}/keys/{key}", operation_id = "deleteKey", tag = "Keys",
     params(("org" = String, Path, description = "The organisation's id"), ("key" = String, Path, description = "The key's id")),
     responses((status = 204, description = "Deleted")))]
 pub(crate) async fn delete(State(app): State<App>, call: Call) -> Result<Response, Problem> {
-    let organization = call.organization_for_operator()?;
+    let organization = call.organization_for_admin()?;
     call.nothing_more()?;
     let id: KeyId = call.id("key", "key")?;
     let audit = call.audit(&app, Action::KEY_DELETED, id);

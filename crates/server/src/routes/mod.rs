@@ -1,5 +1,6 @@
 //! The routes. Each handler: who may, what is asked, do it, show it.
 
+pub(crate) mod audit;
 pub(crate) mod contracts;
 pub(crate) mod deliveries;
 pub(crate) mod egress_addresses;

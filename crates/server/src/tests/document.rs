@@ -26,11 +26,13 @@ const ROUTES: &str = "
     GET /metrics
     GET /openapi.json
     GET /readyz
+    GET /v1/audit
     GET /v1/contracts
     GET /v1/contracts/{name}
     GET /v1/egress-addresses
     GET /v1/organizations
     GET /v1/organizations/{org}
+    GET /v1/organizations/{org}/audit
     GET /v1/organizations/{org}/deliveries
     GET /v1/organizations/{org}/deliveries/{delivery}
     GET /v1/organizations/{org}/endpoints

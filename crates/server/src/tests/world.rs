@@ -5,19 +5,23 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use data_encoding::BASE64URL_NOPAD;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request};
 use http_body_util::BodyExt;
+use parking_lot::Mutex;
 use postrider_contract::Contracts;
 use postrider_egress::{Client, ClientSettings, UrlRules};
 use postrider_engine::{Clock, Engine, EngineLimits, EngineParts, MovableClock};
 use postrider_store::{MasterKey, SqliteOptions, SqliteStore};
+use ring::hmac;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
 use crate::auth::sha256;
-use crate::{ServerLimits, ServerState, router};
+use crate::problem::Cause;
+use crate::{ServerLimits, ServerState, TokenKey, Tokens, router};
 
 pub(super) const OPERATOR: &str = "operator-key-of-the-tests";
 
@@ -27,6 +31,7 @@ pub(super) struct World {
     pub(super) engine: Engine,
     pub(super) clock: Arc<MovableClock>,
     url_rules: Arc<UrlRules>,
+    causes: Mutex<Vec<String>>,
     _dir: TempDir,
 }
 
@@ -35,6 +40,7 @@ fn state(engine: &Engine, url_rules: &Arc<UrlRules>, clock: &Arc<MovableClock>, 
     ServerState {
         engine: engine.clone(),
         operator_key_hash: sha256(OPERATOR.as_bytes()),
+        tokens: Arc::new(tokens()),
         url_rules: Arc::clone(url_rules),
         egress_addresses: ["203.0.113.10".to_owned()].into(),
         limits,
@@ -42,6 +48,13 @@ fn state(engine: &Engine, url_rules: &Arc<UrlRules>, clock: &Arc<MovableClock>, 
         #[cfg(feature = "test-clock")]
         clock: Arc::clone(clock),
     }
+}
+
+/// What the CRM signs its tokens with.
+const TOKEN_SECRET: &str = "the secret of the CRM's tokens, 32 bytes and more";
+
+fn tokens() -> Tokens {
+    Tokens::new(vec![TokenKey::shared_secret(TOKEN_SECRET).unwrap()], None, None)
 }
 
 /// What it answered.
@@ -76,7 +89,7 @@ impl World {
         let engine = Engine::start(parts).await.unwrap();
         let url_rules = Arc::new(rules);
         let router = router(state(&engine, &url_rules, &clock, limits));
-        World { router, engine, clock, url_rules, _dir: dir }
+        World { router, engine, clock, url_rules, causes: Mutex::default(), _dir: dir }
     }
 
     /// The same server with other limits.
@@ -89,8 +102,14 @@ impl World {
         let asked = format!("{} {}", request.method(), request.uri());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
+        self.causes.lock().extend(head.extensions.get::<Cause>().map(|cause| cause.0.clone()));
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         Answer { status: head.status.as_u16(), headers: head.headers, body, asked }
+    }
+
+    /// What the operator's log was told so far.
+    pub(super) fn causes(&self) -> Vec<String> {
+        self.causes.lock().clone()
     }
 
     /// A request with this credential; a body is sent as JSON.
@@ -128,6 +147,18 @@ impl World {
         let path = format!("/v1/organizations/{organization}/keys");
         let made = self.post(&path, json!({"name": "key", "scopes": scopes})).await.expect(201);
         made["key"].as_str().unwrap().to_owned()
+    }
+
+    /// A token of the CRM's, good for five minutes.
+    pub(super) fn token(&self, organization: &str, role: &str, more: &Value) -> String {
+        let mut claims = json!({"org": organization, "role": role, "exp": self.engine.now().unix_seconds() + 300});
+        for (name, value) in more.as_object().into_iter().flatten() {
+            claims[name] = value.clone();
+        }
+        let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
+        let message = format!("{}.{}", part(&json!({"alg": "HS256"})), part(&claims));
+        let key = hmac::Key::new(hmac::HMAC_SHA256, TOKEN_SECRET.as_bytes());
+        format!("{message}.{}", BASE64URL_NOPAD.encode(hmac::sign(&key, message.as_bytes()).as_ref()))
     }
 
     /// An endpoint for everything.

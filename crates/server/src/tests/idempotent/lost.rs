@@ -165,12 +165,20 @@ async fn make_room(world: &World) {
 #[tokio::test]
 async fn an_answer_that_a_full_disk_does_not_take_is_given_again_and_written_once_there_is_room() {
     let mut world = small_world().await;
-    fill(&world).await;
+    // A change that alters nothing has a short entry in the audit trail and a long answer: there is room for the one and not for the other.
     let name = "n".repeat(200);
-    // The first answers still fit into pages that are there.
+    world.patch("/v1/organizations/acme", json!({"name": name})).await.expect(200);
+    fill(&world).await;
+    // What is left of room goes to answers that change nothing.
+    for number in 0..100 {
+        ask(&world, ENDPOINTS, &format!("mistake-{number}"), &json!({"nme": "x"})).await.problem(422);
+    }
     let mut answers = Vec::new();
     for number in 0..40 {
         let first = rename(&world, number, &name).await;
+        if first.status == 503 {
+            break;
+        }
         first.expect(200);
         let again = rename(&world, number, &name).await;
         assert_eq!((again.status, &again.body), (200, &first.body), "{number}: {}", again.text());
@@ -178,6 +186,7 @@ async fn an_answer_that_a_full_disk_does_not_take_is_given_again_and_written_onc
         assert_eq!(rename(&world, number, "other").await.problem(422), "idempotency-key-reused");
         answers.push(first.body);
     }
+    assert!(world.causes().iter().any(|cause| cause.contains("was not told")), "the disk took every answer");
 
     make_room(&world).await;
     // Each answer that is kept takes one along that was not.
