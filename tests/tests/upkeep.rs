@@ -10,6 +10,7 @@ postrider_tests::on_each_store!(
     health_readiness_and_metrics_say_how_it_is,
     contracts_and_event_types_are_shown,
     a_plans_limit_on_endpoints_holds,
+    the_metrics_tell_for_how_long_the_oldest_delivery_has_been_due,
 );
 
 const HOUR_MS: i64 = 3_600_000;
@@ -102,4 +103,28 @@ async fn a_plans_limit_on_endpoints_holds(store: Store) {
     assert!(eleventh.to_string().contains("10"), "{eleventh}");
     world.api.patch(&path, &json!({"plan": "enterprise"})).await.expect(200);
     world.api.post(&format!("{path}/endpoints"), &body).await.expect(201);
+}
+
+/// The value of a metric without labels.
+async fn metric(world: &World, name: &str) -> Option<f64> {
+    let metrics = world.api.get("/metrics").await.text();
+    metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+}
+
+async fn the_metrics_tell_for_how_long_the_oldest_delivery_has_been_due(store: Store) {
+    let world = World::start_on(store).await;
+    let organization = world.organization("standard").await;
+    organization.endpoint(&world.receiver.url("/hangs"), json!({})).await;
+    world.receiver.always("/hangs", Reply::Hang);
+    assert_eq!(metric(&world, "postrider_oldest_due_seconds").await, Some(0.0), "nothing is due");
+    organization.publish(&json!({"type": "deal.won", "data": {}})).await;
+    world.receiver.wait_for("/hangs", 1).await;
+    // The embedded store is looked at once a minute by its clock, the lanes of a node of many every ten seconds.
+    world.advance_ms(61_000).await;
+    until("it waits for a minute", async || {
+        metric(&world, "postrider_oldest_due_seconds").await.filter(|seconds| *seconds >= 60.0)
+    })
+    .await;
+    let errors = world.api.get("/metrics").await.text();
+    assert!(errors.contains("postrider_store_errors_total{kind=\"unavailable\"} 0"), "told before there is one");
 }
