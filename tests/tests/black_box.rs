@@ -15,6 +15,7 @@ mod idempotency;
 mod kill_nine;
 mod main_way;
 mod neighbours;
+mod previews;
 mod real_input;
 mod refusals;
 mod schedules;

@@ -90,14 +90,16 @@ impl OrganizationView {
         routes
     }
 
-    /// An endpoint's contract may know the type by the published name, or by the one that the organisation's contract has for it.
     fn route(&self, endpoint: &Arc<EndpointView>, published: &str) -> Option<Route> {
-        let resolved = endpoint.contract.resolve_type(published).or_else(|| {
-            let own = self.contract.resolve_type(published)?;
-            endpoint.contract.resolve_type(own)
-        })?;
-        endpoint.endpoint.wants(resolved).then(|| Route { endpoint: Arc::clone(endpoint), event_type: resolved.into() })
+        let event_type = receivers_word(&endpoint.contract, &self.contract, published)?;
+        let wants = endpoint.endpoint.wants(event_type);
+        wants.then(|| Route { endpoint: Arc::clone(endpoint), event_type: event_type.into() })
     }
+}
+
+/// What an endpoint's contract calls a published type: it may know it by that name, or by the one that the organisation's own contract has for it.
+pub(crate) fn receivers_word<'a>(contract: &'a Contract, own: &'a Contract, published: &'a str) -> Option<&'a str> {
+    contract.resolve_type(published).or_else(|| contract.resolve_type(own.resolve_type(published)?))
 }
 
 /// The organisations in use, in memory.

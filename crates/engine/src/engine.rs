@@ -66,6 +66,7 @@ pub(crate) struct Inner {
     /// Attempts to all others.
     pub(crate) other: Semaphore,
     pub(crate) claims: Semaphore,
+    pub(crate) previews: Semaphore,
     /// Lanes may be free: they are looked for now.
     pub(crate) look_for_lanes: Notify,
     /// Work may be there that nobody told of: it is looked for now.
@@ -207,6 +208,7 @@ impl Inner {
             prompt: Semaphore::new(limits.attempts_prompt_max),
             other: Semaphore::new(limits.attempts_other_max),
             claims: Semaphore::new(limits.claims_max),
+            previews: Semaphore::new(limits.previews_max),
             look_for_lanes: Notify::new(),
             look_for_work: AtomicBool::new(false),
             ids: Ids::default(),

@@ -52,6 +52,20 @@ pub enum TestError {
     Engine(#[from] EngineError),
 }
 
+/// Why a filter was not previewed.
+#[derive(Debug, thiserror::Error)]
+pub enum PreviewError {
+    /// There is no such organisation.
+    #[error("there is no such organization")]
+    UnknownOrganization,
+    /// As many are under way as may be at once.
+    #[error("as many filters are being previewed as may be at once; ask again in a moment")]
+    Busy,
+    /// A fault of ours, or the store cannot be read.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
 /// A fault inside.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {

@@ -79,6 +79,16 @@ pub struct EngineLimits {
     pub drain_max: Duration,
     /// How often retention looks for something to do.
     pub retention_every: Duration,
+    /// Events that one preview of a filter reads, about: it ends with the page on which there are so many.
+    pub preview_events_max: usize,
+    /// Bytes of event data that one preview reads, about.
+    pub preview_bytes_max: usize,
+    /// How long one preview reads, about.
+    pub preview_time_max: Duration,
+    /// Events that a preview reads at once.
+    pub preview_page_rows: usize,
+    /// Previews at once; one more is refused.
+    pub previews_max: usize,
 }
 
 impl Default for EngineLimits {
@@ -121,6 +131,11 @@ impl Default for EngineLimits {
             lane_idle_max: Duration::from_secs(30),
             drain_max: Duration::from_secs(10),
             retention_every: Duration::from_secs(60),
+            preview_events_max: 10_000,
+            preview_bytes_max: 64 * 1024 * 1024,
+            preview_time_max: Duration::from_secs(5),
+            preview_page_rows: 250,
+            previews_max: 2,
         }
     }
 }

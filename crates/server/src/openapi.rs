@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use crate::problem::PROBLEM_JSON;
 use crate::routes::{
-    audit, contracts, deliveries, egress_addresses, endpoints, events, keys, operations, organizations,
+    audit, contracts, deliveries, egress_addresses, endpoints, events, filters, keys, operations, organizations,
 };
 use crate::state::App;
 
@@ -38,6 +38,7 @@ fn endpoints_routes() -> OpenApiRouter<App> {
         .routes(routes!(endpoints::create, endpoints::list))
         .routes(routes!(endpoints::read, endpoints::change, endpoints::delete))
         .routes(routes!(endpoints::test))
+        .routes(routes!(filters::preview))
 }
 
 fn deliveries_routes() -> OpenApiRouter<App> {

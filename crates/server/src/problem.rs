@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
-use postrider_engine::{AcceptError, EngineError, TestError, count_store_error};
+use postrider_engine::{AcceptError, EngineError, PreviewError, TestError, count_store_error};
 use postrider_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -318,6 +318,16 @@ impl From<EngineError> for Problem {
         match error {
             EngineError::Store(error) => error.into(),
             other => Problem::internal(other),
+        }
+    }
+}
+
+impl From<PreviewError> for Problem {
+    fn from(error: PreviewError) -> Self {
+        match error {
+            PreviewError::UnknownOrganization => Problem::missing("organization"),
+            PreviewError::Busy => Problem::new(Kind::Overloaded, error.to_string()),
+            PreviewError::Engine(error) => error.into(),
         }
     }
 }

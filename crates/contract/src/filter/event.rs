@@ -44,8 +44,8 @@ impl<'e> FilterEvent<'e> {
     }
 
     /// Whether any of its JSON was taken apart yet.
-    #[must_use]
-    pub fn is_read(&self) -> bool {
+    #[cfg(test)]
+    pub(super) fn is_read(&self) -> bool {
         self.data_shape.get().is_some() || self.changes_shape.get().is_some()
     }
 

@@ -10,6 +10,7 @@
 
 mod cluster;
 mod delivering;
+mod filtering;
 mod leases;
 mod nodes;
 mod postgres;

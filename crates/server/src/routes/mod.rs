@@ -6,6 +6,7 @@ pub(crate) mod deliveries;
 pub(crate) mod egress_addresses;
 pub(crate) mod endpoints;
 pub(crate) mod events;
+pub(crate) mod filters;
 pub(crate) mod keys;
 pub(crate) mod operations;
 pub(crate) mod organizations;

@@ -49,6 +49,7 @@ const ROUTES: &str = "
     POST /v1/organizations/{org}/endpoints/{endpoint}/test
     POST /v1/organizations/{org}/events
     POST /v1/organizations/{org}/events/batch
+    POST /v1/organizations/{org}/filters/preview
     POST /v1/organizations/{org}/keys
     PUT /v1/organizations/{org}";
 

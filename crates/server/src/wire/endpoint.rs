@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::time::Moment;
 use crate::wire::HeaderMap;
 
-pub(crate) use read::Rules;
+pub(crate) use read::{Rules, events as read_events, filter as read_filter};
 
 /// Shown instead of a secret value.
 const MASK: &str = "********";

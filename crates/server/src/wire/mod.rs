@@ -9,6 +9,7 @@ pub(crate) mod endpoint;
 pub(crate) mod event;
 pub(crate) mod key;
 pub(crate) mod organization;
+pub(crate) mod preview;
 pub(crate) mod resource;
 pub(crate) mod test;
 
