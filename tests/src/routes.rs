@@ -66,6 +66,8 @@ pub const ROUTES: [Route; 29] = [
     route("PATCH", "/v1/organizations/{org}/endpoints/{ep}", ENDPOINTS_WRITE).body(),
     route("DELETE", "/v1/organizations/{org}/endpoints/{ep}", ENDPOINTS_WRITE),
     route("POST", "/v1/organizations/{org}/endpoints/{ep}/test", ENDPOINTS_WRITE).body(),
+    route("POST", "/v1/organizations/{org}/endpoints/{ep}/secret/rotate", ENDPOINTS_WRITE).body(),
+    route("POST", "/v1/organizations/{org}/endpoints/{ep}/secret/confirm", ENDPOINTS_WRITE).body(),
     route("GET", "/v1/organizations/{org}/deliveries", DELIVERIES_READ).list(),
     route("GET", "/v1/organizations/{org}/deliveries/{dlv}", DELIVERIES_READ),
     route("POST", "/v1/organizations/{org}/deliveries/{dlv}/retry", DELIVERIES_WRITE),

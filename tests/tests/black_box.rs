@@ -20,6 +20,7 @@ mod real_input;
 mod refusals;
 mod schedules;
 mod secrecy;
+mod secrets;
 mod settings;
 mod stop;
 mod tour;

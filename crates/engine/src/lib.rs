@@ -16,6 +16,7 @@ mod derive;
 mod directory;
 mod engine;
 mod error;
+mod exchange;
 mod hearing;
 mod held;
 mod ids;

@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 use crate::problem::PROBLEM_JSON;
 use crate::routes::{
     audit, contracts, deliveries, egress_addresses, endpoints, events, filters, keys, operations, organizations,
+    secrets,
 };
 use crate::state::App;
 
@@ -39,6 +40,8 @@ fn endpoints_routes() -> OpenApiRouter<App> {
         .routes(routes!(endpoints::read, endpoints::change, endpoints::delete))
         .routes(routes!(endpoints::test))
         .routes(routes!(filters::preview))
+        .routes(routes!(secrets::rotate))
+        .routes(routes!(secrets::confirm))
 }
 
 fn deliveries_routes() -> OpenApiRouter<App> {

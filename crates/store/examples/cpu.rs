@@ -408,6 +408,7 @@ fn outcome(delivery: &Arc<OpenDelivery>) -> Outcome {
             note: None,
         }),
         failure: None,
+        refused_first: None,
     };
     Outcome {
         lease: LEASE,

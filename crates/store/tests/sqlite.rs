@@ -157,7 +157,12 @@ fn outcome(delivery: OpenDelivery) -> Outcome {
             body: b"seeded-response-body".to_vec(),
             note: Some("seeded-note".to_owned()),
         }),
-        failure: Some(AttemptFailure { kind: FailureKind::Status, message: "seeded-message".to_owned() }),
+        failure: Some(AttemptFailure {
+            kind: FailureKind::Status,
+            reason: Some("seeded-reason".into()),
+            message: "seeded-message".to_owned(),
+        }),
+        refused_first: None,
     };
     Outcome {
         lease: LEASE,

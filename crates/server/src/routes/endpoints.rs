@@ -9,6 +9,7 @@ use postrider_store::{Edit, EndpointLimits};
 
 use crate::auth::random_bytes;
 use crate::call::{Call, json, no_content};
+use crate::changing::Changing;
 use crate::fields::Text;
 use crate::limits::NAME_CHARS_MAX;
 use crate::paging::{Page, Query};
@@ -68,7 +69,7 @@ pub(crate) async fn create(State(app): State<App>, call: Call) -> Result<Respons
     let audit = call.audit_made(&app, Action::ENDPOINT_CREATED, endpoint.id, &Facts::of_endpoint(&endpoint));
     app.store().create_endpoint(&endpoint, &EndpointLimits { endpoints_max }, &Edit::of(audit)).await?;
     app.engine().changed(&id);
-    json(StatusCode::CREATED, &EndpointBody::with_secret(&endpoint, app.contracts()))
+    json(StatusCode::CREATED, &EndpointBody::with_secret(&endpoint, app.contracts(), app.now()))
 }
 
 /// List endpoints
@@ -86,7 +87,7 @@ pub(crate) async fn list(State(app): State<App>, call: Call) -> Result<Response,
     let request = place.request()?;
     app.organization(&organization).await?;
     let page = app.store().endpoints(&organization, request).await?;
-    json(StatusCode::OK, &place.page(&page, |row| EndpointBody::new(row, app.contracts())))
+    json(StatusCode::OK, &place.page(&page, |row| EndpointBody::new(row, app.contracts(), app.now())))
 }
 
 /// Read an endpoint
@@ -99,7 +100,7 @@ pub(crate) async fn read(State(app): State<App>, call: Call) -> Result<Response,
     let organization = call.organization(Scope::EndpointsRead)?;
     Query::read(call.query(), &[]).finish()?;
     let endpoint = endpoint(&app, &organization, &call).await?;
-    json(StatusCode::OK, &EndpointBody::new(&endpoint, app.contracts()))
+    json(StatusCode::OK, &EndpointBody::new(&endpoint, app.contracts(), app.now()))
 }
 
 /// Change an endpoint
@@ -113,21 +114,20 @@ pub(crate) async fn read(State(app): State<App>, call: Call) -> Result<Response,
 pub(crate) async fn change(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     let organization = call.organization(Scope::EndpointsWrite)?;
     let _edit = app.edit(&organization).await;
-    let before = endpoint(&app, &organization, &call).await?;
-    let missing = || Problem::internal(format!("contract {:?} is not loaded", before.contract));
-    let contract = app.contracts().get(&before.contract).ok_or_else(missing)?;
-    let rules = Rules { contract: Some(contract), urls: &app.given.url_rules };
-    let mut after = before.clone();
-    call.read(EndpointChange::FIELDS, |fields| EndpointChange::apply(fields, rules, &mut after))?;
-    if system_limit::takes_more(&before, &after) {
-        check_system_limit(&app, contract, &after).await?;
+    let mut changing = Changing::of(&app, &call, &organization, Action::ENDPOINT_CHANGED);
+    loop {
+        let before = changing.endpoint().await?;
+        let contract = app.contract_of(&before)?;
+        let rules = Rules { contract: Some(contract), urls: &app.given.url_rules };
+        let mut after = before.clone();
+        call.read(EndpointChange::FIELDS, |fields| EndpointChange::apply(fields, rules, &mut after))?;
+        if system_limit::takes_more(&before, &after) {
+            check_system_limit(&app, contract, &after).await?;
+        }
+        if changing.is_written(&before, &mut after).await? {
+            return json(StatusCode::OK, &EndpointBody::new(&after, app.contracts(), app.now()));
+        }
     }
-    after.updated_at = app.now();
-    let (was, is) = (Facts::of_endpoint(&before), Facts::of_endpoint(&after));
-    let audit = call.audit(&app, Action::ENDPOINT_CHANGED, after.id).telling(&was, &is);
-    app.store().update_endpoint(&after, &Edit::of(audit)).await?;
-    app.engine().changed(&organization);
-    json(StatusCode::OK, &EndpointBody::new(&after, app.contracts()))
 }
 
 /// Delete an endpoint

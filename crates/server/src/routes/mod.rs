@@ -10,5 +10,6 @@ pub(crate) mod filters;
 pub(crate) mod keys;
 pub(crate) mod operations;
 pub(crate) mod organizations;
+pub(crate) mod secrets;
 #[cfg(feature = "test-clock")]
 pub(crate) mod test_clock;

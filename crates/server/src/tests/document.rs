@@ -12,6 +12,7 @@ use crate::wire::event::{EventBatch, PublishedEvent};
 use crate::wire::key::NewKey;
 use crate::wire::organization::{NewOrganization, OrganizationChange};
 use crate::wire::resource::PublishedResource;
+use crate::wire::secret::{ConfirmRequest, RotateRequest};
 use crate::wire::test::TestRequest;
 
 /// The routes of the API's specification that there are so far.
@@ -46,6 +47,8 @@ const ROUTES: &str = "
     POST /v1/organizations
     POST /v1/organizations/{org}/deliveries/{delivery}/retry
     POST /v1/organizations/{org}/endpoints
+    POST /v1/organizations/{org}/endpoints/{endpoint}/secret/confirm
+    POST /v1/organizations/{org}/endpoints/{endpoint}/secret/rotate
     POST /v1/organizations/{org}/endpoints/{endpoint}/test
     POST /v1/organizations/{org}/events
     POST /v1/organizations/{org}/events/batch
@@ -107,6 +110,8 @@ fn requests_have_the_fields_that_the_document_says() {
         ("NewEndpoint", NewEndpoint::FIELDS),
         ("EndpointChange", &fixed),
         ("TestRequest", TestRequest::FIELDS),
+        ("RotateRequest", RotateRequest::FIELDS),
+        ("ConfirmRequest", ConfirmRequest::FIELDS),
         ("NewKey", NewKey::FIELDS),
     ] {
         assert_eq!(described(name), read(fields), "{name}");

@@ -31,6 +31,7 @@ mod leases;
 mod master;
 mod migrate;
 mod organizations;
+mod overlaps;
 mod pages;
 mod partitions;
 mod queue;

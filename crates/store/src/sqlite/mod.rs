@@ -20,6 +20,7 @@ mod leases;
 mod numbers;
 mod open;
 mod organizations;
+mod overlaps;
 mod queue;
 mod reader;
 mod record;

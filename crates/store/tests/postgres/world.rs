@@ -145,6 +145,7 @@ pub(crate) fn succeeded(lease: LeaseNo, open: &OpenDelivery) -> Outcome {
         request_headers: vec![],
         response: None,
         failure: None,
+        refused_first: None,
     };
     Outcome {
         lease,
