@@ -16,7 +16,6 @@ mod derive;
 mod directory;
 mod engine;
 mod error;
-mod exchange;
 mod hearing;
 mod held;
 mod ids;

@@ -36,9 +36,7 @@ impl Recorder {
     }
 
     pub(crate) async fn record(&self, outcome: Box<Outcome>) {
-        let first = outcome.attempt.refused_first.iter().map(|refused| &refused.response);
-        let answers = outcome.attempt.response.iter().chain(first);
-        let answer_bytes: usize = answers.map(|response| response.body.len()).sum();
+        let answer_bytes = outcome.attempt.response.as_ref().map_or(0, |response| response.body.len());
         let kib = u32::try_from(1 + answer_bytes / 1024).unwrap_or(u32::MAX).min(self.room_kib_max);
         // Both are refused only once the engine has stopped; the delivery is still open in the store then.
         let Ok(room) = Arc::clone(&self.room_kib).acquire_many_owned(kib).await else { return };

@@ -8,7 +8,6 @@
 mod auth;
 mod body;
 mod call;
-mod changing;
 mod docs;
 mod edge;
 mod event_ids;

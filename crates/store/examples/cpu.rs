@@ -408,7 +408,6 @@ fn outcome(delivery: &Arc<OpenDelivery>) -> Outcome {
             note: None,
         }),
         failure: None,
-        refused_first: None,
     };
     Outcome {
         lease: LEASE,

@@ -237,21 +237,6 @@ pub struct Attempt {
     pub response: Option<Response>,
     /// Why it failed, unless it succeeded.
     pub failure: Option<AttemptFailure>,
-    /// The request before, where there were two: the receiver refused it during a rotation's overlap, and the same attempt was sent once more at
-    /// once with the secrets swapped (contracts.md, reading 6). Everything above is about the second, but for `started_at` and
-    /// `response_time_ms`, which are about both together.
-    pub refused_first: Option<Box<RefusedExchange>>,
-}
-
-/// A request that a receiver refused, and its answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefusedExchange {
-    /// The headers sent, secrets masked.
-    pub request_headers: Vec<(String, String)>,
-    /// How long until it was answered, in milliseconds.
-    pub response_time_ms: u32,
-    /// The answer.
-    pub response: Response,
 }
 
 /// What a receiver answered, bounded.

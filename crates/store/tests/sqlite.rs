@@ -157,12 +157,7 @@ fn outcome(delivery: OpenDelivery) -> Outcome {
             body: b"seeded-response-body".to_vec(),
             note: Some("seeded-note".to_owned()),
         }),
-        failure: Some(AttemptFailure {
-            kind: FailureKind::Status,
-            reason: Some("seeded-reason".into()),
-            message: "seeded-message".to_owned(),
-        }),
-        refused_first: None,
+        failure: Some(AttemptFailure { kind: FailureKind::Status, message: "seeded-message".to_owned() }),
     };
     Outcome {
         lease: LEASE,

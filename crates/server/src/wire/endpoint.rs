@@ -5,14 +5,14 @@ mod read;
 use std::borrow::Cow;
 
 use postrider_contract::Contracts;
-use postrider_domain::{Endpoint, EndpointStatus, Millis, Overlap};
+use postrider_domain::{Endpoint, EndpointStatus};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::time::Moment;
 use crate::wire::HeaderMap;
 
-pub(crate) use read::{Rules, choose_secret, events as read_events, filter as read_filter};
+pub(crate) use read::{Rules, events as read_events, filter as read_filter};
 
 /// Shown instead of a secret value.
 const MASK: &str = "********";
@@ -64,9 +64,6 @@ pub(crate) struct EndpointBody<'a> {
     /// What receivers verify with, where the secret is an asymmetric key.
     #[schema(required = true)]
     public_key: Option<String>,
-    /// A rotation that is not over: the secret before this one works too; `null` when there is none.
-    #[schema(required = true)]
-    overlap: Option<OverlapBody>,
     created_at: Moment,
     updated_at: Moment,
     /// What signs its deliveries: in the answer to its creation, and never again.
@@ -76,9 +73,8 @@ pub(crate) struct EndpointBody<'a> {
 }
 
 impl<'a> EndpointBody<'a> {
-    pub(crate) fn new(endpoint: &'a Endpoint, contracts: &Contracts, now: Millis) -> Self {
+    pub(crate) fn new(endpoint: &'a Endpoint, contracts: &Contracts) -> Self {
         let contract = contracts.get(&endpoint.contract);
-        let public_key = |secret| contract.and_then(|contract| contract.public_key(secret));
         let disabled_reason = match &endpoint.status {
             EndpointStatus::Disabled { reason } => Some(reason.as_str()),
             EndpointStatus::Active | EndpointStatus::Paused => None,
@@ -96,8 +92,7 @@ impl<'a> EndpointBody<'a> {
             disabled_reason,
             headers: HeaderMap::new(endpoint.headers.iter().map(|(name, _)| (Cow::from(name), Cow::Borrowed(MASK)))),
             signed: endpoint.secret.is_some(),
-            public_key: endpoint.secret.as_ref().and_then(public_key),
-            overlap: endpoint.open_overlap(now).map(|overlap| OverlapBody::new(overlap, public_key(&overlap.old))),
+            public_key: contract.zip(endpoint.secret.as_ref()).and_then(|(c, secret)| c.public_key(secret)),
             created_at: Moment(endpoint.created_at),
             updated_at: Moment(endpoint.updated_at),
             secret: None,
@@ -105,28 +100,9 @@ impl<'a> EndpointBody<'a> {
     }
 
     /// As it is shown once, when it has just been made.
-    pub(crate) fn with_secret(endpoint: &'a Endpoint, contracts: &Contracts, now: Millis) -> Self {
+    pub(crate) fn with_secret(endpoint: &'a Endpoint, contracts: &Contracts) -> Self {
         let secret = endpoint.secret.as_ref().map(|secret| secret.reveal());
-        EndpointBody { secret, ..EndpointBody::new(endpoint, contracts, now) }
-    }
-}
-
-/// A rotation that is not over: two secrets sign.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Overlap)]
-pub(crate) struct OverlapBody {
-    /// From then on the present secret signs alone, confirmed or not.
-    ends_at: Moment,
-    /// Whether the rotation was confirmed: before that, receivers that read one signature alone are sent that of the old secret first.
-    confirmed: bool,
-    /// What receivers verify with that still hold the old key, where the old secret is an asymmetric one.
-    #[schema(required = true)]
-    public_key: Option<String>,
-}
-
-impl OverlapBody {
-    fn new(overlap: &Overlap, public_key: Option<String>) -> Self {
-        OverlapBody { ends_at: Moment(overlap.ends_at), confirmed: overlap.is_confirmed, public_key }
+        EndpointBody { secret, ..EndpointBody::new(endpoint, contracts) }
     }
 }
 
@@ -168,7 +144,7 @@ impl NewEndpoint {
         &["name", "url", "events", "filter", "secret", "headers", "enabled", "description", "system", "contract"];
 }
 
-/// What to change of an endpoint; what is left out stays, `null` empties what may be empty. Its contract cannot be changed.
+/// What to change of an endpoint; what is left out stays, `null` empties what may be empty. Its contract and its secret cannot be changed.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "says how the object looks; it is applied field by field")]
 pub(crate) struct EndpointChange {
@@ -191,15 +167,13 @@ pub(crate) struct EndpointChange {
     description: Option<String>,
     #[schema(max_length = 200)]
     system: Option<String>,
-    /// `null` removes it, and with it every signature, where the contract lets deliveries go unsigned. `POST …/secret/rotate` sets and replaces it.
-    secret: Option<String>,
 }
 
 impl EndpointChange {
-    /// With the one that is known only to say why it cannot be changed.
+    /// With the two that are known only to say why they cannot be changed.
     pub(crate) const FIELDS: &[&str] =
         &["name", "url", "events", "filter", "headers", "enabled", "description", "system", "secret", "contract"];
-    /// That one.
+    /// Those two.
     #[cfg(test)]
-    pub(crate) const FIXED: &[&str] = &["contract"];
+    pub(crate) const FIXED: &[&str] = &["secret", "contract"];
 }

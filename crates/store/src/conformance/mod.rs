@@ -162,7 +162,6 @@ macro_rules! conformance_suite {
                 what_deleted_organizations_left_goes,
                 what_deleted_endpoints_left_goes,
                 an_id_is_remembered_though_its_event_is_gone,
-                a_replaced_secret_goes_when_its_overlap_is_over,
             ];
             tenancy: [
                 another_organizations_objects_are_like_those_that_do_not_exist,

@@ -42,7 +42,6 @@ pub const MIGRATIONS: &[Migration] = &[
     },
     Migration { version: 2, oldest_program: 1, sql: include_str!("schema/002.sql") },
     Migration { version: 3, oldest_program: 1, sql: include_str!("schema/003.sql") },
-    Migration { version: 4, oldest_program: 1, sql: include_str!("schema/004.sql") },
 ];
 
 /// What the database says about itself.

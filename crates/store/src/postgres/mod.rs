@@ -31,7 +31,6 @@ mod leases;
 mod master;
 mod migrate;
 mod organizations;
-mod overlaps;
 mod pages;
 mod partitions;
 mod queue;

@@ -20,7 +20,6 @@ mod leases;
 mod numbers;
 mod open;
 mod organizations;
-mod overlaps;
 mod queue;
 mod reader;
 mod record;

@@ -10,7 +10,7 @@ use super::numbers::NextNumbers;
 use super::reader::uuid_at;
 use super::related::split;
 use super::writer::{Fault, WriteTx};
-use super::{overlaps, resources, sweep};
+use super::{resources, sweep};
 use crate::error::Result;
 use crate::limits::{
     CHOSEN_ID_MS, IDEMPOTENCY_MS, RETENTION_LOOKUPS_A_ROW, RETENTION_UNIT_ROWS, RETENTION_WINDOW_ROWS,
@@ -25,7 +25,6 @@ const DELIVERY_ID_BYTES: usize = 16;
 
 pub(super) async fn retain(store: &SqliteStore, now: Millis, before: Millis, rows_max: usize) -> Result<RetentionStep> {
     store.running.expire(now);
-    overlaps::end(store, now).await?;
     let mut done = RetentionStep::default();
     let mut rows_left = rows_max;
     // Several units instead of one, so that other callers' writes go between them.

@@ -18,7 +18,6 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/002.sql"),
     include_str!("schema/003.sql"),
     include_str!("schema/004.sql"),
-    include_str!("schema/005.sql"),
 ];
 
 /// The version this program works with.

@@ -1,7 +1,6 @@
 //! How rows lie in an export's chunks: each is a number for its kind and its fields in order, in the form of [`crate::codec`]. No serialisation library:
 //! domain types are not serialisable (ARCHITECTURE.md), so that one would need a second set of types and the same conversions by hand.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use postrider_domain::{
@@ -21,7 +20,7 @@ use super::portable::{
 use crate::codec::{Decoder, malformed, put_bytes, put_len, put_opt_str, put_str};
 use crate::error::Result;
 use crate::model::{Attempt, ContractRevision, Event, Response, RevisionId, StoredAnswer, Version};
-use crate::rows::{Finer, Habits, put_finer, put_habits, take_finer, take_habits};
+use crate::rows::{Habits, put_habits, take_habits};
 
 /// Appends a row.
 pub(super) fn put(out: &mut Vec<u8>, row: &Portable) {
@@ -438,7 +437,6 @@ fn put_attempt(out: &mut Vec<u8>, attempt: &Attempt) {
         put_str(out, failure.kind.as_str());
         put_str(out, &failure.message);
     }
-    put_finer(out, attempt);
 }
 
 fn attempt(from: &mut Decoder<'_>) -> Result<Attempt> {
@@ -452,9 +450,9 @@ fn attempt(from: &mut Decoder<'_>) -> Result<Attempt> {
     };
     let failure = |from: &mut Decoder<'_>| {
         let kind = FailureKind::parse(from.str()?).ok_or_else(malformed)?;
-        Ok(AttemptFailure { kind, reason: None, message: string(from)? })
+        Ok(AttemptFailure { kind, message: string(from)? })
     };
-    let attempt = Attempt {
+    Ok(Attempt {
         id: AttemptId(uuid(from)?),
         started_at: millis(from)?,
         response_time_ms: u32_of(from)?,
@@ -463,11 +461,7 @@ fn attempt(from: &mut Decoder<'_>) -> Result<Attempt> {
         request_headers: list(from, |from| Ok((string(from)?, string(from)?)))?,
         response: opt(from, response)?,
         failure: opt(from, failure)?,
-        refused_first: None,
-    };
-    let Finer { reason, refused_first } = take_finer(from)?;
-    let failure = attempt.failure.map(|failure| AttemptFailure { reason: reason.map(Cow::Owned), ..failure });
-    Ok(Attempt { failure, refused_first, ..attempt })
+    })
 }
 
 fn put_answer(out: &mut Vec<u8>, row: &PortableAnswer) {

@@ -224,15 +224,11 @@ impl Portable {
     /// About how many bytes it takes, so that chunks are bounded.
     pub(crate) fn bytes(&self) -> usize {
         let of_attempt = |attempt: &Attempt| {
-            let refused = attempt.refused_first.as_deref();
-            let responses = attempt.response.iter().chain(refused.map(|refused| &refused.response));
-            let responses = responses.map(|response| {
-                let headers = response.headers.iter().map(|(name, value)| name.len() + value.len() + 8);
-                response.body.len() + headers.sum::<usize>()
+            let response = attempt.response.as_ref().map_or(0, |r| {
+                r.body.len() + r.headers.iter().map(|(name, value)| name.len() + value.len() + 8).sum::<usize>()
             });
-            let requests = attempt.request_headers.iter().chain(refused.iter().flat_map(|r| &r.request_headers));
-            let requests = requests.map(|(name, value)| name.len() + value.len() + 8);
-            128 + attempt.url.len() + requests.sum::<usize>() + responses.sum::<usize>()
+            let request: usize = attempt.request_headers.iter().map(|(name, value)| name.len() + value.len() + 8).sum();
+            128 + attempt.url.len() + request + response
         };
         match self {
             Portable::Revision(revision) => 128 + revision.text.len(),

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::MasterKey;
-use crate::model::{Attempt, ContractRevision, Event, RefusedExchange, Response, RevisionId, StoredAnswer, Version};
+use crate::model::{Attempt, ContractRevision, Event, Response, RevisionId, StoredAnswer, Version};
 
 fn master(byte: u8) -> MasterKey {
     MasterKey::from_base64(&data_encoding::BASE64.encode(&[byte; 32])).unwrap()
@@ -41,18 +41,7 @@ fn attempt(number: u128) -> Attempt {
             body: b"\0\xff<p>".to_vec(),
             note: Some("cut".to_owned()),
         }),
-        failure: Some(AttemptFailure {
-            kind: FailureKind::Tls,
-            reason: Some("alert".into()),
-            message: "no".to_owned(),
-        }),
-        refused_first: number.is_multiple_of(2).then(|| {
-            Box::new(RefusedExchange {
-                request_headers: vec![("y".to_owned(), "z".to_owned())],
-                response_time_ms: 1,
-                response: Response { status_code: 401, headers: vec![], body: b"no".to_vec(), note: None },
-            })
-        }),
+        failure: Some(AttemptFailure { kind: FailureKind::Tls, message: "no".to_owned() }),
     }
 }
 

@@ -80,7 +80,7 @@ impl World {
     async fn record(&self, delivery: &Arc<OpenDelivery>, number: u128, transition: Transition) -> AttemptId {
         let id = AttemptId(id_at(self.now, number));
         let status_code = if transition == Transition::Succeed { 204 } else { 500 };
-        let failure = AttemptFailure { kind: FailureKind::Status, reason: None, message: "it answered 500".to_owned() };
+        let failure = AttemptFailure { kind: FailureKind::Status, message: "it answered 500".to_owned() };
         let response = Response { status_code, headers: vec![], body: vec![], note: None };
         let attempts_count = delivery.progress.attempts_count + 1;
         let outcome = Outcome {
@@ -95,7 +95,6 @@ impl World {
                 request_headers: vec![],
                 response: Some(response),
                 failure: (status_code == 500).then_some(failure),
-                refused_first: None,
             },
             progress: Progress { attempts_count, ..delivery.progress },
             transition,

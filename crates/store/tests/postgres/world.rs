@@ -145,7 +145,6 @@ pub(crate) fn succeeded(lease: LeaseNo, open: &OpenDelivery) -> Outcome {
         request_headers: vec![],
         response: None,
         failure: None,
-        refused_first: None,
     };
     Outcome {
         lease,

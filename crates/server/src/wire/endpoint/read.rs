@@ -65,7 +65,7 @@ impl EndpointChange {
         for name in ["name", "url", "events", "enabled"] {
             fields.refuse_null(name);
         }
-        remove_secret(fields, rules.contract, endpoint);
+        refuse(fields, "secret", "cannot be changed here: receivers would refuse what the old one signed");
         refuse(
             fields,
             "contract",
@@ -150,7 +150,7 @@ fn secret(
     random: &[u8; SecretRules::RANDOM_BYTES],
 ) -> Option<Secret> {
     let rules = contract.secret();
-    if fields.raw("secret").is_none() {
+    let Some(json) = fields.raw("secret") else {
         if rules.generated && contract.is_signed() {
             return Some(contract.generate_secret(random));
         }
@@ -158,30 +158,8 @@ fn secret(
             fields.wrong("secret", "is missing; this contract signs always, and its secrets are chosen");
         }
         return None;
-    }
-    choose_secret(fields, contract, random)
-}
-
-/// `null` removes it. Another one comes with a rotation, so that receivers are not left behind with the old one.
-fn remove_secret(fields: &mut Fields<'_, '_>, contract: Option<&Contract>, endpoint: &mut Endpoint) {
-    if fields.raw("secret").is_some() {
-        fields
-            .wrong("secret", "cannot be set here; POST …/secret/rotate sets it, and lets the old one work for a while");
-    } else if fields.has("secret") && contract.is_some_and(|contract| contract.secret().required) {
-        fields
-            .wrong("secret", "cannot be removed: this contract signs every delivery; POST …/secret/rotate replaces it");
-    } else if fields.has("secret") {
-        endpoint.remove_secret();
-    }
-}
-
-/// A secret that somebody brings along, or wants made of a certain kind.
-pub(crate) fn choose_secret(
-    fields: &mut Fields<'_, '_>,
-    contract: &Contract,
-    random: &[u8; SecretRules::RANDOM_BYTES],
-) -> Option<Secret> {
-    let chosen = string_of(fields.raw("secret")?).and_then(|text| choose(contract, text, random));
+    };
+    let chosen = string_of(json).and_then(|text| choose(contract, text, random));
     chosen.map_err(|detail| fields.wrong("secret", detail)).ok()
 }
 

@@ -12,8 +12,8 @@ use crate::model::{Attempt, ContractRevision};
 use crate::postgres::session::{Session, Values};
 use crate::postgres::tenants::Tenant;
 use crate::rows::{
-    chosen_id, disabled_reason, events_text, fail_code, overlap_ends_at, put_resource, record_hash, resume_columns,
-    seal_answer, seal_attempt, seal_audit, seal_endpoint, seal_event,
+    chosen_id, disabled_reason, events_text, fail_code, put_resource, record_hash, resume_columns, seal_answer,
+    seal_attempt, seal_audit, seal_endpoint, seal_event,
 };
 use crate::transfer::{ChosenId, Portable, PortableAnswer, PortableDelivery, PortableEvent, PortableState};
 
@@ -56,7 +56,7 @@ columns!(Endpoints, "endpoints", "", {
     org: Uuid as "uuid", id: Uuid as "uuid", name: String as "text", description: Option<String> as "text",
     events: String as "text", contract: String as "text", system: Option<String> as "text", status: String as "text",
     disabled_reason: Option<String> as "text", created_at: i64 as "bigint", updated_at: i64 as "bigint",
-    resumed_at: Option<i64> as "bigint", overlap_ends_at: Option<i64> as "bigint", sealed: Vec<u8> as "bytea",
+    resumed_at: Option<i64> as "bigint", sealed: Vec<u8> as "bytea",
 });
 columns!(Streaks, "streaks", "", {
     org: Uuid as "uuid", endpoint: Uuid as "uuid", failures: i32 as "integer", since: Option<i64> as "bigint",
@@ -244,7 +244,6 @@ impl Columns {
         endpoints.created_at.push(row.created_at.0);
         endpoints.updated_at.push(row.updated_at.0);
         endpoints.resumed_at.push(row.resumed_at.map(|at| at.0));
-        endpoints.overlap_ends_at.push(overlap_ends_at(row));
         Ok(())
     }
 

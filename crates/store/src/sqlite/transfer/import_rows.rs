@@ -14,8 +14,8 @@ use crate::limits::DATA_KEYS_CACHED;
 use crate::master_key::MasterKeys;
 use crate::model::{Attempt, ContractRevision, Version};
 use crate::rows::{
-    Sealer, chosen_id, disabled_reason, events_text, fail_code, overlap_ends_at, put_resource, record_hash,
-    resume_columns, seal_answer, seal_attempt, seal_audit, seal_endpoint, seal_event,
+    Sealer, chosen_id, disabled_reason, events_text, fail_code, put_resource, record_hash, resume_columns, seal_answer,
+    seal_attempt, seal_audit, seal_endpoint, seal_event,
 };
 use crate::sqlite::audit;
 use crate::sqlite::claim::endpoint_no;
@@ -138,7 +138,7 @@ impl Chunk<'_, '_> {
         let sealed = seal_endpoint(tenant.sealer(), endpoint)?;
         let sql =
             "INSERT INTO endpoints (org_no, id, name, description, events, contract, system, status, disabled_reason,
-                   created_at, updated_at, resumed_at, overlap_ends_at, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                   created_at, updated_at, resumed_at, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         self.tx.conn.prepare_cached(sql)?.execute(params![
             tenant.no,
             endpoint.id.0.as_bytes(),
@@ -152,7 +152,6 @@ impl Chunk<'_, '_> {
             endpoint.created_at.0,
             endpoint.updated_at.0,
             endpoint.resumed_at.map(|at| at.0),
-            overlap_ends_at(endpoint),
             sealed,
         ])?;
         Ok(())
