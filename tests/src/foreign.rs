@@ -10,7 +10,7 @@ use crate::program::test_needs;
 use crate::wait::within;
 
 /// A running receiver. It verifies every request and a copy with one flipped bit, and answers 200 only when the first was accepted and
-/// the second refused. It ends when this is dropped, since its stdin ends.
+/// the second refused; 401 when the first was refused. It ends when this is dropped, since its stdin ends.
 #[derive(Debug)]
 pub struct Foreign {
     /// `http://127.0.0.1:PORT`

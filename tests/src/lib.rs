@@ -19,6 +19,5 @@ pub mod random;
 pub mod receiver;
 pub mod routes;
 pub mod sign;
-pub mod tokens;
 pub mod wait;
 pub mod world;

@@ -309,7 +309,13 @@ async fn told_by(api: &Api) -> BTreeSet<String> {
 
 /// Those that servers tell: an embedded one that has made a delivery and read it from its store, and one of many nodes.
 async fn told() -> BTreeSet<String> {
-    let world = World::start().await;
+    // The example of RFC 8037, appendix A.2: a public key that tokens may be signed under.
+    let keys =
+        r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("jwks.json");
+    fs::write(&file, keys).unwrap();
+    let world = World::with(|setup| setup.env("POSTRIDER_JWKS_FILE", &file.to_string_lossy())).await;
     let made = world.organization("standard").await;
     made.endpoint(&world.receiver.url("/in"), json!({})).await;
     world.receiver.script("/in", [Reply::status(500)]);

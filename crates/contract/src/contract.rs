@@ -259,6 +259,15 @@ impl Contract {
         Some(self.secret.generate(scheme, random))
     }
 
+    /// Makes a secret of the same scheme as this one, so that a rotation leaves receivers with the kind of key that they know.
+    #[must_use]
+    pub fn generate_secret_like(&self, present: &Secret, random: &[u8; SecretRules::RANDOM_BYTES]) -> Secret {
+        match secret::scheme_of(self.schemes(), present.reveal()) {
+            Ok(scheme) => self.secret.generate(scheme, random),
+            Err(_) => self.generate_secret(random),
+        }
+    }
+
     /// What receivers verify with instead of the secret; none where they need the secret itself.
     #[must_use]
     pub fn public_key(&self, secret: &Secret) -> Option<String> {

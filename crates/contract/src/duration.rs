@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 /// Reads a whole number and one of `ms`, `s`, `m`, `h`, `d`; several may follow each other (`1h30m`). At most ten years.
-pub(crate) fn parse(text: &str) -> Option<Duration> {
+#[must_use]
+pub fn parse(text: &str) -> Option<Duration> {
     const MAX: Duration = Duration::from_secs(3_653 * 86_400);
     let mut rest = text;
     let mut total = Duration::ZERO;

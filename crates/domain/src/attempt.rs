@@ -1,5 +1,7 @@
 //! Attempts: how one HTTP request of a delivery ended.
 
+use std::borrow::Cow;
+
 /// What an attempt means for its delivery, as its contract judges the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -84,6 +86,8 @@ impl FailureKind {
 pub struct AttemptFailure {
     /// The word.
     pub kind: FailureKind,
+    /// A finer word within the kind that stays the same too, e.g. `certificate_expired`; none where the kind says it all.
+    pub reason: Option<Cow<'static, str>>,
     /// What happened, in a sentence.
     pub message: String,
 }

@@ -93,6 +93,8 @@ actions! {
     ENDPOINT_DELETED = "endpoint.deleted";
     ENDPOINT_DISABLED = "endpoint.disabled";
     ENDPOINT_TESTED = "endpoint.tested";
+    SECRET_ROTATED = "secret.rotated";
+    ROTATION_CONFIRMED = "rotation.confirmed";
     KEY_CREATED = "key.created";
     KEY_DELETED = "key.deleted";
     DELIVERY_RETRIED = "delivery.retried";

@@ -1,6 +1,7 @@
 //! Nouns and pure decisions: what an event, an endpoint, a delivery and an attempt are, and what happens to a delivery
 //! after each attempt. No I/O, no async, no clock: time and randomness are arguments. JSON, SQL and HTTP live on the floors above.
 
+mod advice;
 mod attempt;
 mod audit;
 mod delivery;
@@ -11,12 +12,14 @@ mod key;
 mod notice;
 mod organization;
 mod reachability;
+mod rotation;
 mod schedule;
 mod secret;
 mod streak;
 mod subscription;
 mod time;
 
+pub use advice::advice;
 pub use attempt::{AttemptFailure, FailureKind, Verdict};
 pub use audit::{Action, Actor, AuditEntry, Facts, Field, Told};
 pub use delivery::{DeliveryStatus, Ended, FailReason, Progress, Resume, Transition, Trigger, after_attempt};
@@ -27,6 +30,7 @@ pub use key::{Key, Role, Scope, ScopeError};
 pub use notice::{Notice, NoticeKind};
 pub use organization::{EventValidation, Organization, OrganizationId, OrganizationIdError};
 pub use reachability::{Contact, OutageChange, Reachability};
+pub use rotation::OverlapOpen;
 pub use schedule::{Failed, Schedule, ScheduleKind, Slot};
 pub use secret::Secret;
 pub use streak::{Streak, StreakChange, StreakLimit, StreakStep};

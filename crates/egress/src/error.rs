@@ -89,47 +89,6 @@ impl AttemptError {
     }
 }
 
-/// What a kind of failure usually means, and what the endpoint's owner can do about it.
-#[must_use]
-pub fn advice(kind: AttemptErrorKind) -> &'static str {
-    match kind {
-        AttemptErrorKind::UrlRefused => {
-            "The URL breaks a rule for outgoing requests. Change the endpoint's URL as the message says; nothing was sent."
-        }
-        AttemptErrorKind::AddressRefused => {
-            "The host's name leads to an address that is private or reserved. Give it a public address; nothing was sent."
-        }
-        AttemptErrorKind::RequestInvalid => {
-            "The request could not be written, usually because of a custom header. Correct the endpoint's headers."
-        }
-        AttemptErrorKind::Dns => {
-            "The host's name has no usable answer in DNS. Check the spelling and the domain's records."
-        }
-        AttemptErrorKind::Connect => {
-            "Nobody accepts connections at that host and port. Check that the receiver runs and that its firewall lets us in."
-        }
-        AttemptErrorKind::Proxy => {
-            "The proxy through which this server reaches the internet refused or failed. This is for the server's operator."
-        }
-        AttemptErrorKind::Tls => {
-            "No secure connection came about, often an expired, incomplete or mismatched certificate. Install a valid certificate \
-             chain for the host, with TLS 1.2 or newer; nothing was sent."
-        }
-        AttemptErrorKind::Timeout => {
-            "The receiver took too long. Answer with a 2xx status first and do the work afterwards; it may have acted already, so \
-             expect the same delivery again."
-        }
-        AttemptErrorKind::BadResponse => {
-            "What came back is not valid HTTP/1.1 or is too large. Check that the port speaks HTTP and what stands before the \
-             receiver; it may have acted already."
-        }
-        AttemptErrorKind::ConnectionClosed => {
-            "The receiver closed the connection without an answer, often a crash or a proxy's own limit. It may have acted \
-             already, so expect the same delivery again."
-        }
-    }
-}
-
 /// Why a client could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -165,9 +124,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_has_a_name_and_advice_of_its_own() {
+    fn every_kind_has_a_name_of_its_own() {
         let names: HashSet<_> = AttemptErrorKind::ALL.map(AttemptErrorKind::as_str).into();
-        let advice: HashSet<_> = AttemptErrorKind::ALL.map(advice).into();
-        assert_eq!((names.len(), advice.len()), (AttemptErrorKind::ALL.len(), AttemptErrorKind::ALL.len()));
+        assert_eq!(names.len(), AttemptErrorKind::ALL.len());
     }
 }

@@ -26,7 +26,7 @@ mod stream;
 mod tls;
 
 pub use client::{Attempt, Client, ClientSettings, ClientStats};
-pub use error::{AttemptError, AttemptErrorKind, SetupError, advice};
+pub use error::{AttemptError, AttemptErrorKind, SetupError};
 pub use guard::{UrlRefusal, UrlRules, VettedUrl, judge_ip, judge_url};
 pub use limits::Limits;
 pub use proxy::{EgressProxy, ProxyAuth};

@@ -206,6 +206,7 @@ pub(crate) fn open_delivery(
         due_at: new.due_at,
         progress: Progress::default(),
         trigger: Trigger::Schedule,
+        turn: None,
         event: Arc::clone(event),
     }
 }

@@ -4,26 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use postrider_contract::{Contract, RenderInput, SignInput};
+use postrider_contract::{Contract, RenderInput};
 use postrider_domain::{
     AttemptFailure, AttemptId, DeliveryId, Ended, FailureKind, Millis, OrganizationId, Trigger, Verdict, after_attempt,
 };
 use postrider_egress as egress;
-use postrider_store::{Attempt, Event, LeaseNo, OpenDelivery, Outcome, Response};
+use postrider_store::{Attempt, Event, LeaseNo, OpenDelivery, Outcome};
 
 use crate::directory::EndpointView;
 use crate::engine::Inner;
 use crate::error::EngineError;
+use crate::exchange::{Parcel, Sent, failure_of, kept, whole_ms};
 use crate::lane::Lane;
 use crate::limits::EngineLimits;
 use crate::slots::Answer;
-
-/// What receivers see as the client.
-const USER_AGENT: &str = concat!("Postrider/", env!("CARGO_PKG_VERSION"));
-/// Shown instead of a secret value.
-const MASK: &str = "********";
-/// Headers of a response whose values are credentials.
-const SECRET_RESPONSE_HEADERS: [&[u8]; 4] = [b"set-cookie", b"set-cookie2", b"authorization", b"proxy-authorization"];
 
 /// One attempt, with what its contract makes of the answer.
 pub(crate) struct Judged {
@@ -45,6 +39,8 @@ pub(crate) enum Attempted {
     LeaseUncertain,
     /// The lane's lease is over.
     LaneLost,
+    /// Its endpoint's rate limit lets nothing begin before then.
+    Paced(Millis),
 }
 
 /// The body of a delivery, the same at every attempt.
@@ -88,9 +84,23 @@ impl Inner {
         if self.lanes.lease() != lane.lease {
             return Ok(Attempted::LaneLost);
         }
+        if let Err(at) = self.keep_pace(lane, endpoint) {
+            return Ok(Attempted::Paced(at));
+        }
         let judged = self.send(endpoint, delivery, &contract).await;
         lane.note_answer(judged.answer);
         Ok(Attempted::Made(Box::new(self.outcome(lane.lease, delivery, judged, &contract))))
+    }
+
+    /// A token where the endpoint has a rate limit; a person's retry needs one, too.
+    fn keep_pace(&self, lane: &Lane, endpoint: &EndpointView) -> Result<(), Millis> {
+        match endpoint.endpoint.rate_limit {
+            Some(rate) => lane.take_token(rate, self.clock.now()),
+            None => {
+                lane.go_unpaced();
+                Ok(())
+            }
+        }
     }
 
     fn outcome(&self, lease: LeaseNo, delivery: &Arc<OpenDelivery>, judged: Judged, contract: &Contract) -> Outcome {
@@ -118,70 +128,60 @@ impl Inner {
     /// Sends a delivery once to an endpoint as it is now, under the contract that the delivery was made under.
     pub(crate) async fn send(&self, view: &EndpointView, delivery: &OpenDelivery, contract: &Contract) -> Judged {
         let started_at = self.clock.now();
-        let body =
-            render(contract, &delivery.organization, delivery.id, &delivery.event_type, delivery.test, &delivery.event);
-        let mut request_headers = Vec::with_capacity(8);
-        let sent = self.send_signed(view, delivery, contract, started_at, body, &mut request_headers).await;
+        let sent = self.send_signed(view, delivery, contract, started_at).await;
         let attempt = Attempt {
             id: AttemptId(self.ids.next(started_at)),
             started_at,
             response_time_ms: 0,
             by_hand: delivery.trigger != Trigger::Schedule,
             url: view.endpoint.url.clone(),
-            request_headers,
+            request_headers: Vec::new(),
             response: None,
             failure: None,
+            refused_first: None,
         };
         judge(contract, attempt, sent, self.clock.now(), &self.limits)
     }
 
-    /// Signs a body for this moment and sends it; notes the headers in the order they are sent, custom values masked.
     async fn send_signed(
         &self,
         view: &EndpointView,
         delivery: &OpenDelivery,
         contract: &Contract,
         attempt_at: Millis,
-        body: Bytes,
-        shown: &mut Vec<(String, String)>,
-    ) -> Result<egress::Attempt, AttemptFailure> {
-        let failure = |kind, message| AttemptFailure { kind, message };
-        let url = view.url.as_ref().map_err(|refusal| failure(FailureKind::UrlRefused, refusal.message.clone()))?;
-        let input = SignInput {
-            primary: view.endpoint.secret.as_ref(),
-            secondary: None,
-            attempt_at,
+    ) -> Result<Sent, AttemptFailure> {
+        let url = view.url.as_ref().map_err(|refusal| AttemptFailure {
+            kind: FailureKind::UrlRefused,
+            reason: Some(refusal.code.as_str().into()),
+            message: refusal.message.clone(),
+        })?;
+        let parcel = Parcel {
+            url,
+            contract,
+            secrets: view.endpoint.signing_secrets(attempt_at),
+            custom: &view.endpoint.headers,
             event_type: &delivery.event_type,
             event_id: &delivery.event.id,
             delivery_id: delivery.id,
-            body: &body,
-        };
-        let signed = contract.sign(&input).map_err(|error| failure(FailureKind::RequestInvalid, error.to_string()))?;
-        let own = [("User-Agent", USER_AGENT)];
-        let of_contract = own.into_iter().chain(signed.iter().map(|h| (h.name, h.value.as_ref())));
-        let custom = view.endpoint.headers.iter();
-        shown.push(("Host".to_owned(), url.authority().to_str().unwrap_or_default().to_owned()));
-        shown.extend(of_contract.clone().map(|(name, value)| (name.to_owned(), value.to_owned())));
-        shown.extend(custom.clone().map(|(name, _)| (name.clone(), MASK.to_owned())));
-        shown.push(("Content-Length".to_owned(), body.len().to_string()));
-        let custom = custom.map(|(name, value)| (name.as_str(), value.reveal()));
-        let headers: Vec<_> = of_contract.chain(custom).map(|(name, value)| (name, value.as_bytes())).collect();
-        let request = egress::Request {
-            url,
-            method: http::Method::POST,
-            headers: &headers,
-            body: body.clone(),
-            deadline: contract.response().timeout,
+            attempt_at,
+            body: render(
+                contract,
+                &delivery.organization,
+                delivery.id,
+                &delivery.event_type,
+                delivery.test,
+                &delivery.event,
+            ),
             response_bytes_max: self.limits.response_bytes_max,
         };
-        Ok(self.egress.send(request).await)
+        parcel.send(&self.egress).await
     }
 }
 
 fn judge(
     contract: &Contract,
     mut attempt: Attempt,
-    sent: Result<egress::Attempt, AttemptFailure>,
+    sent: Result<Sent, AttemptFailure>,
     ended_at: Millis,
     limits: &EngineLimits,
 ) -> Judged {
@@ -192,11 +192,12 @@ fn judge(
         ended_at,
         answer,
     };
-    let sent = match sent {
+    let Sent { request_headers, attempt: sent, refused_first } = match sent {
         Err(failure) => return failed(attempt, failure, Answer::Prompt),
         Ok(sent) => sent,
     };
-    attempt.response_time_ms = u32::try_from(sent.elapsed.as_millis()).unwrap_or(u32::MAX);
+    (attempt.request_headers, attempt.refused_first) = (request_headers, refused_first);
+    attempt.response_time_ms = whole_ms(sent.elapsed);
     let answered = if sent.result.is_ok() { "yes" } else { "no" };
     metrics::histogram!("postrider_attempt_seconds", "answered" => answered).record(sent.elapsed.as_secs_f64());
     match sent.result {
@@ -207,8 +208,7 @@ fn judge(
         Err(error) => {
             let is_silence = error.kind != egress::AttemptErrorKind::BadResponse;
             let answer = Answer::after(sent.elapsed, is_silence, limits);
-            let kind = FailureKind::parse(error.kind.as_str()).unwrap_or(FailureKind::RequestInvalid);
-            failed(attempt, AttemptFailure { kind, message: error.message }, answer)
+            failed(attempt, failure_of(error), answer)
         }
     }
 }
@@ -224,7 +224,7 @@ fn judged_response(
     let retry_after = retry_after(&response, ended_at);
     if verdict != Verdict::Delivered {
         let message = format!("the receiver answered {}, which does not count as success", response.status);
-        attempt.failure = Some(AttemptFailure { kind: FailureKind::Status, message });
+        attempt.failure = Some(AttemptFailure { kind: FailureKind::Status, reason: None, message });
     }
     attempt.response = Some(kept(response));
     Judged { attempt, verdict, retry_after, ended_at, answer }
@@ -237,28 +237,6 @@ fn retry_after(response: &egress::Response, now: Millis) -> Option<Duration> {
     }
     let values: Vec<&[u8]> = response.header_values("retry-after").collect();
     egress::retry_after::parse(&values, now.0)
-}
-
-/// What of a response is kept: bytes as they came, except what could let somebody into the receiver.
-fn kept(response: egress::Response) -> Response {
-    let mut notes = Vec::new();
-    notes.extend(response.body_error);
-    if response.body_truncated {
-        notes.push(format!("the body is longer than the {} bytes kept", response.body.len()));
-    }
-    if response.headers_truncated {
-        notes.push(format!("there were more headers than the {} kept", response.headers.len()));
-    }
-    let masked = |(name, value): (Bytes, Bytes)| {
-        let is_secret = SECRET_RESPONSE_HEADERS.iter().any(|secret| name.eq_ignore_ascii_case(secret));
-        (name.to_vec(), if is_secret { MASK.as_bytes().to_vec() } else { value.to_vec() })
-    };
-    Response {
-        status_code: response.status,
-        headers: response.headers.into_iter().map(masked).collect(),
-        body: response.body.to_vec(),
-        note: (!notes.is_empty()).then(|| notes.join("; ")),
-    }
 }
 
 /// A number from 0 up to 1 out of an id's random bits, so that a delivery's jitter needs no other source.

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use postrider_contract::FilterEvent;
-use postrider_domain::{DeliveryId, EndpointId, EventId, OrganizationId};
+use postrider_domain::{DeliveryId, EndpointId, EndpointOrdering, EventId, OrganizationId};
 use postrider_store::{Basis, Committed, Event, LeaseNo, NewDelivery, NewEvent, OpenDelivery, StoreError};
 use tokio::time::Instant;
 
@@ -206,8 +206,10 @@ impl Inner {
         let due_at = event.accepted_at;
         let endpoint = route.endpoint.endpoint.id;
         let id = DeliveryId(self.ids.next(due_at));
-        let (lane, is_held) = self.reserve(organization, endpoint, id, held_bytes(event))?;
+        let in_order = is_in_order(route, event);
+        let (lane, is_held) = self.reserve(organization, endpoint, id, held_bytes(event), in_order)?;
         let new = NewDelivery {
+            in_order,
             id,
             endpoint,
             event_type: Arc::clone(&route.event_type),
@@ -224,10 +226,12 @@ impl Inner {
         endpoint: EndpointId,
         id: DeliveryId,
         bytes: usize,
+        in_order: bool,
     ) -> Result<(Arc<Lane>, bool), Arc<Lane>> {
         loop {
             let lane = self.lanes.lane(organization, endpoint, &self.limits);
-            match lane.reserve(id, bytes) {
+            let reservation = if in_order { lane.reserve_unheld() } else { lane.reserve(id, bytes) };
+            match reservation {
                 Reservation::Held => return Ok((lane, true)),
                 Reservation::Full => return Ok((lane, false)),
                 Reservation::Leaving => return Err(lane),
@@ -289,6 +293,11 @@ fn of_original(error: StoreError, prepared: &[Prepared]) -> StoreError {
         }
         other => other,
     }
+}
+
+/// Whether a delivery has a turn among those about its records: the store alone knows whether it is the next one, so the lane claims it.
+fn is_in_order(route: &Route, event: &Event) -> bool {
+    route.endpoint.endpoint.ordering == EndpointOrdering::Resource && event.resource.is_some()
 }
 
 fn unavailable(reason: &str) -> AcceptError {

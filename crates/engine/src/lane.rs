@@ -5,10 +5,11 @@
 
 mod entering;
 mod giving;
+mod pacing;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use parking_lot::Mutex;
 use postrider_domain::{AuditEntry, DeliveryId, EndpointId, Millis, OrganizationId, Trigger};
@@ -20,6 +21,7 @@ pub(crate) use giving::Leave;
 
 use crate::held::{Held, HeldBytes, held_bytes};
 use crate::limits::EngineLimits;
+use crate::pace::Pace;
 use crate::slots::{Answer, Slots};
 
 /// The lane of one endpoint, as long as this node has one lease.
@@ -29,6 +31,8 @@ pub(crate) struct Lane {
     pub(crate) endpoint: EndpointId,
     /// The lease that it is attached to when it is ours.
     pub(crate) lease: LeaseNo,
+    /// Whether its endpoint had a rate limit at its latest attempt.
+    is_paced: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -47,6 +51,10 @@ struct State {
     queue: VecDeque<Arc<OpenDelivery>>,
     held: Held,
     slots: Slots,
+    /// Where its endpoint has a rate limit.
+    pace: Option<Pace>,
+    /// Nothing begins before: there is no token. A timer is set.
+    paced_until: Option<Millis>,
     workers: usize,
     window: usize,
     window_bytes: usize,
@@ -110,6 +118,8 @@ impl Lane {
             queue: VecDeque::new(),
             held: Held::new(Arc::clone(&of_all.held_bytes)),
             slots: Slots::new(limits),
+            pace: None,
+            paced_until: None,
             workers: 0,
             window: limits.lane_window_deliveries,
             window_bytes: limits.lane_window_bytes,
@@ -135,7 +145,7 @@ impl Lane {
         if state.of_all.is_alone {
             state.attach();
         }
-        Lane { organization, endpoint, lease, state: Mutex::new(state) }
+        Lane { organization, endpoint, lease, is_paced: AtomicBool::new(false), state: Mutex::new(state) }
     }
 
     /// Forgets what is recorded; says what to start.
@@ -175,7 +185,7 @@ impl Lane {
     /// The next delivery for a worker; none ends the worker, who is no longer counted.
     pub(crate) fn take(&self) -> (Option<Arc<OpenDelivery>>, Start) {
         let mut state = self.state.lock();
-        let is_over = state.workers > state.slots.now() || state.is_draining;
+        let is_over = state.workers > state.slots.now() || state.is_draining || state.paced_until.is_some();
         let next = if is_over { None } else { state.queue.pop_front() };
         if next.is_none() {
             state.workers -= 1;
@@ -244,9 +254,10 @@ impl Lane {
         Some(is_earlier)
     }
 
-    /// A timer rang: whether work is due now.
-    pub(crate) fn ring(&self, now: Millis) -> bool {
+    /// A timer rang: whether work is due now. What waited for a token goes on.
+    pub(crate) fn ring(&self, now: Millis) -> (bool, Start) {
         let mut state = self.state.lock();
+        state.end_wait_for_token(now);
         let is_due = state.next_due.is_some_and(|due_at| due_at <= now);
         if is_due {
             state.next_due = None;
@@ -254,7 +265,7 @@ impl Lane {
                 state.held.remove(id);
             }
         }
-        is_due
+        (is_due, state.start())
     }
 
     /// How an attempt went, as far as the next ones are concerned.
@@ -306,7 +317,8 @@ impl State {
 
     /// Deliveries the lane may hold: few while its endpoint keeps silent.
     fn window(&self) -> usize {
-        if self.slots.is_silent() { self.window.min(2 * self.slots.now()) } else { self.window }
+        let window = if self.slots.is_silent() { self.window.min(2 * self.slots.now()) } else { self.window };
+        self.pace.map_or(window, |pace| window.min(pacing::window(pace)))
     }
 
     /// Deliveries the lane may take on; a few always, so that no lane has to wait for what others hold.
@@ -325,7 +337,7 @@ impl State {
         if self.is_closed || !self.is_ours || self.is_draining {
             return Start::default();
         }
-        let workers = self.queue.len().min(self.slots.now().saturating_sub(self.workers));
+        let workers = self.queue.len().min(self.slots.now().saturating_sub(self.workers)).min(self.may_begin());
         self.workers += workers;
         let has_much_room = self.room() > 0 && self.held.len() <= self.window() / 2;
         let claim = self.has_backlog() && !self.is_claiming && !self.is_resting && has_much_room;

@@ -220,6 +220,7 @@ impl Inner {
                 Ok(Attempted::Made(outcome)) => return self.recorder.record(outcome).await,
                 Ok(Attempted::Unwanted) => return self.let_rest(lane, delivery).await,
                 Ok(Attempted::LaneLost) => return,
+                Ok(Attempted::Paced(at)) => return self.wait_for_token(lane, delivery, at),
                 Ok(Attempted::LeaseUncertain) => {}
                 Err(error) => return self.put_off(lane, delivery, &error),
             }
@@ -229,6 +230,14 @@ impl Inner {
                 () = self.stopping.cancelled() => return,
             }
         }
+    }
+
+    fn wait_for_token(self: &Arc<Self>, lane: &Arc<Lane>, delivery: &Arc<OpenDelivery>, at: Millis) {
+        let (needs_timer, start) = lane.put_back(Arc::clone(delivery), at);
+        if needs_timer {
+            self.scheduler.add(at, lane.endpoint);
+        }
+        self.start(lane, start);
     }
 
     fn put_off(self: &Arc<Self>, lane: &Lane, delivery: &OpenDelivery, error: &EngineError) {

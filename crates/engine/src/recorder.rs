@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postrider_domain::Transition;
-use postrider_store::{Outcome, Recorded, StoreError};
+use postrider_store::{Outcome, Recorded, StoreError, WAITING};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::engine::Inner;
@@ -36,7 +36,9 @@ impl Recorder {
     }
 
     pub(crate) async fn record(&self, outcome: Box<Outcome>) {
-        let answer_bytes = outcome.attempt.response.as_ref().map_or(0, |response| response.body.len());
+        let first = outcome.attempt.refused_first.iter().map(|refused| &refused.response);
+        let answers = outcome.attempt.response.iter().chain(first);
+        let answer_bytes: usize = answers.map(|response| response.body.len()).sum();
         let kib = u32::try_from(1 + answer_bytes / 1024).unwrap_or(u32::MAX).min(self.room_kib_max);
         // Both are refused only once the engine has stopped; the delivery is still open in the store then.
         let Ok(room) = Arc::clone(&self.room_kib).acquire_many_owned(kib).await else { return };
@@ -160,11 +162,20 @@ impl Inner {
     fn move_on(self: &Arc<Self>, outcome: &Outcome) {
         let delivery = &outcome.delivery;
         let Some(lane) = self.lanes.existing_of(delivery.endpoint, outcome.lease) else { return };
-        if let Transition::RetryAt(due_at) = outcome.transition {
+        let due_at = match outcome.transition {
+            Transition::RetryAt(due_at) => Some(due_at).filter(|due_at| *due_at != WAITING),
+            Transition::Succeed | Transition::Fail(_) => None,
+        };
+        if let Some(due_at) = due_at {
             self.ring_at(&delivery.organization, delivery.endpoint, due_at);
         }
         let start = lane.release(delivery.id);
         self.start(&lane, start);
+        if delivery.turn.is_some() && due_at.is_none() {
+            // The next ones about its records may be due now.
+            let start = lane.hear_of_work();
+            self.start(&lane, start);
+        }
         if let Some(audit) = lane.take_again(delivery.id) {
             let (inner, delivery) = (Arc::clone(self), Arc::clone(delivery));
             tokio::spawn(async move {

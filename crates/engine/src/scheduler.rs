@@ -56,9 +56,10 @@ impl Inner {
     fn ring_due(self: &Arc<Self>) {
         let now = self.clock.now();
         for endpoint in self.scheduler.pop_due(now) {
-            if let Some(lane) = self.lanes.existing(endpoint)
-                && lane.ring(now)
-            {
+            let Some(lane) = self.lanes.existing(endpoint) else { continue };
+            let (is_due, start) = lane.ring(now);
+            self.start(&lane, start);
+            if is_due {
                 self.mark_backlog(&lane.organization, endpoint);
             }
         }

@@ -106,6 +106,7 @@ impl Inner {
         });
         // It is recorded together with its outcome, so the due time is never looked at.
         let delivery = NewDelivery {
+            in_order: false,
             id: DeliveryId(self.ids.next(now)),
             endpoint: view.endpoint.id,
             event_type,

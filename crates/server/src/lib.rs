@@ -8,6 +8,7 @@
 mod auth;
 mod body;
 mod call;
+mod changing;
 mod docs;
 mod edge;
 mod event_ids;

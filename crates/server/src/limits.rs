@@ -91,8 +91,6 @@ pub(crate) const CURSOR_BYTES_MAX: usize = 256;
 pub(crate) const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// The longest `X-Request-Id` that is taken over, in bytes.
 pub(crate) const REQUEST_ID_BYTES_MAX: usize = 128;
-/// How often a change is decided again because another node was faster with one of the same organisation.
-pub(crate) const EDIT_TRIES_MAX: usize = 50;
 /// The longest token, in bytes; a longer one is refused before it is read.
 pub(crate) const TOKEN_BYTES_MAX: usize = 8 * 1024;
 /// By how much the clocks of whoever signs tokens and of this server may differ, in seconds.
@@ -123,5 +121,7 @@ pub(crate) const LOCALE_CHARS_MAX: usize = 35;
 pub(crate) const URI_CHARS_MAX: usize = 2_048;
 /// The most entries of an endpoint's `events`.
 pub(crate) const SUBSCRIPTIONS_MAX: usize = 100;
+/// The most attempts a second that an endpoint's rate limit may allow; who wants more needs none.
+pub(crate) const RATE_LIMIT_PER_S_MAX: u32 = 10_000;
 /// The most members of a `headers` object that are looked at.
 pub(crate) const HEADERS_MAX: usize = 100;

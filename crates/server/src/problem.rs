@@ -30,6 +30,8 @@ pub(crate) enum Kind {
     BodyTimeout,
     Exists,
     IdempotencyInProgress,
+    RotationOpen,
+    NoRotation,
     TooLarge,
     MediaType,
     InvalidFields,
@@ -42,7 +44,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 19] = [
+    pub(crate) const ALL: [Kind; 21] = [
         Kind::Malformed,
         Kind::InvalidQuery,
         Kind::InvalidHeader,
@@ -53,6 +55,8 @@ impl Kind {
         Kind::BodyTimeout,
         Kind::Exists,
         Kind::IdempotencyInProgress,
+        Kind::RotationOpen,
+        Kind::NoRotation,
         Kind::TooLarge,
         Kind::MediaType,
         Kind::InvalidFields,
@@ -81,6 +85,8 @@ impl Kind {
             Kind::IdempotencyInProgress => {
                 (409, "/docs/problems#idempotency-in-progress", "The first request is still in work", IN_PROGRESS)
             }
+            Kind::RotationOpen => (409, "/docs/problems#rotation-open", "A rotation is not over", ROTATION_OPEN),
+            Kind::NoRotation => (409, "/docs/problems#no-rotation", "No rotation is open", NO_ROTATION),
             Kind::TooLarge => (413, "/docs/problems#too-large", "The body is too large", LARGE),
             Kind::MediaType => (415, "/docs/problems#media-type", "The body must be JSON", MEDIA),
             Kind::InvalidFields => (422, "/docs/problems#invalid-fields", "Some fields are wrong", FIELDS),
@@ -129,6 +135,9 @@ const METHOD: &str = "The `Allow` header lists the methods of this path.";
 const BODY_TIME: &str = "Send the body at once, without pauses.";
 const EXISTS: &str = "Choose another id, or replace what is there with PUT.";
 const IN_PROGRESS: &str = "A request with this `Idempotency-Key` has not ended yet. Ask again after `Retry-After`.";
+const ROTATION_OPEN: &str = "Two secrets of the endpoint work at the moment. Wait for the overlap's end, end it by confirming with `\"overlap\": \"0s\"`, or, \
+    after a leak, rotate with `\"overlap\": \"0s\"`, which ends every other secret.";
+const NO_ROTATION: &str = "The endpoint's present secret signs alone already. Rotate it first.";
 const LARGE: &str = "The detail names the limit. Send less, or several requests.";
 const MEDIA: &str = "Send `Content-Type: application/json`, in UTF-8.";
 const FIELDS: &str =

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use metrics_exporter_prometheus::PrometheusHandle;
-use postrider_contract::Contracts;
-use postrider_domain::{Millis, Organization, OrganizationId};
+use postrider_contract::{Contract, Contracts};
+use postrider_domain::{Endpoint, Millis, Organization, OrganizationId};
 use postrider_egress::UrlRules;
 use postrider_engine::Engine;
 use postrider_store::Store;
@@ -107,6 +107,12 @@ impl Running {
     /// The organisation, or 404.
     pub(crate) async fn organization(&self, id: &OrganizationId) -> Result<Organization, Problem> {
         self.store().organization(id).await?.ok_or_else(|| Problem::missing("organization"))
+    }
+
+    /// The contract that an endpoint follows. The engine has seen to it that every contract in use is loaded.
+    pub(crate) fn contract_of(&self, endpoint: &Endpoint) -> Result<&Arc<Contract>, Problem> {
+        let missing = || Problem::internal(format!("contract {:?} is not loaded", endpoint.contract));
+        self.contracts().get(&endpoint.contract).ok_or_else(missing)
     }
 
     /// Holds back other edits of this organisation in this process, so that what is read is still true when it is written.

@@ -1,5 +1,7 @@
 //! Moments as the API reads and writes them: RFC 3339, written in UTC with `Z` and milliseconds.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use postrider_domain::Millis;
 use serde::{Serialize, Serializer};
@@ -12,10 +14,16 @@ const RANGE_MS: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_20
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moment(pub(crate) Millis);
 
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = Timestamp::from_millisecond(self.0.0.clamp(*RANGE_MS.start(), *RANGE_MS.end()));
+        write!(f, "{:.3}", at.unwrap_or(Timestamp::UNIX_EPOCH))
+    }
+}
+
 impl Serialize for Moment {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let at = Timestamp::from_millisecond(self.0.0.clamp(*RANGE_MS.start(), *RANGE_MS.end()));
-        serializer.collect_str(&format_args!("{:.3}", at.unwrap_or(Timestamp::UNIX_EPOCH)))
+        serializer.collect_str(self)
     }
 }
 

@@ -353,6 +353,7 @@ fn new_event(endpoints: &[EndpointId], records: usize) -> NewEvent {
     let deliveries = endpoints
         .iter()
         .map(|endpoint| NewDelivery {
+            in_order: false,
             id: DeliveryId(next_id()),
             endpoint: *endpoint,
             event_type: "deal.won".into(),
@@ -382,6 +383,7 @@ fn opened(organization: &OrganizationId, new: &NewEvent) -> Vec<Arc<OpenDelivery
         due_at: delivery.due_at,
         progress: Progress::default(),
         trigger: Trigger::Schedule,
+        turn: None,
         event: Arc::clone(&new.event),
     };
     new.deliveries.iter().map(|delivery| Arc::new(open(delivery))).collect()
@@ -408,6 +410,7 @@ fn outcome(delivery: &Arc<OpenDelivery>) -> Outcome {
             note: None,
         }),
         failure: None,
+        refused_first: None,
     };
     Outcome {
         lease: LEASE,

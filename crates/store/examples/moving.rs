@@ -111,6 +111,7 @@ impl Load {
             changes: None,
         };
         let delivery = NewDelivery {
+            in_order: false,
             id: DeliveryId(Uuid::now_v7()),
             endpoint: self.endpoint,
             event_type: "deal.won".into(),

@@ -31,5 +31,5 @@ pub use sqlite::{BackupProgress, Restored, SqliteOptions, SqliteStore, backup, r
 pub use store::Store;
 pub use transfer::{
     ChosenId, Counts, DeletedEndpoint, ExportFileError, ExportId, ExportReader, ExportWriter, Extent, ImportState,
-    Portable, PortableAnswer, PortableDelivery, PortableEvent, PortableState, Transfer,
+    Portable, PortableAnswer, PortableDelivery, PortableEvent, PortableState, PortableTurn, Transfer,
 };

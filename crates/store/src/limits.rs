@@ -153,3 +153,6 @@ pub(crate) const LANE_LOCK_MS_MAX: u64 = 100;
 pub(crate) const RELEASE_TRIES_MAX: usize = 50;
 /// Bytes of events that were committed or read a moment ago and are kept in memory, about.
 pub(crate) const RECENT_EVENTS_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The most replaced secrets that one step of retention removes.
+pub(crate) const OVERLAPS_ENDED_AT_ONCE: i64 = 100;

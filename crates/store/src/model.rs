@@ -71,6 +71,9 @@ pub struct NewEvent {
     pub deliveries: Vec<NewDelivery>,
 }
 
+/// When an open delivery is due that waits until those before it about the same records have ended. Whoever ends them makes it due.
+pub const WAITING: Millis = Millis(i64::MAX);
+
 /// A delivery to commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewDelivery {
@@ -84,6 +87,9 @@ pub struct NewDelivery {
     pub revision: RevisionId,
     /// When its first attempt is due.
     pub due_at: Millis,
+    /// It waits until those to the same endpoint about the same records, committed before and in order, have ended. Of an event about no record it
+    /// means nothing.
+    pub in_order: bool,
 }
 
 /// The number of a lease: it grows with every grant and never comes back.
@@ -205,6 +211,8 @@ pub struct OpenDelivery {
     pub progress: Progress,
     /// Who asked for the next attempt.
     pub trigger: Trigger,
+    /// Which turn it has among those about its records, where it is one of an order.
+    pub turn: Option<i64>,
     /// What it delivers.
     pub event: Arc<Event>,
 }
@@ -237,6 +245,21 @@ pub struct Attempt {
     pub response: Option<Response>,
     /// Why it failed, unless it succeeded.
     pub failure: Option<AttemptFailure>,
+    /// The request before, where there were two: the receiver refused it during a rotation's overlap, and the same attempt was sent once more at
+    /// once with the secrets swapped (contracts.md, reading 6). Everything above is about the second, but for `started_at` and
+    /// `response_time_ms`, which are about both together.
+    pub refused_first: Option<Box<RefusedExchange>>,
+}
+
+/// A request that a receiver refused, and its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedExchange {
+    /// The headers sent, secrets masked.
+    pub request_headers: Vec<(String, String)>,
+    /// How long until it was answered, in milliseconds.
+    pub response_time_ms: u32,
+    /// The answer.
+    pub response: Response,
 }
 
 /// What a receiver answered, bounded.
@@ -314,7 +337,7 @@ pub struct Delivery {
     pub fail_reason: Option<FailReason>,
     /// When it was made.
     pub created_at: Millis,
-    /// When the next attempt is due; none once it has ended.
+    /// When the next attempt is due; none once it has ended, and while it waits for others about the same record.
     pub next_attempt_at: Option<Millis>,
     /// When it ended.
     pub ended_at: Option<Millis>,

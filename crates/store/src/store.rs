@@ -225,7 +225,7 @@ pub trait Store: Send + Sync + 'static {
     // Upkeep.
 
     /// One small step of retention: open deliveries made before `before` fail as `expired`; events and attempts from before it, history that
-    /// ended before it, and what deleted organisations left are dropped; ids and idempotency keys past their time too. At most `rows_max` rows.
+    /// ended before it, what deleted organisations left, and replaced secrets whose overlap is over are dropped; ids and idempotency keys past their time too. At most `rows_max` rows.
     async fn retain(&self, now: Millis, before: Millis, rows_max: usize) -> Result<RetentionStep>;
     /// Whether a commit would work now: writes and syncs a small row.
     async fn check(&self, now: Millis) -> Result<()>;

@@ -134,6 +134,7 @@ fn new_event(number: u128, data: &str) -> NewEvent {
         changes: Some("{\"field\":\"seeded-changes\"}".into()),
     };
     let delivery = NewDelivery {
+        in_order: false,
         id: DeliveryId(id(number + 1)),
         endpoint: endpoint().id,
         event_type: "deal.won".into(),
@@ -157,7 +158,12 @@ fn outcome(delivery: OpenDelivery) -> Outcome {
             body: b"seeded-response-body".to_vec(),
             note: Some("seeded-note".to_owned()),
         }),
-        failure: Some(AttemptFailure { kind: FailureKind::Status, message: "seeded-message".to_owned() }),
+        failure: Some(AttemptFailure {
+            kind: FailureKind::Status,
+            reason: Some("seeded-reason".into()),
+            message: "seeded-message".to_owned(),
+        }),
+        refused_first: None,
     };
     Outcome {
         lease: LEASE,

@@ -2,7 +2,7 @@
 // A receiver that checks signatures as its makers' documents say, for the black-box tests.
 //
 // Every request is verified twice: as it came, which must be accepted, and with one bit of its body flipped, which must be refused. The
-// answer is 200 when both came out right and 500 with the reason when not. On stdin come lines {"path", "secret"}, each answered by
+// answer is 200 when both came out right, 401 when the first was refused, as the documents' samples answer, and 500 with the reason otherwise. On stdin come lines {"path", "secret"}, each answered by
 // `ready PATH`; the end of stdin ends the process.
 
 const crypto = require('node:crypto');
@@ -45,8 +45,11 @@ function judge(accepts) {
   return (request, response) => {
     const secret = secrets.get(request.path);
     let problem = null;
+    if (secret !== undefined && !accepts(request.body, request.headers, secret)) {
+      response.status(401).send('Invalid signature');
+      return;
+    }
     if (secret === undefined) problem = 'no secret is set for this path';
-    else if (!accepts(request.body, request.headers, secret)) problem = 'the genuine request was refused';
     else if (accepts(flipped(request.body), request.headers, secret)) problem = 'a request with one flipped bit was accepted';
     response.status(problem === null ? 200 : 500).send(problem ?? 'OK');
   };

@@ -1,7 +1,7 @@
 """A receiver that checks signatures as its makers' documents say, for the black-box tests.
 
 Every request is verified twice: as it came, which must be accepted, and with one bit of its body flipped, which must be refused. The
-answer is 200 when both came out right and 500 with the reason when not. On stdin come lines {"path", "secret"}, each answered by
+answer is 200 when both came out right, 401 when the first was refused, as the documents' samples answer, and 500 with the reason otherwise. On stdin come lines {"path", "secret"}, each answered by
 `ready PATH`; the end of stdin ends the process.
 """
 
@@ -57,22 +57,22 @@ def flipped(body: bytes) -> bytes:
     return bytes(copy)
 
 
-def judge(path: str) -> str | None:
+def judge(path: str) -> tuple[int, str]:
     accepts, secret = VERIFIERS[path], secrets.get(path)
     body, headers = request.get_data(), dict(request.headers)
     if secret is None:
-        return "no secret is set for this path"
+        return 500, "no secret is set for this path"
     if not accepts(body, headers, secret):
-        return "the genuine request was refused"
+        return 401, "Invalid signature"
     if accepts(flipped(body), headers, secret):
-        return "a request with one flipped bit was accepted"
-    return None
+        return 500, "a request with one flipped bit was accepted"
+    return 200, "OK"
 
 
 @app.post("/<name>")
 def receive(name: str) -> Response:
-    problem = judge(f"/{name}")
-    return Response(problem or "OK", status=500 if problem else 200, mimetype="text/plain")
+    status, text = judge(f"/{name}")
+    return Response(text, status=status, mimetype="text/plain")
 
 
 class QuietKeepAlive(WSGIRequestHandler):

@@ -3,8 +3,8 @@
 # A receiver that checks signatures as the suresend document says, for the black-box tests.
 #
 # Every request is verified twice: as it came, which must be accepted, and with one bit of its body flipped, which must be refused. The
-# answer is 200 when both came out right and 500 with the reason when not. On stdin come lines {"path", "secret"}, each answered by
-# `ready PATH`; the end of stdin ends the process.
+# answer is 200 when both came out right, 401 when the first was refused, and 500 with the reason otherwise. On stdin come lines
+# {"path", "secret"}, each answered by `ready PATH`; the end of stdin ends the process.
 
 require 'json'
 require 'openssl'
@@ -28,21 +28,21 @@ def flipped(body)
   bytes.pack('C*')
 end
 
-def problem(request)
+def judge(request)
   secret = SECRETS[request.path]
-  return 'no secret is set for this path' if secret.nil?
+  return [500, 'no secret is set for this path'] if secret.nil?
 
   body = request.body.read
   signature = request.get_header('HTTP_X_WEBHOOK_SIGNATURE').to_s
-  return 'the genuine request was refused' unless suresend_accepts?(body, signature, secret)
-  return 'a request with one flipped bit was accepted' if suresend_accepts?(flipped(body), signature, secret)
+  return [401, 'Invalid signature'] unless suresend_accepts?(body, signature, secret)
+  return [500, 'a request with one flipped bit was accepted'] if suresend_accepts?(flipped(body), signature, secret)
 
-  nil
+  [200, 'OK']
 end
 
 app = lambda do |env|
-  found = problem(Rack::Request.new(env))
-  [found ? 500 : 200, { 'Content-Type' => 'text/plain' }, [found || 'OK']]
+  status, text = judge(Rack::Request.new(env))
+  [status, { 'Content-Type' => 'text/plain' }, [text]]
 end
 
 $stdout.sync = true

@@ -37,6 +37,11 @@ impl Lane {
         state.reserve(id, bytes, is_behind)
     }
 
+    /// Takes note of a delivery that is about to be committed and to be claimed then, however much room there is.
+    pub(crate) fn reserve_unheld(&self) -> Reservation {
+        self.state.lock().reserve_unheld()
+    }
+
     /// What was reserved is not committed.
     pub(crate) fn let_go(&self, id: DeliveryId, is_held: bool) -> Start {
         let mut state = self.state.lock();
@@ -112,6 +117,16 @@ impl Lane {
 
 impl State {
     fn reserve(&mut self, id: DeliveryId, bytes: usize, is_behind: bool) -> Reservation {
+        let is_full = self.is_draining || is_behind || !self.has_room(bytes);
+        if is_full || self.is_closed || self.is_leaving {
+            return self.reserve_unheld();
+        }
+        self.is_touched = true;
+        self.held.insert(id, bytes);
+        Reservation::Held
+    }
+
+    fn reserve_unheld(&mut self) -> Reservation {
         if self.is_closed {
             return Reservation::Closed;
         }
@@ -119,12 +134,8 @@ impl State {
             return Reservation::Leaving;
         }
         self.is_touched = true;
-        if self.is_draining || is_behind || !self.has_room(bytes) {
-            self.unheld_commits += 1;
-            return Reservation::Full;
-        }
-        self.held.insert(id, bytes);
-        Reservation::Held
+        self.unheld_commits += 1;
+        Reservation::Full
     }
 
     fn unreserve(&mut self, id: DeliveryId, is_held: bool) {

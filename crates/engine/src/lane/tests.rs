@@ -57,6 +57,7 @@ fn delivery(n: u128) -> OpenDelivery {
         due_at: Millis(0),
         progress: Progress::default(),
         trigger: Trigger::Schedule,
+        turn: None,
         event: Arc::new(event),
     }
 }
@@ -192,7 +193,7 @@ fn a_postponed_delivery_is_not_claimed_before_its_timer_rings() {
     lane.postpone(taken.id);
     lane.note_due(Millis(5));
     assert_eq!(lane.plan_claim(10).held, [taken.id]);
-    assert!(lane.ring(Millis(5)));
+    assert!(lane.ring(Millis(5)).0);
     assert_eq!(lane.plan_claim(10).held, []);
 }
 
@@ -252,8 +253,8 @@ fn only_an_idle_lane_is_closed_and_a_closed_one_takes_nothing() {
     assert_eq!(lane.note_due(Millis(5)), Some(true));
     assert_eq!(lane.note_due(Millis(7)), Some(false));
     assert!(!lane.close_if_idle());
-    assert!(!lane.ring(Millis(4)));
-    assert!(lane.ring(Millis(5)));
+    assert!(!lane.ring(Millis(4)).0);
+    assert!(lane.ring(Millis(5)).0);
     assert!(lane.close_if_idle());
     assert_eq!(lane.reserve(DeliveryId(Uuid::nil()), 1), Reservation::Closed);
     assert_eq!(lane.mark_backlog(), None);

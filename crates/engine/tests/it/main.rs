@@ -13,6 +13,8 @@ mod delivering;
 mod filtering;
 mod leases;
 mod nodes;
+mod ordering;
+mod pacing;
 mod postgres;
 mod stopping;
 mod support;

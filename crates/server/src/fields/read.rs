@@ -1,11 +1,13 @@
 //! Reading single fields: texts, booleans, moments, and what is parsed from a text.
 
 use std::fmt::Display;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use postrider_domain::Millis;
 
 use super::{Fields, Text, json_kind};
+use crate::problem::quoted;
 use crate::time::read_moment;
 
 /// What a change says about a field that may be empty.
@@ -97,6 +99,27 @@ impl Fields<'_, '_> {
                 self.wrong(name, format!("must be true or false, but is {}", json_kind(other)));
                 None
             }
+        }
+    }
+
+    /// A whole number from 1 on; none when it is left out, `null` or wrong.
+    pub(crate) fn count(&mut self, name: &'static str, max: u32) -> Option<NonZeroU32> {
+        let json = self.raw(name)?;
+        let count = json.parse().ok().filter(|count: &NonZeroU32| count.get() <= max);
+        if count.is_none() {
+            let is = if json_kind(json) == "a number" { quoted(json) } else { json_kind(json).to_owned() };
+            self.wrong(name, format!("must be a whole number from 1 to {max}, but is {is}"));
+        }
+        count
+    }
+
+    /// A whole number that may be left out, set or cleared.
+    pub(crate) fn change_count(&mut self, name: &'static str, max: u32) -> Change<NonZeroU32> {
+        match (self.raw(name).is_some(), self.count(name, max)) {
+            (_, Some(count)) => Change::Set(count),
+            (true, None) => Change::Keep,
+            (false, None) if self.has(name) => Change::Clear,
+            (false, None) => Change::Keep,
         }
     }
 

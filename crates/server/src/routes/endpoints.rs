@@ -3,16 +3,15 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use postrider_contract::{Contract, SecretRules};
-use postrider_domain::{
-    Action, Endpoint, EndpointId, EndpointOrdering, EndpointStatus, Facts, Organization, OrganizationId, Scope,
-};
-use postrider_store::{Edit, EndpointLimits, StoreError};
+use postrider_contract::Contract;
+use postrider_domain::{Action, Endpoint, EndpointId, EndpointStatus, Facts, OrganizationId, Scope};
+use postrider_store::{Edit, EndpointLimits};
 
 use crate::auth::random_bytes;
 use crate::call::{Call, json, no_content};
+use crate::changing::Changing;
 use crate::fields::Text;
-use crate::limits::{EDIT_TRIES_MAX, NAME_CHARS_MAX};
+use crate::limits::NAME_CHARS_MAX;
 use crate::paging::{Page, Query};
 use crate::problem::{Kind, Problem};
 use crate::state::{App, Running};
@@ -29,55 +28,16 @@ use crate::wire::test::{TestRequest, TestResult};
     request_body = NewEndpoint,
     responses((status = 201, description = "Made", body = EndpointBody)))]
 pub(crate) async fn create(State(app): State<App>, call: Call) -> Result<Response, Problem> {
-    let organization = call.organization(Scope::EndpointsWrite)?;
-    let endpoint = make(&app, &call, &organization).await?;
-    json(StatusCode::CREATED, &EndpointBody::with_secret(&endpoint, app.contracts()))
-}
-
-/// Makes what the body says.
-pub(crate) async fn make(app: &Running, call: &Call, id: &OrganizationId) -> Result<Endpoint, Problem> {
-    let _edit = app.edit(id).await;
+    let id = call.organization(Scope::EndpointsWrite)?;
+    let _edit = app.edit(&id).await;
+    let organization = app.organization(&id).await?;
     let random = random_bytes()?;
-    for _ in 0..EDIT_TRIES_MAX {
-        match try_to_make(app, call, id, &random).await {
-            Err(Decided::Outdated) => {}
-            done => return Ok(done?),
-        }
-    }
-    Err(outrun())
-}
-
-async fn try_to_make(
-    app: &Running,
-    call: &Call,
-    id: &OrganizationId,
-    random: &[u8; SecretRules::RANDOM_BYTES],
-) -> Result<Endpoint, Decided> {
-    let seen = app.store().configuration(id).await?.ok_or_else(|| Problem::missing("organization"))?;
-    let (endpoint, contract) = read_new(app, call, &seen.organization, random)?;
-    check_system_limit(&seen.endpoints, contract, &endpoint)?;
-    let plans = app.contracts().get(&seen.organization.contract);
-    let plan = seen.organization.plan.as_deref();
-    let endpoints_max = plans.and_then(|contract| contract.limits().endpoints_max(plan));
-    let audit = call.audit_made(app, Action::ENDPOINT_CREATED, endpoint.id, &Facts::of_endpoint(&endpoint));
-    let edit = Edit { audit, basis: Some(seen.version) };
-    app.store().create_endpoint(&endpoint, &EndpointLimits { endpoints_max }, &edit).await?;
-    app.engine().changed(id);
-    Ok(endpoint)
-}
-
-fn read_new<'c>(
-    app: &'c Running,
-    call: &Call,
-    organization: &Organization,
-    random: &[u8; SecretRules::RANDOM_BYTES],
-) -> Result<(Endpoint, &'c Contract), Problem> {
     let read = call.read(NewEndpoint::FIELDS, |fields| {
         let named = fields.text("contract", Text::line(1, NAME_CHARS_MAX));
         let named = named.as_ref().unwrap_or(&organization.contract);
         let contract = known_contract(fields, app.contracts(), Some(named));
         let rules = Rules { contract, urls: &app.given.url_rules };
-        (contract, NewEndpoint::read(fields, rules, random))
+        (contract, NewEndpoint::read(fields, rules, &random))
     })?;
     let (Some(contract), read) = read else {
         return Err(Problem::internal("an endpoint was read without a contract"));
@@ -85,7 +45,7 @@ fn read_new<'c>(
     let now = app.now();
     let endpoint = Endpoint {
         id: EndpointId(app.engine().ids().next(now)),
-        organization: organization.id.clone(),
+        organization: id.clone(),
         name: read.name,
         description: read.description,
         url: read.url,
@@ -95,48 +55,21 @@ fn read_new<'c>(
         overlap: None,
         headers: read.headers,
         filter: read.filter,
-        rate_limit: None,
-        ordering: EndpointOrdering::None,
+        rate_limit: read.rate_limit,
+        ordering: read.ordering,
         system: read.system,
         status: read.status,
         resumed_at: None,
         created_at: now,
         updated_at: now,
     };
-    Ok((endpoint, contract))
-}
-
-/// What was counted must be true when it is written, so a change is decided again while other nodes are faster with changes of the same organisation.
-fn outrun() -> Problem {
-    Problem::unavailable("other nodes were faster with changes of the same organization each time")
-}
-
-/// Why a change was not made.
-enum Decided {
-    /// It was decided from what is no longer so.
-    Outdated,
-    Refused(Problem),
-}
-
-impl From<Problem> for Decided {
-    fn from(problem: Problem) -> Self {
-        Decided::Refused(problem)
-    }
-}
-
-impl From<Decided> for Problem {
-    fn from(decided: Decided) -> Self {
-        match decided {
-            Decided::Outdated => outrun(),
-            Decided::Refused(problem) => problem,
-        }
-    }
-}
-
-impl From<StoreError> for Decided {
-    fn from(error: StoreError) -> Self {
-        if matches!(error, StoreError::Outdated) { Decided::Outdated } else { Decided::Refused(error.into()) }
-    }
+    check_system_limit(&app, contract, &endpoint).await?;
+    let plans = app.contracts().get(&organization.contract);
+    let endpoints_max = plans.and_then(|contract| contract.limits().endpoints_max(organization.plan.as_deref()));
+    let audit = call.audit_made(&app, Action::ENDPOINT_CREATED, endpoint.id, &Facts::of_endpoint(&endpoint));
+    app.store().create_endpoint(&endpoint, &EndpointLimits { endpoints_max }, &Edit::of(audit)).await?;
+    app.engine().changed(&id);
+    json(StatusCode::CREATED, &EndpointBody::with_secret(&endpoint, app.contracts(), app.now()))
 }
 
 /// List endpoints
@@ -154,7 +87,7 @@ pub(crate) async fn list(State(app): State<App>, call: Call) -> Result<Response,
     let request = place.request()?;
     app.organization(&organization).await?;
     let page = app.store().endpoints(&organization, request).await?;
-    json(StatusCode::OK, &place.page(&page, |row| EndpointBody::new(row, app.contracts())))
+    json(StatusCode::OK, &place.page(&page, |row| EndpointBody::new(row, app.contracts(), app.now())))
 }
 
 /// Read an endpoint
@@ -167,7 +100,7 @@ pub(crate) async fn read(State(app): State<App>, call: Call) -> Result<Response,
     let organization = call.organization(Scope::EndpointsRead)?;
     Query::read(call.query(), &[]).finish()?;
     let endpoint = endpoint(&app, &organization, &call).await?;
-    json(StatusCode::OK, &EndpointBody::new(&endpoint, app.contracts()))
+    json(StatusCode::OK, &EndpointBody::new(&endpoint, app.contracts(), app.now()))
 }
 
 /// Change an endpoint
@@ -180,50 +113,21 @@ pub(crate) async fn read(State(app): State<App>, call: Call) -> Result<Response,
     responses((status = 200, description = "Changed", body = EndpointBody)))]
 pub(crate) async fn change(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     let organization = call.organization(Scope::EndpointsWrite)?;
-    let endpoint = alter(&app, &call, &organization, call.id("endpoint", "endpoint")?).await?;
-    json(StatusCode::OK, &EndpointBody::new(&endpoint, app.contracts()))
-}
-
-/// Changes what the body says.
-pub(crate) async fn alter(
-    app: &Running,
-    call: &Call,
-    organization: &OrganizationId,
-    id: EndpointId,
-) -> Result<Endpoint, Problem> {
-    let _edit = app.edit(organization).await;
-    for _ in 0..EDIT_TRIES_MAX {
-        match try_to_alter(app, call, organization, id).await {
-            Err(Decided::Outdated) => {}
-            done => return Ok(done?),
+    let _edit = app.edit(&organization).await;
+    let mut changing = Changing::of(&app, &call, &organization, Action::ENDPOINT_CHANGED);
+    loop {
+        let before = changing.endpoint().await?;
+        let contract = app.contract_of(&before)?;
+        let rules = Rules { contract: Some(contract), urls: &app.given.url_rules };
+        let mut after = before.clone();
+        call.read(EndpointChange::FIELDS, |fields| EndpointChange::apply(fields, rules, &mut after))?;
+        if system_limit::takes_more(&before, &after) {
+            check_system_limit(&app, contract, &after).await?;
+        }
+        if changing.is_written(&before, &mut after).await? {
+            return json(StatusCode::OK, &EndpointBody::new(&after, app.contracts(), app.now()));
         }
     }
-    Err(outrun())
-}
-
-async fn try_to_alter(
-    app: &Running,
-    call: &Call,
-    organization: &OrganizationId,
-    id: EndpointId,
-) -> Result<Endpoint, Decided> {
-    let seen = app.store().configuration(organization).await?.ok_or_else(|| Problem::missing("endpoint"))?;
-    let found = seen.endpoints.iter().find(|endpoint| endpoint.id == id);
-    let before = found.ok_or_else(|| Problem::missing("endpoint"))?;
-    let missing = || Problem::internal(format!("contract {:?} is not loaded", before.contract));
-    let contract = app.contracts().get(&before.contract).ok_or_else(missing)?;
-    let rules = Rules { contract: Some(contract), urls: &app.given.url_rules };
-    let mut after = before.clone();
-    call.read(EndpointChange::FIELDS, |fields| EndpointChange::apply(fields, rules, &mut after))?;
-    if system_limit::takes_more(before, &after) {
-        check_system_limit(&seen.endpoints, contract, &after)?;
-    }
-    after.updated_at = app.now();
-    let (was, is) = (Facts::of_endpoint(before), Facts::of_endpoint(&after));
-    let audit = call.audit(app, Action::ENDPOINT_CHANGED, after.id).telling(&was, &is);
-    app.store().update_endpoint(&after, &Edit { audit, basis: Some(seen.version) }).await?;
-    app.engine().changed(organization);
-    Ok(after)
 }
 
 /// Delete an endpoint
@@ -234,23 +138,14 @@ async fn try_to_alter(
     responses((status = 204, description = "Deleted")))]
 pub(crate) async fn delete(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     let organization = call.organization(Scope::EndpointsWrite)?;
-    remove(&app, &call, &organization, call.id("endpoint", "endpoint")?).await
-}
-
-/// Deletes it, and has nothing to say about it.
-pub(crate) async fn remove(
-    app: &Running,
-    call: &Call,
-    organization: &OrganizationId,
-    id: EndpointId,
-) -> Result<Response, Problem> {
+    let id: EndpointId = call.id("endpoint", "endpoint")?;
     call.nothing_more()?;
-    let _edit = app.edit(organization).await;
-    let audit = call.audit(app, Action::ENDPOINT_DELETED, id);
-    if !app.store().delete_endpoint(organization, id, &audit).await? {
+    let _edit = app.edit(&organization).await;
+    let audit = call.audit(&app, Action::ENDPOINT_DELETED, id);
+    if !app.store().delete_endpoint(&organization, id, &audit).await? {
         return Err(Problem::missing("endpoint"));
     }
-    app.engine().changed(organization);
+    app.engine().changed(&organization);
     Ok(no_content())
 }
 
@@ -272,21 +167,17 @@ pub(crate) async fn test(State(app): State<App>, call: Call) -> Result<Response,
 }
 
 async fn endpoint(app: &Running, organization: &OrganizationId, call: &Call) -> Result<Endpoint, Problem> {
-    find(app, organization, call.id("endpoint", "endpoint")?).await
-}
-
-/// The endpoint, or 404.
-pub(crate) async fn find(app: &Running, organization: &OrganizationId, id: EndpointId) -> Result<Endpoint, Problem> {
+    let id: EndpointId = call.id("endpoint", "endpoint")?;
     app.store().endpoint(organization, id).await?.ok_or_else(|| Problem::missing("endpoint"))
 }
 
 /// Refuses an endpoint with which its system would have more endpoints for one event than its contract allows.
-fn check_system_limit(all: &[Endpoint], contract: &Contract, endpoint: &Endpoint) -> Result<(), Problem> {
+async fn check_system_limit(app: &Running, contract: &Contract, endpoint: &Endpoint) -> Result<(), Problem> {
     let Some(max) = contract.limits().endpoints_per_event_and_system_max else { return Ok(()) };
     if matches!(endpoint.status, EndpointStatus::Disabled { .. }) {
         return Ok(());
     }
-    let others = system_limit::others(all, endpoint);
+    let others = system_limit::others(app.store(), endpoint).await?;
     match system_limit::overfull(&others, endpoint, contract, max) {
         None => Ok(()),
         Some(event) => {

@@ -1,7 +1,6 @@
 //! The routes. Each handler: who may, what is asked, do it, show it.
 
 pub(crate) mod audit;
-pub(crate) mod compat;
 pub(crate) mod contracts;
 pub(crate) mod deliveries;
 pub(crate) mod egress_addresses;
@@ -11,5 +10,6 @@ pub(crate) mod filters;
 pub(crate) mod keys;
 pub(crate) mod operations;
 pub(crate) mod organizations;
+pub(crate) mod secrets;
 #[cfg(feature = "test-clock")]
 pub(crate) mod test_clock;

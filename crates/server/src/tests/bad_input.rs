@@ -204,7 +204,7 @@ async fn every_wrong_field_of_an_endpoint_is_pointed_to_at_once() {
             &["/contract", "/system"],
         ),
         (
-            json!({"name": "n", "url": "https://example.com", "events": ["*"], "filter": {}, "rate_limit": 1, "ordering": "x"}),
+            json!({"name": "n", "url": "https://example.com", "events": ["*"], "filter": {}, "rate_limit": 0, "ordering": "x"}),
             &["/filter", "/ordering", "/rate_limit"],
         ),
         (

@@ -117,6 +117,28 @@ async fn headers_go_in_and_their_values_do_not_come_out() {
 }
 
 #[tokio::test]
+async fn a_rate_limit_and_an_ordering_are_set_shown_changed_and_removed() {
+    let world = World::new().await;
+    let path = organization(&world, "standard", None).await;
+    let plain = world.post(&path, endpoint(&["*"], json!({}))).await.expect(201);
+    assert_eq!((&plain["rate_limit"], &plain["ordering"]), (&Value::Null, &json!("none")));
+    let made = world.post(&path, endpoint(&["*"], json!({"rate_limit": 10_000, "ordering": "resource"}))).await;
+    assert_eq!((&made.expect(201)["rate_limit"], &made.json()["ordering"]), (&json!(10_000), &json!("resource")));
+    let one = format!("{path}/{}", made.json()["id"].as_str().unwrap());
+    let kept = world.patch(&one, json!({"name": "other"})).await.expect(200);
+    assert_eq!((&kept["rate_limit"], &kept["ordering"]), (&json!(10_000), &json!("resource")));
+    let changed = world.patch(&one, json!({"rate_limit": 5})).await.expect(200);
+    assert_eq!((&changed["rate_limit"], &changed["ordering"]), (&json!(5), &json!("resource")));
+    for wrong in [json!(0), json!(10_001), json!(-1), json!(1.5), json!("5"), json!(true), json!([])] {
+        assert_eq!(world.patch(&one, json!({"rate_limit": wrong})).await.pointers(422), ["/rate_limit"], "{wrong}");
+    }
+    assert_eq!(world.patch(&one, json!({"ordering": "Resource"})).await.pointers(422), ["/ordering"]);
+    world.patch(&one, json!({"rate_limit": null, "ordering": null})).await.expect(200);
+    let read = world.get(&one).await.expect(200);
+    assert_eq!((&read["rate_limit"], &read["ordering"]), (&Value::Null, &json!("none")));
+}
+
+#[tokio::test]
 async fn a_change_keeps_what_it_does_not_name() {
     let world = World::new().await;
     let path = organization(&world, "standard", None).await;

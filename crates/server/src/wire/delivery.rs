@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use postrider_domain::{AttemptFailure, DeliveryStatus, FailureKind};
-use postrider_egress::AttemptErrorKind;
-use postrider_store::{Attempt, Delivery, DeliveryDetail, Response};
+use postrider_domain::{AttemptFailure, DeliveryStatus, advice};
+use postrider_store::{Attempt, Delivery, DeliveryDetail, RefusedExchange, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -147,6 +146,8 @@ pub(crate) struct AttemptBody<'a> {
     by_hand: bool,
     /// The URL requested.
     url: &'a str,
+    /// The headers sent; values that are secrets are masked.
+    request_headers: HeaderMap<'a>,
     /// What the receiver answered; `null` when no answer came.
     #[schema(required = true)]
     status_code: Option<u16>,
@@ -166,6 +167,11 @@ pub(crate) struct AttemptBody<'a> {
     /// Why it failed; `null` when it succeeded.
     #[schema(required = true)]
     error: Option<ErrorBody<'a>>,
+    /// The request before, where there were two: the receiver refused it while a rotation overlapped, and the same attempt was sent once more at
+    /// once with the two secrets swapped. Left out where there was one request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    refused_first: Option<RefusedBody<'a>>,
 }
 
 impl<'a> AttemptBody<'a> {
@@ -177,12 +183,52 @@ impl<'a> AttemptBody<'a> {
             response_time_ms: attempt.response_time_ms,
             by_hand: attempt.by_hand,
             url: &attempt.url,
+            request_headers: HeaderMap::new(attempt.request_headers.iter().map(|(n, v)| (Cow::from(n), Cow::from(v)))),
             status_code: response.status_code,
             response_headers: response.headers,
             response_body: response.body,
             response_body_base64: response.body_base64,
             response_note: response.note,
             error: ErrorBody::of(attempt),
+            refused_first: attempt.refused_first.as_deref().map(RefusedBody::new),
+        }
+    }
+}
+
+/// The first of an attempt's two requests, which the receiver refused.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RefusedRequest)]
+pub(crate) struct RefusedBody<'a> {
+    /// The headers sent; values that are secrets are masked.
+    request_headers: HeaderMap<'a>,
+    /// How long until it was answered.
+    response_time_ms: u32,
+    /// 400, 401 or 403, unless the contract says otherwise.
+    status_code: u16,
+    response_headers: HeaderMap<'a>,
+    /// The first 64 KiB, as text in which what is not UTF-8 is replaced.
+    response_body: String,
+    /// The same as base64, where the text altered something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    response_body_base64: Option<String>,
+    /// What was cut off or went wrong after the status line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    response_note: Option<&'a str>,
+}
+
+impl<'a> RefusedBody<'a> {
+    pub(crate) fn new(refused: &'a RefusedExchange) -> Self {
+        let response = ResponseParts::new(Some(&refused.response));
+        RefusedBody {
+            request_headers: HeaderMap::new(refused.request_headers.iter().map(|(n, v)| (Cow::from(n), Cow::from(v)))),
+            response_time_ms: refused.response_time_ms,
+            status_code: refused.response.status_code,
+            response_headers: response.headers.unwrap_or_default(),
+            response_body: response.body.unwrap_or_default(),
+            response_body_base64: response.body_base64,
+            response_note: response.note,
         }
     }
 }
@@ -220,6 +266,10 @@ pub(crate) struct ErrorBody<'a> {
     /// `connection_closed`, `proxy`, `status` or `request_invalid`.
     #[schema(example = "timeout")]
     kind: &'static str,
+    /// A finer word within the kind that does not change, such as `certificate_expired`; left out where the kind says it all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    reason: Option<&'a str>,
     /// What happened.
     message: &'a str,
     /// What the endpoint's owner can do about it.
@@ -228,67 +278,17 @@ pub(crate) struct ErrorBody<'a> {
 
 impl<'a> ErrorBody<'a> {
     pub(crate) fn of(attempt: &'a Attempt) -> Option<Self> {
-        let AttemptFailure { kind, message } = attempt.failure.as_ref()?;
-        let status = attempt.response.as_ref().map_or(0, |response| response.status_code);
-        Some(ErrorBody { kind: kind.as_str(), message, advice: advice(*kind, status) })
-    }
-}
-
-fn advice(kind: FailureKind, status: u16) -> &'static str {
-    let kind = match kind {
-        FailureKind::Status => return status_advice(status),
-        FailureKind::UrlRefused => AttemptErrorKind::UrlRefused,
-        FailureKind::AddressRefused => AttemptErrorKind::AddressRefused,
-        FailureKind::RequestInvalid => AttemptErrorKind::RequestInvalid,
-        FailureKind::Dns => AttemptErrorKind::Dns,
-        FailureKind::Connect => AttemptErrorKind::Connect,
-        FailureKind::Tls => AttemptErrorKind::Tls,
-        FailureKind::Timeout => AttemptErrorKind::Timeout,
-        FailureKind::BadResponse => AttemptErrorKind::BadResponse,
-        FailureKind::ConnectionClosed => AttemptErrorKind::ConnectionClosed,
-        FailureKind::Proxy => AttemptErrorKind::Proxy,
-    };
-    postrider_egress::advice(kind)
-}
-
-fn status_advice(status: u16) -> &'static str {
-    match status {
-        300..=399 => {
-            "Redirects are not followed. Set the endpoint's URL to the address that the Location header shows."
-        }
-        400 | 422 => {
-            "The receiver understood the request but not its content. Its answer's body may say what it expected."
-        }
-        401 | 403 => {
-            "The receiver did not let the request in. Check the signing secret that it verifies with, and the credentials in the \
-             endpoint's custom headers."
-        }
-        404 | 405 => "The receiver has no such path, or no POST there. Check the endpoint's URL.",
-        410 => {
-            "The receiver says that it is gone for good. Delete the endpoint, or repair the receiver and retry by hand."
-        }
-        413 => "The receiver accepts only smaller bodies. Raise its limit.",
-        429 => {
-            "The receiver takes fewer requests than it gets. Raise its limit; a Retry-After that it sends is honoured."
-        }
-        500..=599 => "The receiver failed. Its own log says why.",
-        _ => "The receiver's answer does not count as success under the endpoint's contract. Answer with a 2xx status.",
+        let AttemptFailure { kind, reason, message } = attempt.failure.as_ref()?;
+        let status_code = attempt.response.as_ref().map(|response| response.status_code);
+        let advice = advice(*kind, reason.as_deref(), status_code);
+        Some(ErrorBody { kind: kind.as_str(), reason: reason.as_deref(), message, advice })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    #[test]
-    fn every_kind_of_failure_comes_with_advice() {
-        for kind in FailureKind::ALL {
-            assert!(advice(kind, 500).ends_with('.'), "{kind:?}");
-        }
-        for status in [0, 200, 301, 400, 401, 404, 410, 413, 429, 500, 999] {
-            assert!(status_advice(status).ends_with('.'), "{status}");
-        }
-    }
+    use postrider_domain::FailureKind;
+    use postrider_egress::AttemptErrorKind;
 
     #[test]
     fn kinds_are_the_same_words_on_both_floors() {

@@ -3,16 +3,17 @@
 mod read;
 
 use std::borrow::Cow;
+use std::num::NonZeroU32;
 
 use postrider_contract::Contracts;
-use postrider_domain::{Endpoint, EndpointStatus};
+use postrider_domain::{Endpoint, EndpointStatus, Millis, Overlap};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::time::Moment;
 use crate::wire::HeaderMap;
 
-pub(crate) use read::{Rules, events as read_events, filter as read_filter};
+pub(crate) use read::{Rules, choose_secret, events as read_events, filter as read_filter};
 
 /// Shown instead of a secret value.
 const MASK: &str = "********";
@@ -30,6 +31,17 @@ pub(crate) enum StatusWord {
     Disabled,
 }
 
+/// In which order an endpoint receives.
+#[derive(Debug, ToSchema)]
+#[schema(as = EndpointOrdering, rename_all = "snake_case")]
+#[expect(dead_code, reason = "says which words there are; they are the domain's")]
+pub(crate) enum OrderingWord {
+    /// As it comes: nothing waits for anything else.
+    None,
+    /// The events of one record one after another, in the order in which they were accepted; different records side by side.
+    Resource,
+}
+
 /// An endpoint: where events go. The dashboard calls it a webhook.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Endpoint)]
@@ -40,6 +52,11 @@ pub(crate) struct EndpointBody<'a> {
     /// What it is for.
     #[schema(required = true)]
     description: Option<&'a str>,
+    /// Attempts that may begin in one second; none for no limit.
+    #[schema(required = true, minimum = 1, maximum = 10_000)]
+    rate_limit: Option<u32>,
+    #[schema(value_type = OrderingWord)]
+    ordering: &'static str,
     #[schema(example = "https://example.com/webhooks")]
     url: &'a str,
     /// What it receives: event types, prefixes such as `contact.*`, or `*`.
@@ -64,6 +81,9 @@ pub(crate) struct EndpointBody<'a> {
     /// What receivers verify with, where the secret is an asymmetric key.
     #[schema(required = true)]
     public_key: Option<String>,
+    /// A rotation that is not over: the secret before this one works too; `null` when there is none.
+    #[schema(required = true)]
+    overlap: Option<OverlapBody>,
     created_at: Moment,
     updated_at: Moment,
     /// What signs its deliveries: in the answer to its creation, and never again.
@@ -73,8 +93,9 @@ pub(crate) struct EndpointBody<'a> {
 }
 
 impl<'a> EndpointBody<'a> {
-    pub(crate) fn new(endpoint: &'a Endpoint, contracts: &Contracts) -> Self {
+    pub(crate) fn new(endpoint: &'a Endpoint, contracts: &Contracts, now: Millis) -> Self {
         let contract = contracts.get(&endpoint.contract);
+        let public_key = |secret| contract.and_then(|contract| contract.public_key(secret));
         let disabled_reason = match &endpoint.status {
             EndpointStatus::Disabled { reason } => Some(reason.as_str()),
             EndpointStatus::Active | EndpointStatus::Paused => None,
@@ -83,6 +104,8 @@ impl<'a> EndpointBody<'a> {
             id: endpoint.id.to_string(),
             name: &endpoint.name,
             description: endpoint.description.as_deref(),
+            rate_limit: endpoint.rate_limit.map(NonZeroU32::get),
+            ordering: endpoint.ordering.as_str(),
             url: &endpoint.url,
             events: endpoint.events.iter().map(ToString::to_string).collect(),
             filter: endpoint.filter.as_deref(),
@@ -92,7 +115,8 @@ impl<'a> EndpointBody<'a> {
             disabled_reason,
             headers: HeaderMap::new(endpoint.headers.iter().map(|(name, _)| (Cow::from(name), Cow::Borrowed(MASK)))),
             signed: endpoint.secret.is_some(),
-            public_key: contract.zip(endpoint.secret.as_ref()).and_then(|(c, secret)| c.public_key(secret)),
+            public_key: endpoint.secret.as_ref().and_then(public_key),
+            overlap: endpoint.open_overlap(now).map(|overlap| OverlapBody::new(overlap, public_key(&overlap.old))),
             created_at: Moment(endpoint.created_at),
             updated_at: Moment(endpoint.updated_at),
             secret: None,
@@ -100,9 +124,28 @@ impl<'a> EndpointBody<'a> {
     }
 
     /// As it is shown once, when it has just been made.
-    pub(crate) fn with_secret(endpoint: &'a Endpoint, contracts: &Contracts) -> Self {
+    pub(crate) fn with_secret(endpoint: &'a Endpoint, contracts: &Contracts, now: Millis) -> Self {
         let secret = endpoint.secret.as_ref().map(|secret| secret.reveal());
-        EndpointBody { secret, ..EndpointBody::new(endpoint, contracts) }
+        EndpointBody { secret, ..EndpointBody::new(endpoint, contracts, now) }
+    }
+}
+
+/// A rotation that is not over: two secrets sign.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Overlap)]
+pub(crate) struct OverlapBody {
+    /// From then on the present secret signs alone, confirmed or not.
+    ends_at: Moment,
+    /// Whether the rotation was confirmed: before that, receivers that read one signature alone are sent that of the old secret first.
+    confirmed: bool,
+    /// What receivers verify with that still hold the old key, where the old secret is an asymmetric one.
+    #[schema(required = true)]
+    public_key: Option<String>,
+}
+
+impl OverlapBody {
+    fn new(overlap: &Overlap, public_key: Option<String>) -> Self {
+        OverlapBody { ends_at: Moment(overlap.ends_at), confirmed: overlap.is_confirmed, public_key }
     }
 }
 
@@ -137,14 +180,32 @@ pub(crate) struct NewEndpoint {
     system: Option<String>,
     /// The contract that it follows; its organisation's when left out.
     contract: Option<String>,
+    /// Attempts that may begin in one second, retries included; no limit when left out. After a pause a tenth of it may begin at once.
+    #[schema(minimum = 1, maximum = 10_000)]
+    rate_limit: Option<u32>,
+    /// `none` when left out.
+    #[schema(value_type = Option<OrderingWord>)]
+    ordering: Option<String>,
 }
 
 impl NewEndpoint {
-    pub(crate) const FIELDS: &[&str] =
-        &["name", "url", "events", "filter", "secret", "headers", "enabled", "description", "system", "contract"];
+    pub(crate) const FIELDS: &[&str] = &[
+        "name",
+        "url",
+        "events",
+        "filter",
+        "secret",
+        "headers",
+        "enabled",
+        "description",
+        "system",
+        "contract",
+        "rate_limit",
+        "ordering",
+    ];
 }
 
-/// What to change of an endpoint; what is left out stays, `null` empties what may be empty. Its contract and its secret cannot be changed.
+/// What to change of an endpoint; what is left out stays, `null` empties what may be empty. Its contract cannot be changed.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "says how the object looks; it is applied field by field")]
 pub(crate) struct EndpointChange {
@@ -167,13 +228,33 @@ pub(crate) struct EndpointChange {
     description: Option<String>,
     #[schema(max_length = 200)]
     system: Option<String>,
+    /// `null` removes it, and with it every signature, where the contract lets deliveries go unsigned. `POST …/secret/rotate` sets and replaces it.
+    secret: Option<String>,
+    /// Attempts that may begin in one second, retries included; `null` for no limit. Holds from the next attempt on.
+    #[schema(minimum = 1, maximum = 10_000)]
+    rate_limit: Option<u32>,
+    /// Holds for events accepted from then on; `null` is `none`.
+    #[schema(value_type = Option<OrderingWord>)]
+    ordering: Option<String>,
 }
 
 impl EndpointChange {
-    /// With the two that are known only to say why they cannot be changed.
-    pub(crate) const FIELDS: &[&str] =
-        &["name", "url", "events", "filter", "headers", "enabled", "description", "system", "secret", "contract"];
-    /// Those two.
+    /// With the one that is known only to say why it cannot be changed.
+    pub(crate) const FIELDS: &[&str] = &[
+        "name",
+        "url",
+        "events",
+        "filter",
+        "headers",
+        "enabled",
+        "description",
+        "system",
+        "rate_limit",
+        "ordering",
+        "secret",
+        "contract",
+    ];
+    /// That one.
     #[cfg(test)]
-    pub(crate) const FIXED: &[&str] = &["secret", "contract"];
+    pub(crate) const FIXED: &[&str] = &["contract"];
 }

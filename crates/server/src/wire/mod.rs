@@ -3,7 +3,6 @@
 //! A request's type has its fields' names in `FIELDS` and reads itself out of [`crate::fields::Fields`].
 
 pub(crate) mod audit;
-pub(crate) mod compat;
 pub(crate) mod contract;
 pub(crate) mod delivery;
 pub(crate) mod endpoint;
@@ -12,6 +11,7 @@ pub(crate) mod key;
 pub(crate) mod organization;
 pub(crate) mod preview;
 pub(crate) mod resource;
+pub(crate) mod secret;
 pub(crate) mod test;
 
 use std::borrow::Cow;
@@ -21,7 +21,7 @@ use serde::{Serialize, Serializer};
 
 /// Header names and values in order; names that come several times are shown once, their values joined with commas (RFC 9110, section
 /// 5.3).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct HeaderMap<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
 impl<'a> HeaderMap<'a> {

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::fields::{Fields, Text};
 use crate::wire::HeaderMap;
-use crate::wire::delivery::{ErrorBody, ResponseParts};
+use crate::wire::delivery::{ErrorBody, RefusedBody, ResponseParts};
 
 /// A test event to send.
 #[derive(Debug, ToSchema)]
@@ -51,6 +51,10 @@ pub(crate) struct TestResult<'a> {
     error: Option<ErrorBody<'a>>,
     /// The delivery under which it is listed.
     delivery: String,
+    /// The request before, where there were two; see the attempts of a delivery.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    refused_first: Option<RefusedBody<'a>>,
 }
 
 impl<'a> TestResult<'a> {
@@ -66,6 +70,7 @@ impl<'a> TestResult<'a> {
             response_note: response.note,
             error: ErrorBody::of(&outcome.attempt),
             delivery: outcome.delivery.to_string(),
+            refused_first: outcome.attempt.refused_first.as_deref().map(RefusedBody::new),
         }
     }
 }

@@ -16,6 +16,7 @@ pub mod keys;
 mod leased;
 pub mod leases;
 pub mod lists;
+pub mod ordering;
 pub mod organizations;
 pub mod outcomes;
 pub mod random;
@@ -116,6 +117,15 @@ macro_rules! conformance_suite {
                 the_last_status_code_is_the_last_answers,
                 a_test_is_recorded_whole_and_is_never_open,
             ];
+            ordering: [
+                the_next_about_a_record_is_due_once_the_one_before_has_ended,
+                an_event_about_several_records_waits_for_all_of_them,
+                a_stuck_record_holds_back_its_own_deliveries_alone,
+                what_a_person_hastens_waits_again_when_it_fails,
+                the_order_is_there_after_opening_again,
+                what_expires_lets_the_next_one_go,
+                no_delivery_is_left_waiting_whatever_happens_at_once,
+            ];
             retries: [
                 a_pending_delivery_becomes_due_now_and_keeps_its_schedule,
                 an_ended_delivery_opens_again,
@@ -162,6 +172,7 @@ macro_rules! conformance_suite {
                 what_deleted_organizations_left_goes,
                 what_deleted_endpoints_left_goes,
                 an_id_is_remembered_though_its_event_is_gone,
+                a_replaced_secret_goes_when_its_overlap_is_over,
             ];
             tenancy: [
                 another_organizations_objects_are_like_those_that_do_not_exist,

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use postrider_domain::{DeliveryStatus, FailReason, Millis, OrganizationId, Progress, Transition, Trigger};
+use postrider_domain::{
+    AttemptFailure, DeliveryStatus, FailReason, Millis, OrganizationId, Progress, Transition, Trigger,
+};
 
 use super::samples::{SECOND, World, at, attempt, outcome};
 use super::{Subject, T0};
-use crate::model::{DeliveryDetail, NewEvent, OpenDelivery, Recorded, Response};
+use crate::model::{DeliveryDetail, NewEvent, OpenDelivery, Recorded, RefusedExchange, Response};
 
 /// With all that the list shows of it.
 pub async fn success_moves_a_delivery_into_history(subject: &mut impl Subject) {
@@ -144,7 +146,14 @@ pub async fn attempts_come_back_byte_for_byte(subject: &mut impl Subject) {
     let mut empty = attempt(at(3), Some(204));
     empty.request_headers = vec![];
     empty.response = Some(Response { status_code: 204, headers: vec![], body: vec![], note: None });
-    for expected in [full, silent, empty] {
+    let mut refined = attempt(at(4), None);
+    refined.failure = refined.failure.map(|failure| AttemptFailure { reason: Some("expired".into()), ..failure });
+    refined.refused_first = Some(Box::new(RefusedExchange {
+        request_headers: vec![("signature".to_owned(), "s=1".to_owned())],
+        response_time_ms: 7,
+        response: Response { status_code: 401, headers: vec![(b"a".to_vec(), vec![0xff])], body: vec![0], note: None },
+    }));
+    for expected in [full, silent, empty, refined] {
         let open = world.one_open(T0).await;
         let mut done = outcome(&open, at(9), Transition::Succeed);
         done.attempt = expected.clone();
@@ -230,6 +239,7 @@ fn open_test(org: &OrganizationId, new: &NewEvent) -> OpenDelivery {
         due_at: delivery.due_at,
         progress: Progress::default(),
         trigger: Trigger::Schedule,
+        turn: None,
         event: Arc::clone(&new.event),
     }
 }

@@ -134,6 +134,7 @@ impl Modelled {
             due_at,
             progress: self.progress,
             trigger: self.trigger,
+            turn: None,
             event: Arc::clone(&self.event),
         })
     }

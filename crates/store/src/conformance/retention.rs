@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postrider_domain::{DeliveryStatus, FailReason, Millis, Transition};
+use postrider_domain::{DeliveryStatus, FailReason, Millis, Overlap, Secret, Transition};
 
 use super::samples::{DAY, HOUR, STORED, World, all, at, event, outcome};
 use super::{Leased, Subject, T0};
@@ -174,4 +174,25 @@ pub async fn an_id_is_remembered_though_its_event_is_gone(subject: &mut impl Sub
     assert_eq!(free, [STORED]);
     retain(&world.store, at(4 * DAY), at(2 * DAY)).await;
     assert!(world.store.event(&world.org, &"one".parse().unwrap()).await.unwrap().is_some());
+}
+
+/// Not before, and nothing else of the endpoint changes with it, nor when it was last changed.
+pub async fn a_replaced_secret_goes_when_its_overlap_is_over(subject: &mut impl Subject) {
+    let world = World::new(subject).await;
+    let stored = async || world.store.endpoint(&world.org, world.endpoint).await.unwrap().unwrap();
+    let mut endpoint = stored().await;
+    let overlap = Overlap { old: Secret::new("replaced".to_owned()), ends_at: at(DAY), is_confirmed: false };
+    endpoint.overlap = Some(overlap);
+    world.store.update_endpoint(&endpoint).await.unwrap();
+    let version = async || world.store.configuration(&world.org).await.unwrap().unwrap().version;
+    let before = version().await;
+    assert_eq!(retain(&world.store, at(DAY - 1), T0).await, RetentionStep::default());
+    assert_eq!((stored().await, version().await), (endpoint.clone(), before));
+    assert_eq!(retain(&world.store, at(DAY), T0).await, RetentionStep::default());
+    endpoint.overlap = None;
+    assert_eq!(stored().await, endpoint);
+    assert_ne!(version().await, before, "nodes that have it in memory read again");
+    let after = version().await;
+    retain(&world.store, at(2 * DAY), T0).await;
+    assert_eq!(version().await, after, "it is looked at once");
 }

@@ -80,7 +80,7 @@ pub(super) fn endpoint(organization: &OrganizationId, created_at: Millis) -> End
         secret: Some(Secret::new("whsec_signing-secret".to_owned())),
         overlap: Some(Overlap {
             old: Secret::new("whsec_old-secret".to_owned()),
-            ends_at: Millis(5),
+            ends_at: Millis(4_102_444_800_000),
             is_confirmed: true,
         }),
         headers: vec![
@@ -152,6 +152,7 @@ impl World {
 
     pub(super) fn delivery_to(&self, endpoint: EndpointId, made_at: Millis) -> NewDelivery {
         NewDelivery {
+            in_order: false,
             id: DeliveryId(id_at(made_at)),
             endpoint,
             event_type: "dealWon".into(),
@@ -224,7 +225,8 @@ pub(super) fn resource(kind: &str, ids: &[&str]) -> Resource {
 }
 
 pub(super) fn attempt(started_at: Millis, status_code: Option<u16>) -> Attempt {
-    let failure = AttemptFailure { kind: FailureKind::Timeout, message: "no answer within 15 s".to_owned() };
+    let failure =
+        AttemptFailure { kind: FailureKind::Timeout, reason: None, message: "no answer within 15 s".to_owned() };
     Attempt {
         id: AttemptId(id_at(started_at)),
         started_at,
@@ -239,6 +241,7 @@ pub(super) fn attempt(started_at: Millis, status_code: Option<u16>) -> Attempt {
             note: None,
         }),
         failure: status_code.is_none().then_some(failure),
+        refused_first: None,
     }
 }
 

@@ -162,8 +162,10 @@ async fn fill<S: Movable>(store: &Arc<S>, seed: u64) -> Vec<OrganizationId> {
         test.test = true;
         world.commit(vec![test]).await;
         // More pages and chunks than one, and due far apart.
-        let later_ones = (0..1_500).map(|j| {
+        let later_ones = (0..1_510).map(|j| {
             let mut new = world.event(Millis(later.0 + 1 + j));
+            // They wait for one another.
+            new.deliveries[0].in_order = j >= 1_500;
             new.deliveries[0].due_at = Millis(later.0 + j % 7 * HOUR);
             new
         });

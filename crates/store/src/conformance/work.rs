@@ -102,6 +102,7 @@ pub async fn a_claim_holds_all_that_an_attempt_needs(subject: &mut impl Subject)
             due_at: delivery.due_at,
             progress: Progress::default(),
             trigger: Trigger::Schedule,
+            turn: None,
             event: Arc::clone(&new.event),
         })
         .collect();

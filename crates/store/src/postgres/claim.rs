@@ -12,7 +12,7 @@ use super::rows::{EVENT_COLUMNS, EVENTS_OF_KEYS, event_row, millis_at, progress_
 use super::tenants::Tenant;
 use crate::error::{Result, StoreError};
 use crate::limits::CLAIM_FAULTS_MAX;
-use crate::model::{Event, LeaseNo, OpenDelivery, RevisionId};
+use crate::model::{Event, LeaseNo, OpenDelivery, RevisionId, WAITING};
 use crate::rows::{damaged, trigger};
 
 pub(super) async fn lane_due(
@@ -22,16 +22,16 @@ pub(super) async fn lane_due(
     after: Millis,
 ) -> Result<Option<Millis>> {
     let Some(tenant) = store.tenants.find(store, organization).await? else { return Ok(None) };
-    let sql = "SELECT d.due_at FROM open_deliveries d WHERE d.org = $1 AND d.endpoint = $2 AND d.due_at > $3
+    let sql = "SELECT d.due_at FROM open_deliveries d WHERE d.org = $1 AND d.endpoint = $2 AND d.due_at > $3 AND d.due_at < $4
                AND EXISTS (SELECT FROM endpoints e WHERE e.org = $1 AND e.id = $2 AND NOT e.deleted)
                ORDER BY d.due_at LIMIT 1";
-    let rows = store.engine().await?.query(sql, &[&tenant.org, &endpoint.0, &after.0]).await?;
+    let rows = store.engine().await?.query(sql, &[&tenant.org, &endpoint.0, &after.0, &WAITING.0]).await?;
     Ok(rows.first().map(|row| millis_at(row, 0)))
 }
 
 /// The left end of a lane, without those that are held.
 const DUE: &str = "SELECT d.id, d.due_at, d.event_key, d.event_type, d.revision, d.test, d.created_at, d.attempts_count, d.slots_used,
-        d.initial_failure_at, d.resume, d.resume_at
+        d.initial_failure_at, d.resume, d.resume_at, d.turn
     FROM open_deliveries d
     WHERE d.org = $1 AND d.endpoint = $2 AND d.due_at <= $3 AND d.id NOT IN (SELECT unnest($4::uuid[]))
     AND EXISTS (SELECT FROM lanes l WHERE l.org = $1 AND l.endpoint = $2 AND l.lease = $5)
@@ -88,12 +88,13 @@ pub(super) struct OpenRow {
     progress: Progress,
     resume: Option<i16>,
     resume_at: Option<i64>,
+    turn: Option<i64>,
 }
 
 impl OpenRow {
     pub(super) const COLUMNS: &'static str =
         "id, due_at, event_key, event_type, revision, test, created_at, attempts_count,
-        slots_used, initial_failure_at, resume, resume_at";
+        slots_used, initial_failure_at, resume, resume_at, turn";
 
     /// Reads [`OpenRow::COLUMNS`].
     pub(super) fn read(row: &Row) -> Self {
@@ -108,6 +109,7 @@ impl OpenRow {
             progress: progress_at(row, 7),
             resume: row.get(10),
             resume_at: row.get(11),
+            turn: row.get(12),
         }
     }
 
@@ -156,6 +158,7 @@ pub(super) async fn open_rows(
             due_at: row.due_at,
             progress: row.progress,
             trigger,
+            turn: row.turn,
             event,
         });
     }

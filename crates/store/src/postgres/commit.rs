@@ -10,7 +10,7 @@ use super::attached::Lane;
 use super::tenants::Tenant;
 use crate::error::{Result, StoreError};
 use crate::model::{Basis, Committed, NewEvent};
-use crate::rows::{chosen_id, put_resource, record_hash, seal_event};
+use crate::rows::{chosen_id, put_resource, record_hashes, seal_event};
 
 /// About what a delivery takes in a group.
 const DELIVERY_BYTES: usize = 200;
@@ -77,12 +77,7 @@ pub(super) async fn commit_events(
 
 pub(super) fn seal(tenant: &Tenant, new: NewEvent) -> Result<SealedEvent> {
     let sealed = seal_event(tenant.sealer(), &new.event)?;
-    let about = new.event.resource.as_ref();
-    let mut record_hashes: Vec<_> = about.map_or_else(Vec::new, |about| {
-        about.ids.iter().map(|id| record_hash(tenant.owner(), &about.kind, id)).collect()
-    });
-    record_hashes.sort_unstable();
-    record_hashes.dedup();
-    let resource = about.map(put_resource);
+    let record_hashes = record_hashes(tenant.owner(), &new.event);
+    let resource = new.event.resource.as_ref().map(put_resource);
     Ok(SealedEvent { new, sealed, resource, record_hashes })
 }

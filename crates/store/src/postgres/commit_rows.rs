@@ -10,8 +10,10 @@ use super::commit_group::Judged;
 use super::facts::Facts;
 use super::group::{Fault, and_commit};
 use super::session::{Session, Values};
+use super::turns::{self, Joining, Lines, Ordered};
 use crate::error::Result;
 use crate::limits::CHOSEN_ID_MS;
+use crate::model::NewDelivery;
 
 /// All rows of a group.
 #[derive(Default)]
@@ -20,6 +22,7 @@ pub(super) struct Rows<'a> {
     ids: Ids<'a>,
     records: Records,
     deliveries: Deliveries<'a>,
+    joining: Vec<Joining<'a>>,
 }
 
 #[derive(Default)]
@@ -61,7 +64,8 @@ struct Records {
 #[derive(Default)]
 struct Deliveries<'a> {
     org: Vec<Uuid>,
-    endpoint: Vec<Uuid>,
+    /// None of one that has a turn: it is inserted with that.
+    endpoint: Vec<Option<Uuid>>,
     due_at: Vec<i64>,
     id: Vec<Uuid>,
     event_key: Vec<Uuid>,
@@ -131,14 +135,20 @@ impl<'a> Rows<'a> {
     }
 
     /// An endpoint that was deleted since it was matched gets none.
-    fn add_deliveries(&mut self, facts: &Facts, org: Uuid, SealedEvent { new, .. }: &'a SealedEvent) {
-        let deliveries = &mut self.deliveries;
+    fn add_deliveries(&mut self, facts: &Facts, org: Uuid, sealed: &'a SealedEvent) {
+        let new = &sealed.new;
         for delivery in &new.deliveries {
-            if !facts.exists(Lane { org, endpoint: delivery.endpoint.0 }) {
+            let lane = Lane { org, endpoint: delivery.endpoint.0 };
+            if !facts.exists(lane) {
                 continue;
             }
+            let has_turn = delivery.in_order && !sealed.record_hashes.is_empty();
+            if has_turn {
+                self.joining.push(joining(lane, sealed, delivery));
+            }
+            let deliveries = &mut self.deliveries;
             deliveries.org.push(org);
-            deliveries.endpoint.push(delivery.endpoint.0);
+            deliveries.endpoint.push((!has_turn).then_some(lane.endpoint));
             deliveries.due_at.push(delivery.due_at.0);
             deliveries.id.push(delivery.id.0);
             deliveries.event_key.push(new.event.key);
@@ -151,6 +161,7 @@ impl<'a> Rows<'a> {
 
     /// Writes all and commits.
     pub(super) async fn write(&self, session: &Session) -> Result<(), Fault> {
+        let ordered = self.ordered(session).await?;
         let needed = async |orgs: &[Uuid], sql| match orgs {
             [] => Ok(None),
             _ => session.prepare_cached(sql).await.map(Some),
@@ -158,10 +169,11 @@ impl<'a> Rows<'a> {
         let rows = needed(&self.events.org, ROWS).await?;
         let forget = needed(&self.ids.org, FORGET).await?;
         let ids = needed(&self.ids.org, IDS).await?;
+        let in_order = needed(&ordered.org, turns::INSERT).await?;
         let (client, i): (&Client, _) = (session, &self.ids);
         let forget_values: Values<'_> = &[&i.org, &i.id, &i.forgotten_at];
         let id_values: Values<'_> = &[&i.org, &i.id, &i.key, &i.accepted_at, &i.fingerprint, &i.deliveries_count];
-        let row_values = self.values();
+        let (row_values, ordered_values) = (self.values(), ordered.values());
         let writes = async {
             // They are sent in this order, at once.
             tokio::try_join!(
@@ -169,10 +181,20 @@ impl<'a> Rows<'a> {
                 run(client, forget.as_ref(), forget_values),
                 run(client, ids.as_ref(), id_values),
                 run(client, rows.as_ref(), &row_values),
+                run(client, in_order.as_ref(), &ordered_values),
             )
         };
         and_commit(client, writes).await?;
         Ok(())
+    }
+
+    /// Those that have a turn, with it; that is one round trip more. Nothing is asked where there are none.
+    async fn ordered(&self, session: &Session) -> Result<Ordered<'a>, Fault> {
+        if self.joining.is_empty() {
+            return Ok(Ordered::default());
+        }
+        let mut lines = Lines::lock(session, &turns::lines_of(&self.joining)).await?;
+        Ok(Ordered::of(&self.joining, &mut lines))
     }
 
     /// As [`ROWS`] numbers them.
@@ -207,6 +229,24 @@ impl<'a> Rows<'a> {
     }
 }
 
+fn joining<'a>(
+    lane: Lane,
+    SealedEvent { new, record_hashes, .. }: &'a SealedEvent,
+    delivery: &'a NewDelivery,
+) -> Joining<'a> {
+    Joining {
+        lane,
+        due_at: delivery.due_at,
+        id: delivery.id.0,
+        event_key: new.event.key,
+        event_type: &delivery.event_type,
+        revision: &delivery.revision.0,
+        test: new.test,
+        created_at: new.event.accepted_at,
+        records: record_hashes,
+    }
+}
+
 async fn run(client: &Client, statement: Option<&Statement>, values: Values<'_>) -> Result<u64, tokio_postgres::Error> {
     match statement {
         Some(statement) => client.execute(statement, values).await,
@@ -227,7 +267,9 @@ const ROWS: &str = "WITH stored AS (
     )
     INSERT INTO open_deliveries (org, endpoint, due_at, id, event_key, event_type, revision, test, created_at)
     SELECT * FROM unnest($17::uuid[], $18::uuid[], $19::bigint[], $13::uuid[], $20::uuid[], $21::text[], $22::bytea[],
-        $23::boolean[], $24::bigint[])";
+        $23::boolean[], $24::bigint[])
+        AS w(org, endpoint, due_at, id, event_key, event_type, revision, test, created_at)
+    WHERE w.endpoint IS NOT NULL";
 /// Ids whose 72 hours are over name the newer event from now on.
 const FORGET: &str =
     "DELETE FROM event_ids i USING unnest($1::uuid[], $2::text[], $3::bigint[]) AS w(org, id, forgotten_at)

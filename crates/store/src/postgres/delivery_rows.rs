@@ -11,7 +11,7 @@ use super::rows::{EVENTS_OF_KEYS, count_at, millis_at, span, status_code_at};
 use super::session::Session;
 use crate::error::Result;
 use crate::model::{Delivery, RevisionId};
-use crate::rows::{EventRow, damaged, event_id, fail_reason, resource};
+use crate::rows::{EventRow, damaged, event_id, fail_reason, resource, shown_due};
 
 /// Columns of both kinds of deliveries.
 macro_rules! shared {
@@ -72,7 +72,7 @@ impl DeliveryRow {
         let about = event.and_then(|event| event.resource.as_deref());
         let (status, next_attempt_at, ended_at, reason, chosen) = match self.state {
             RowState::Open { due_at } => {
-                (DeliveryStatus::Pending, Some(due_at), None, None, event.and_then(|event| event.id.clone()))
+                (DeliveryStatus::Pending, shown_due(due_at), None, None, event.and_then(|event| event.id.clone()))
             }
             RowState::Ended { ended_at, reason, event_id } => {
                 let status = if reason.is_none() { DeliveryStatus::Succeeded } else { DeliveryStatus::Failed };

@@ -11,7 +11,7 @@ use crate::edit::Edit;
 use crate::error::{Result, StoreError};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::model::{EndpointLimits, PageOf, PageRequest};
-use crate::rows::{disabled_reason, events_text, page_of, seal_audit, seal_endpoint};
+use crate::rows::{disabled_reason, events_text, overlap_ends_at, page_of, seal_audit, seal_endpoint};
 
 /// It was disabled, and who changes it to this status has not resumed it at this moment: that is from before.
 macro_rules! stays_disabled {
@@ -39,8 +39,8 @@ pub(super) async fn create(
     }
     require_room(&tx, tenant.org, limits).await?;
     let sql = "INSERT INTO endpoints (org, id, name, description, events, contract, system, status, disabled_reason, created_at,
-                   updated_at, resumed_at, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-               ON CONFLICT DO NOTHING";
+                   updated_at, resumed_at, overlap_ends_at, sealed)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING";
     let made = tx
         .execute(
             sql,
@@ -57,6 +57,7 @@ pub(super) async fn create(
                 &endpoint.created_at.0,
                 &endpoint.updated_at.0,
                 &endpoint.resumed_at.map(|at| at.0),
+                &overlap_ends_at(endpoint),
                 &seal_endpoint(tenant.sealer(), endpoint)?,
             ],
         )
@@ -103,7 +104,8 @@ pub(super) async fn update(store: &PostgresStore, endpoint: &Endpoint, edit: &Ed
              disabled_reason = CASE WHEN ",
         stays_disabled!("$8", "$11"),
         " THEN e.disabled_reason ELSE $9 END,
-             updated_at = $10, resumed_at = $11, sealed = $12 WHERE org = $1 AND id = $2 AND NOT deleted"
+             updated_at = $10, resumed_at = $11, overlap_ends_at = $12, sealed = $13
+         WHERE org = $1 AND id = $2 AND NOT deleted"
     );
     let updated = tx
         .execute(
@@ -120,6 +122,7 @@ pub(super) async fn update(store: &PostgresStore, endpoint: &Endpoint, edit: &Ed
                 &disabled_reason(endpoint),
                 &endpoint.updated_at.0,
                 &resumed_at,
+                &overlap_ends_at(endpoint),
                 &seal_endpoint(tenant.sealer(), endpoint)?,
             ],
         )
@@ -172,7 +175,7 @@ pub(super) async fn delete(
         return Ok(false);
     }
     let sql = "WITH hidden AS (
-                   UPDATE endpoints SET deleted = true, sealed = NULL, description = NULL
+                   UPDATE endpoints SET deleted = true, sealed = NULL, description = NULL, overlap_ends_at = NULL
                    WHERE org = $1 AND id = $2 AND NOT deleted RETURNING id),
                freed AS (DELETE FROM lanes WHERE org = $1 AND endpoint IN (SELECT id FROM hidden)),
                ended AS (DELETE FROM streaks WHERE org = $1 AND endpoint IN (SELECT id FROM hidden)),

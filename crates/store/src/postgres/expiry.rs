@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::partitions::Day;
 use super::retention::Step;
 use super::session::Session;
+use super::turns::{self, Places};
 use crate::error::Result;
 use crate::limits::{EXPIRY_ORGANIZATIONS, ID_TIME_SLACK_MS};
 
@@ -56,8 +57,22 @@ async fn look(tx: &Session, after: Uuid, before: Millis) -> Result<Vec<Looked>> 
     Ok(rows.iter().map(|row| Looked { org: row.get(0), has_old: row.get(1) }).collect())
 }
 
+/// The turns of what is going to expire. Their lines are locked before its rows are, as by those who record outcomes.
+async fn turns_of_old(step: &Step<'_>, tx: &Session, org: Uuid) -> Result<Places> {
+    let sql = "SELECT o.org, o.endpoint, o.id, o.turn, o.records FROM (
+            SELECT d.* FROM open_deliveries d WHERE d.org = $1 AND d.id < $2 AND d.created_at < $3 ORDER BY d.id LIMIT $4) o
+        WHERE o.turn IS NOT NULL";
+    let rows = tx.query(sql, &[&org, &highest_key(step.before), &step.before.0, &step.limit()]).await?;
+    let endpoints: Vec<Uuid> = rows.iter().map(|row| row.get(1)).collect();
+    if !endpoints.is_empty() {
+        turns::lock(tx, &endpoints).await?;
+    }
+    Ok(Places::read(&rows))
+}
+
 /// Moves them into history, as long as that has their day; what belongs to nothing any more just goes. False when there may be more.
 async fn expire(step: &mut Step<'_>, tx: &Session, org: Uuid) -> Result<bool> {
+    let places = turns_of_old(step, tx, org).await?;
     let sql = "WITH old AS (
             SELECT d.id FROM open_deliveries d WHERE d.org = $1 AND d.id < $2 AND d.created_at < $3
             ORDER BY d.id LIMIT $4 FOR UPDATE
@@ -79,6 +94,7 @@ async fn expire(step: &mut Step<'_>, tx: &Session, org: Uuid) -> Result<bool> {
     let oldest = super::partitions::oldest(tx).await?.map_or(Uuid::max(), Day::first_key);
     let (limit, key) = (step.limit(), highest_key(step.before));
     let rows = tx.query(sql, &[&org, &key, &step.before.0, &limit, &step.now.0, &oldest]).await?;
+    places.leave(tx, step.now).await?;
     let count = |column| rows.first().map_or(0, |row| row.get::<_, i64>(column).unsigned_abs());
     let (gone, expired) = (count(0), count(1));
     step.done.deliveries_expired += expired;

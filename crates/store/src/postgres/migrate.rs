@@ -42,6 +42,8 @@ pub const MIGRATIONS: &[Migration] = &[
     },
     Migration { version: 2, oldest_program: 1, sql: include_str!("schema/002.sql") },
     Migration { version: 3, oldest_program: 1, sql: include_str!("schema/003.sql") },
+    Migration { version: 4, oldest_program: 1, sql: include_str!("schema/004.sql") },
+    Migration { version: 5, oldest_program: 1, sql: include_str!("schema/005.sql") },
 ];
 
 /// What the database says about itself.

@@ -31,6 +31,7 @@ mod leases;
 mod master;
 mod migrate;
 mod organizations;
+mod overlaps;
 mod pages;
 mod partitions;
 mod queue;
@@ -53,6 +54,7 @@ mod tenants;
 mod test_event;
 mod trait_impl;
 mod transfer;
+mod turns;
 mod writer;
 
 use std::sync::Arc;

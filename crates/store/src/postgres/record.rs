@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::PostgresStore;
 use crate::error::Result;
 use crate::model::{LeaseNo, OpenDelivery, Outcome, Recorded};
-use crate::rows::{chosen_id, seal_attempt};
+use crate::rows::{chosen_id, record_hashes, seal_attempt};
 
 /// About what an outcome takes in a group beside its sealed text.
 const OUTCOME_BYTES: usize = 300;
@@ -33,6 +33,8 @@ pub(super) struct SealedOutcome {
     pub(super) initial_failure_at: Option<i64>,
     pub(super) streak: StreakChange,
     pub(super) sealed: Vec<u8>,
+    /// The lines that its delivery has a turn in.
+    pub(super) records: Vec<i64>,
 }
 
 impl SealedOutcome {
@@ -101,5 +103,9 @@ pub(super) async fn seal(store: &PostgresStore, outcome: &Outcome) -> Result<Opt
         initial_failure_at: progress.initial_failure_at.map(|at| at.0),
         streak: outcome.streak,
         sealed: seal_attempt(tenant.sealer(), attempt)?,
+        records: match outcome.delivery.turn {
+            Some(_) => record_hashes(tenant.owner(), &outcome.delivery.event),
+            None => Vec::new(),
+        },
     }))
 }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use postrider_domain::{Streak, StreakChange};
+use postrider_domain::{Millis, Streak, StreakChange, Transition};
 use tokio_postgres::{Client, Row, Statement};
 use uuid::Uuid;
 
@@ -17,9 +17,10 @@ use super::record::{RecordUnit, SealedOutcome};
 use super::record_rows::{self, Columns, Kind, Place};
 use super::session::Session;
 use super::streaks;
+use super::turns::{Leaving, Places};
 use super::writer::Shared;
 use crate::error::Result;
-use crate::model::{LeaseNo, Recorded};
+use crate::model::{LeaseNo, Recorded, WAITING};
 
 impl Unit for RecordUnit {
     type Answer = Vec<Recorded>;
@@ -94,6 +95,8 @@ async fn record(
     let retry = prepare(session, &retried, Kind::Retried, place).await?;
     let streaks = streaks::Columns::of(all, which);
     let change = streaks.prepare(session).await?;
+    let (places, now) = leaving(all, which);
+    let leaving = if places.is_empty() { None } else { Some(Leaving::prepare(session).await?) };
     let client: &Client = session;
     let work = async {
         // They are sent in this order, at once.
@@ -103,9 +106,10 @@ async fn record(
             run(client, end.as_ref(), &ended, &leases),
             run(client, retry.as_ref(), &retried, &leases),
             streaks.change(client, change.as_ref()),
+            leave(client, leaving.as_ref(), &places, now),
         )
     };
-    let ((), ended, retried, streaks) = and_commit(client, work).await?;
+    let ((), ended, retried, streaks, ()) = and_commit(client, work).await?;
     let places = ended.iter().chain(&retried).filter_map(|row| usize::try_from(row.get::<_, i32>(0)).ok());
     Ok(places.map(|at| (at, answer(all[at], &streaks))).collect())
 }
@@ -116,6 +120,33 @@ fn answer(outcome: &SealedOutcome, streaks: &HashMap<Lane, Streak>) -> Recorded 
     }
     let lane = Lane { org: outcome.org, endpoint: outcome.delivery.endpoint.0 };
     Recorded::Counted(streaks.get(&lane).copied().unwrap_or_default())
+}
+
+/// Deliveries that have a turn and end, and when the last of their attempts ended. With those that were sent out of turn by hand: they wait again, unless
+/// their turn has come meanwhile.
+fn leaving(all: &[&SealedOutcome], which: &[usize]) -> (Places, Millis) {
+    let (mut places, mut now) = (Places::default(), 0);
+    for at in which {
+        let outcome = all[*at];
+        let goes_on = matches!(outcome.transition, Transition::RetryAt(due_at) if due_at != WAITING);
+        let Some(turn) = outcome.delivery.turn.filter(|_| !goes_on) else { continue };
+        let lane = Lane { org: outcome.org, endpoint: outcome.delivery.endpoint.0 };
+        places.add(lane, &outcome.records, turn, outcome.delivery.id.0);
+        now = now.max(outcome.ended_at);
+    }
+    (places, Millis(now))
+}
+
+async fn leave(
+    client: &Client,
+    leaving: Option<&Leaving>,
+    places: &Places,
+    now: Millis,
+) -> Result<(), tokio_postgres::Error> {
+    match leaving {
+        Some(leaving) => leaving.run(client, places, now).await,
+        None => Ok(()),
+    }
 }
 
 async fn prepare(

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::PostgresStore;
 use super::session::{Transaction, Values};
-use super::{expiry, partitions, sweep};
+use super::{expiry, overlaps, partitions, sweep};
 use crate::error::Result;
 use crate::limits::{CHOSEN_ID_MS, IDEMPOTENCY_MS};
 use crate::model::RetentionStep;
@@ -115,6 +115,7 @@ pub(super) async fn retain(
     rows_max: usize,
 ) -> Result<RetentionStep> {
     make_partitions(store, now).await?;
+    overlaps::end(store, now).await?;
     let mut step = Step { store, now, before, rows_left: rows_max, done: RetentionStep::default() };
     let is_ours = step.run().await?;
     step.done.more = is_ours && step.rows_left == 0;

@@ -69,6 +69,7 @@ async fn of_endpoint(step: &mut Step<'_>, tx: &Session, sweep: &Sweep, endpoint:
         "SELECT d.id FROM open_deliveries d WHERE d.org = $1 AND d.endpoint = $2 ORDER BY d.due_at LIMIT $3 FOR UPDATE";
     let ids = ids(&tx.query(open, &[&sweep.org, &endpoint, &step.limit()]).await?);
     drop_open(step, tx, sweep.org, &ids).await?;
+    drop_turns(step, tx, sweep.org, endpoint).await?;
     attempts_of_history(step, tx, sweep, endpoint).await?;
     if step.rows_left == 0 || !sweep.is_settled {
         return Ok(());
@@ -104,6 +105,14 @@ async fn drop_open(step: &mut Step<'_>, tx: &Session, org: Uuid, ids: &Vec<Uuid>
     Ok(())
 }
 
+async fn drop_turns(step: &mut Step<'_>, tx: &Session, org: Uuid, endpoint: Uuid) -> Result<()> {
+    let sql = "WITH left_over AS (SELECT record, turn FROM turns WHERE org = $1 AND endpoint = $2 LIMIT $3)
+               DELETE FROM turns t USING left_over l WHERE t.org = $1 AND t.endpoint = $2 AND t.record = l.record AND t.turn = l.turn";
+    let dropped = tx.execute(sql, &[&org, &endpoint, &step.limit()]).await?;
+    step.used(dropped);
+    Ok(())
+}
+
 /// Their texts are the endpoint's; that they were made stays told by the delivery's row.
 async fn attempts_of_history(step: &mut Step<'_>, tx: &Session, sweep: &Sweep, endpoint: Uuid) -> Result<()> {
     let mut after = sweep.after;
@@ -124,8 +133,9 @@ async fn attempts_of_history(step: &mut Step<'_>, tx: &Session, sweep: &Sweep, e
 }
 
 /// Tables of an organisation with the key of their rows, in the order in which they are emptied.
-const TABLES: [(&str, &str); 12] = [
+const TABLES: [(&str, &str); 13] = [
     ("open_deliveries", "id"),
+    ("turns", "endpoint, record, turn"),
     ("attempts", "delivery, id"),
     ("deliveries", "id"),
     ("events", "key"),

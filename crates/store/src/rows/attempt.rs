@@ -1,34 +1,82 @@
 //! Attempts: what was sent and answered, sealed together.
 
+use std::borrow::Cow;
+
 use postrider_domain::{AttemptFailure, AttemptId, FailureKind, Millis};
 use uuid::Uuid;
 
 use super::{Sealer, damaged};
 use crate::codec::{Decoder, put_bytes, put_len, put_opt_str, put_str};
 use crate::error::Result;
-use crate::model::{Attempt, Response};
+use crate::model::{Attempt, RefusedExchange, Response};
 use crate::seal::{self, RowKind};
 
 pub(crate) fn seal_attempt(sealer: Sealer<'_>, attempt: &Attempt) -> Result<Vec<u8>> {
     let body_bytes = attempt.response.as_ref().map_or(0, |response| response.body.len());
     let mut buffer = seal::unsealed(1_024 + body_bytes);
     put_str(&mut buffer, &attempt.url);
-    put_len(&mut buffer, attempt.request_headers.len());
-    for (name, value) in &attempt.request_headers {
-        put_str(&mut buffer, name);
-        put_str(&mut buffer, value);
-    }
+    put_request_headers(&mut buffer, &attempt.request_headers);
     put_opt_str(&mut buffer, attempt.failure.as_ref().map(|failure| failure.message.as_str()));
     if let Some(response) = &attempt.response {
-        put_len(&mut buffer, response.headers.len());
-        for (name, value) in &response.headers {
-            put_bytes(&mut buffer, name);
-            put_bytes(&mut buffer, value);
-        }
-        put_bytes(&mut buffer, &response.body);
-        put_opt_str(&mut buffer, response.note.as_deref());
+        put_response(&mut buffer, response);
     }
+    put_finer(&mut buffer, attempt);
     sealer.seal(buffer, RowKind::Attempt, attempt.id.0.as_bytes())
+}
+
+fn put_request_headers(out: &mut Vec<u8>, headers: &[(String, String)]) {
+    put_len(out, headers.len());
+    for (name, value) in headers {
+        put_str(out, name);
+        put_str(out, value);
+    }
+}
+
+fn put_response(out: &mut Vec<u8>, response: &Response) {
+    put_len(out, response.headers.len());
+    for (name, value) in &response.headers {
+        put_bytes(out, name);
+        put_bytes(out, value);
+    }
+    put_bytes(out, &response.body);
+    put_opt_str(out, response.note.as_deref());
+}
+
+/// What attempts of the first program did not have.
+#[derive(Default)]
+pub(crate) struct Finer {
+    pub(crate) reason: Option<String>,
+    pub(crate) refused_first: Option<Box<RefusedExchange>>,
+}
+
+/// Appends the reason of its failure and the refused request, for a row and for an export.
+pub(crate) fn put_finer(out: &mut Vec<u8>, attempt: &Attempt) {
+    put_opt_str(out, attempt.failure.as_ref().and_then(|failure| failure.reason.as_deref()));
+    out.push(u8::from(attempt.refused_first.is_some()));
+    if let Some(refused) = &attempt.refused_first {
+        put_request_headers(out, &refused.request_headers);
+        out.extend_from_slice(&refused.response_time_ms.to_le_bytes());
+        out.extend_from_slice(&refused.response.status_code.to_le_bytes());
+        put_response(out, &refused.response);
+    }
+}
+
+/// Reads what [`put_finer`] wrote.
+pub(crate) fn take_finer(from: &mut Decoder<'_>) -> Result<Finer> {
+    let reason = from.opt_str()?.map(str::to_owned);
+    if !from.flag()? {
+        return Ok(Finer { reason, refused_first: None });
+    }
+    let request_headers = request_headers(from)?;
+    let response_time_ms = u32::from_le_bytes(from.array()?);
+    let status_code = u16::from_le_bytes(from.array()?);
+    let response = open_response(status_code, from)?;
+    Ok(Finer { reason, refused_first: Some(Box::new(RefusedExchange { request_headers, response_time_ms, response })) })
+}
+
+fn request_headers(from: &mut Decoder<'_>) -> Result<Vec<(String, String)>> {
+    let headers = 0..from.len()?;
+    headers.map(|_| Ok((from.str()?.to_owned(), from.str()?.to_owned()))).collect()
 }
 
 /// An attempt's row as it was read, its text still sealed.
@@ -47,15 +95,15 @@ impl AttemptRow {
         let plain = sealer.open(self.sealed, RowKind::Attempt, self.id.as_bytes())?;
         let mut from = Decoder::new(plain.bytes());
         let url = from.str()?.to_owned();
-        let headers = 0..from.len()?;
-        let request_headers =
-            headers.map(|_| Ok((from.str()?.to_owned(), from.str()?.to_owned()))).collect::<Result<_>>()?;
+        let request_headers = request_headers(&mut from)?;
         let message = from.opt_str()?.map(str::to_owned);
         let response = self.status_code.map(|status_code| open_response(status_code, &mut from)).transpose()?;
+        // Rows of the first program end here.
+        let finer = if from.is_at_end() { Finer::default() } else { take_finer(&mut from)? };
         let failure = match (self.failure, message) {
             (Some(kind), Some(message)) => {
                 let kind = FailureKind::parse(&kind).ok_or_else(|| damaged("an attempt's failure"))?;
-                Some(AttemptFailure { kind, message })
+                Some(AttemptFailure { kind, reason: finer.reason.map(Cow::Owned), message })
             }
             _ => None,
         };
@@ -68,6 +116,7 @@ impl AttemptRow {
             request_headers,
             response,
             failure,
+            refused_first: finer.refused_first,
         })
     }
 }

@@ -26,6 +26,11 @@ pub(crate) fn disabled_reason(endpoint: &Endpoint) -> Option<&str> {
     }
 }
 
+/// The column `overlap_ends_at`: by it the old secret is found once it has stopped working.
+pub(crate) fn overlap_ends_at(endpoint: &Endpoint) -> Option<i64> {
+    endpoint.overlap.as_ref().map(|overlap| overlap.ends_at.0)
+}
+
 pub(crate) fn seal_endpoint(sealer: Sealer<'_>, endpoint: &Endpoint) -> Result<Vec<u8>> {
     let mut buffer = seal::unsealed(1_024);
     put_str(&mut buffer, &endpoint.url);

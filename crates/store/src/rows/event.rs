@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Sealer, damaged};
 use crate::codec::{Decoder, put_len, put_opt_str, put_str};
 use crate::error::Result;
-use crate::model::Event;
+use crate::model::{Event, WAITING};
 use crate::seal::{self, RowKind};
 
 /// The id's text where the caller chose it; made ids follow from the key.
@@ -58,6 +58,24 @@ pub(crate) fn record_hash(owner: i64, kind: &str, id: &str) -> i64 {
     context.update(id.as_bytes());
     let digest = context.finish();
     digest.as_ref().first_chunk::<8>().map_or(0, |bytes| i64::from_le_bytes(*bytes))
+}
+
+/// The hashes of all records that an event is about, each once.
+pub(crate) fn record_hashes(owner: i64, event: &Event) -> Vec<i64> {
+    event.resource.as_ref().map_or_else(Vec::new, |about| hashes_of(owner, about))
+}
+
+/// The hashes of these records, each once.
+pub(crate) fn hashes_of(owner: i64, about: &Resource) -> Vec<i64> {
+    let mut hashes: Vec<_> = about.ids.iter().map(|id| record_hash(owner, &about.kind, id)).collect();
+    hashes.sort_unstable();
+    hashes.dedup();
+    hashes
+}
+
+/// When an open delivery's next attempt is due, unless it waits for others.
+pub(crate) fn shown_due(due_at: Millis) -> Option<Millis> {
+    (due_at != WAITING).then_some(due_at)
 }
 
 pub(crate) fn seal_event(sealer: Sealer<'_>, event: &Event) -> Result<Vec<u8>> {

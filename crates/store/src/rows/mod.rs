@@ -10,11 +10,16 @@ mod event;
 mod notice;
 mod pages;
 
-pub(crate) use attempt::{AttemptRow, seal_attempt};
+pub(crate) use attempt::{AttemptRow, Finer, put_finer, seal_attempt, take_finer};
 pub(crate) use audit::{AuditRow, actor, audit_examined_max, audit_page, fields, put_actor, put_fields, seal_audit};
 pub(crate) use codes::{fail_code, fail_reason, resume_columns, trigger};
-pub(crate) use endpoint::{EndpointRow, Habits, disabled_reason, events_text, put_habits, seal_endpoint, take_habits};
-pub(crate) use event::{EventRow, chosen_id, event_id, is_about, put_resource, record_hash, resource, seal_event};
+pub(crate) use endpoint::{
+    EndpointRow, Habits, disabled_reason, events_text, overlap_ends_at, put_habits, seal_endpoint, take_habits,
+};
+pub(crate) use event::{
+    EventRow, chosen_id, event_id, hashes_of, is_about, put_resource, record_hash, record_hashes, resource, seal_event,
+    shown_due,
+};
 pub(crate) use notice::notice_words;
 pub(crate) use pages::{is_within, key_range, ms_of, page_of};
 

@@ -14,7 +14,7 @@ use super::tenants::Tenant;
 use super::writer::Fault;
 use crate::error::{Result, StoreError};
 use crate::limits::CLAIM_FAULTS_MAX;
-use crate::model::{Event, LaneDue, LaneId, OpenDelivery, RevisionId};
+use crate::model::{Event, LaneDue, LaneId, OpenDelivery, RevisionId, WAITING};
 use crate::rows::{EventRow, damaged, trigger};
 
 pub(super) async fn lanes_due(store: &SqliteStore, after: Option<EndpointId>, limit: usize) -> Result<Vec<LaneDue>> {
@@ -53,9 +53,9 @@ pub(super) async fn lane_due(
     let Some(tenant) = store.tenants.find(&store.readers, organization).await? else { return Ok(None) };
     let read = move |reader: &mut Reader| {
         let Some(endpoint_no) = endpoint_no(&reader.conn, tenant.no, endpoint)? else { return Ok(None) };
-        let sql = "SELECT min(due_at) FROM open_deliveries WHERE endpoint_no = ? AND due_at > ?";
+        let sql = "SELECT min(due_at) FROM open_deliveries WHERE endpoint_no = ? AND due_at > ? AND due_at < ?";
         let due_at: Option<i64> =
-            reader.conn.prepare_cached(sql)?.query_row([endpoint_no, after.0], |row| row.get(0))?;
+            reader.conn.prepare_cached(sql)?.query_row([endpoint_no, after.0, WAITING.0], |row| row.get(0))?;
         Ok(due_at.map(Millis))
     };
     store.readers.read(read).await
@@ -141,12 +141,13 @@ pub(super) struct OpenRow {
     pub(super) progress: Progress,
     resume: Option<i16>,
     resume_at: Option<i64>,
+    turn: Option<i64>,
 }
 
 impl OpenRow {
     pub(super) const COLUMNS: &'static str =
         "id, due_at, event_no, type_no, revision_no, test, created_at, attempts_count,
-        slots_used, initial_failure_at, resume, resume_at";
+        slots_used, initial_failure_at, resume, resume_at, turn";
 
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(OpenRow {
@@ -160,6 +161,7 @@ impl OpenRow {
             progress: progress_at(row, 7)?,
             resume: row.get(10)?,
             resume_at: row.get(11)?,
+            turn: row.get(12)?,
         })
     }
 
@@ -232,6 +234,7 @@ impl Claimed {
                 due_at: row.due_at,
                 progress: row.progress,
                 trigger,
+                turn: row.turn,
                 event,
             });
         }

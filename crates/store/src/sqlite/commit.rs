@@ -2,16 +2,17 @@
 
 use std::collections::HashMap;
 
-use postrider_domain::OrganizationId;
-use rusqlite::{OptionalExtension, params};
+use postrider_domain::{Millis, OrganizationId};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::SqliteStore;
 use super::tenants::Tenant;
+use super::turns;
 use super::writer::{Fault, WriteTx};
 use crate::error::{Result, StoreError};
 use crate::limits::CHOSEN_ID_MS;
-use crate::model::{Basis, Committed, NewEvent, Version};
-use crate::rows::{chosen_id, put_resource, record_hash, seal_event};
+use crate::model::{Basis, Committed, NewDelivery, NewEvent, Version, WAITING};
+use crate::rows::{chosen_id, put_resource, record_hash, record_hashes, seal_event};
 
 /// About what a delivery takes in a group.
 const DELIVERY_BYTES: usize = 160;
@@ -178,8 +179,8 @@ fn insert_id(tx: &WriteTx<'_>, org_no: i64, id: &str, new: &NewEvent) -> Result<
 
 /// Inserts the open deliveries and returns their ids, one after the other. An endpoint that was deleted since it was matched gets none.
 fn insert_deliveries(tx: &mut WriteTx<'_>, org_no: i64, event_no: i64, new: &NewEvent) -> Result<Vec<u8>, Fault> {
-    let sql = "INSERT INTO open_deliveries (endpoint_no, due_at, id, org_no, event_no, type_no, revision_no, test, created_at)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let sql = "INSERT INTO open_deliveries (endpoint_no, due_at, id, org_no, event_no, type_no, revision_no, test, created_at, turn, records)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let mut ids = Vec::with_capacity(16 * new.deliveries.len());
     let mut statement = tx.conn.prepare_cached(sql)?;
     for delivery in &new.deliveries {
@@ -189,9 +190,10 @@ fn insert_deliveries(tx: &mut WriteTx<'_>, org_no: i64, event_no: i64, new: &New
         let id = delivery.id.0.as_bytes();
         ids.extend_from_slice(id);
         tx.open_added += 1;
+        let placed = place(tx.conn, org_no, endpoint_no, new, delivery)?;
         statement.execute(params![
             endpoint_no,
-            delivery.due_at.0,
+            placed.due_at.0,
             id,
             org_no,
             event_no,
@@ -199,7 +201,32 @@ fn insert_deliveries(tx: &mut WriteTx<'_>, org_no: i64, event_no: i64, new: &New
             revision_no,
             new.test,
             new.event.accepted_at.0,
+            placed.turn,
+            placed.records,
         ])?;
     }
     Ok(ids)
+}
+
+/// When a new delivery is due, and its turn where it has one.
+struct Placed {
+    due_at: Millis,
+    turn: Option<i64>,
+    records: Option<Vec<u8>>,
+}
+
+fn place(
+    conn: &Connection,
+    org_no: i64,
+    endpoint_no: i64,
+    new: &NewEvent,
+    delivery: &NewDelivery,
+) -> Result<Placed, Fault> {
+    if !delivery.in_order || new.event.resource.is_none() {
+        return Ok(Placed { due_at: delivery.due_at, turn: None, records: None });
+    }
+    let records = record_hashes(org_no, &new.event);
+    let (turn, waits) = turns::enter(conn, endpoint_no, &records, delivery.id)?;
+    let due_at = if waits { WAITING } else { delivery.due_at };
+    Ok(Placed { due_at, turn: Some(turn), records: Some(turns::put_records(&records)) })
 }

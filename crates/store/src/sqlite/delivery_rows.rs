@@ -9,7 +9,7 @@ use super::rows::millis_at;
 use super::writer::Fault;
 use crate::error::Result;
 use crate::model::Delivery;
-use crate::rows::{event_id, fail_reason, resource};
+use crate::rows::{event_id, fail_reason, resource, shown_due};
 
 /// A delivery's row as it was read.
 pub(super) struct DeliveryRow {
@@ -113,7 +113,7 @@ struct About {
 pub(super) fn enrich(reader: &mut Reader, org_no: i64, row: DeliveryRow) -> Result<Delivery, Fault> {
     let status = row.state.status();
     let (about, next_attempt_at, ended_at, reason) = match row.state {
-        RowState::Open { due_at, event_no } => (about_open(&reader.conn, event_no)?, Some(due_at), None, None),
+        RowState::Open { due_at, event_no } => (about_open(&reader.conn, event_no)?, shown_due(due_at), None, None),
         RowState::Ended { ended_at, reason, event_key, event_id } => {
             let resource = resource_by_key(&reader.conn, org_no, event_key)?;
             (About { key: event_key, id: event_id, resource }, None, Some(ended_at), reason)

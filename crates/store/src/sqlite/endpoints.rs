@@ -14,10 +14,10 @@ use crate::edit::Edit;
 use crate::error::{Result, StoreError};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::model::{EndpointLimits, PageOf, PageRequest, Version};
-use crate::rows::{disabled_reason, events_text, page_of, seal_audit, seal_endpoint};
+use crate::rows::{disabled_reason, events_text, overlap_ends_at, page_of, seal_audit, seal_endpoint};
 
 /// About what one writes.
-const ENDPOINT_BYTES: usize = 4_096;
+pub(super) const ENDPOINT_BYTES: usize = 4_096;
 /// It was disabled, and who changes it to `?1` has not resumed it, at `?2`: that is from before.
 const STAYS_DISABLED: &str = "status = 'disabled' AND ?1 = 'active' AND resumed_at IS ?2";
 
@@ -39,7 +39,7 @@ pub(super) async fn create(
         }
         let sql =
             "INSERT INTO endpoints (org_no, id, name, description, events, contract, system, status, disabled_reason,
-                   created_at, updated_at, resumed_at, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                   created_at, updated_at, resumed_at, overlap_ends_at, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         tx.conn.prepare_cached(sql)?.execute(params![
             tenant.no,
             endpoint.id.0.as_bytes(),
@@ -53,6 +53,7 @@ pub(super) async fn create(
             endpoint.created_at.0,
             endpoint.updated_at.0,
             endpoint.resumed_at.map(|at| at.0),
+            overlap_ends_at(&endpoint),
             sealed,
         ])?;
         audit::insert(tx, tenant.no, &entry)?;
@@ -102,7 +103,7 @@ pub(super) async fn update(store: &SqliteStore, endpoint: &Endpoint, edit: &Edit
         };
         let sql =
             "UPDATE endpoints SET name = ?, description = ?, events = ?, contract = ?, system = ?, updated_at = ?,
-                   resumed_at = ?, sealed = ? WHERE no = ?";
+                   resumed_at = ?, overlap_ends_at = ?, sealed = ? WHERE no = ?";
         tx.conn.prepare_cached(sql)?.execute(params![
             endpoint.name,
             endpoint.description,
@@ -111,6 +112,7 @@ pub(super) async fn update(store: &SqliteStore, endpoint: &Endpoint, edit: &Edit
             endpoint.system,
             endpoint.updated_at.0,
             resumed_at,
+            overlap_ends_at(&endpoint),
             sealed,
             no,
         ])?;
@@ -178,7 +180,8 @@ pub(super) async fn delete(
         let Some(no) = super::claim::endpoint_no(tx.conn, tenant.no, id)? else { return Ok(false) };
         let wipe = "UPDATE endpoints SET sealed = zeroblob(length(sealed)) WHERE no = ?";
         tx.conn.prepare_cached(wipe)?.execute([no])?;
-        let hide = "UPDATE endpoints SET deleted = 1, sealed = NULL, description = NULL WHERE no = ?";
+        let hide =
+            "UPDATE endpoints SET deleted = 1, sealed = NULL, description = NULL, overlap_ends_at = NULL WHERE no = ?";
         tx.conn.prepare_cached(hide)?.execute([no])?;
         tx.conn.prepare_cached("INSERT INTO sweeps (endpoint_no) VALUES (?)")?.execute([no])?;
         forget_all(tx, no)?;

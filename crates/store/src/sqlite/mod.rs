@@ -20,6 +20,7 @@ mod leases;
 mod numbers;
 mod open;
 mod organizations;
+mod overlaps;
 mod queue;
 mod reader;
 mod record;
@@ -35,6 +36,7 @@ mod tenants;
 mod test_event;
 mod trait_impl;
 mod transfer;
+mod turns;
 mod writer;
 
 use std::fs::File;

@@ -7,9 +7,10 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::SqliteStore;
 use super::failing::change_streak;
+use super::turns::{self, Place};
 use super::writer::{Fault, WriteTx};
 use crate::error::Result;
-use crate::model::{OpenDelivery, Outcome, Recorded};
+use crate::model::{OpenDelivery, Outcome, Recorded, WAITING};
 use crate::rows::{chosen_id, fail_code, seal_attempt};
 
 /// About what an outcome takes in a group beside its sealed text.
@@ -160,6 +161,10 @@ fn end(
     let attempt_no = insert_attempt(tx, prepared, outcome, before.attempt_no)?;
     let last = Last { attempt_no: Some(attempt_no), status_code: outcome.status_code.or(before.status_code) };
     insert_history(tx, prepared, filling, outcome, reason, last)?;
+    if let Some(turn) = outcome.delivery.turn {
+        let place = Place::of(outcome.org_no, filling.endpoint_no, turn, &outcome.delivery.event);
+        turns::leave(tx.conn, &place, outcome.ended_at)?;
+    }
     Ok(Recorded::Recorded)
 }
 
@@ -282,5 +287,10 @@ fn retry_at(
         open.due_at,
         outcome.delivery.id.0.as_bytes(),
     ])?;
+    // Sent out of turn by hand, it waits again, unless its turn has come meanwhile.
+    if let Some(turn) = outcome.delivery.turn.filter(|_| due_at == WAITING) {
+        let place = Place::of(outcome.org_no, open.endpoint_no, turn, &outcome.delivery.event);
+        turns::call(tx.conn, &place, outcome.ended_at)?;
+    }
     Ok(Recorded::Recorded)
 }

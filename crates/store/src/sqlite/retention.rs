@@ -1,6 +1,6 @@
 //! Retention, in steps so small that commits hardly wait: what is old lies at the left end of each table.
 
-use postrider_domain::Millis;
+use postrider_domain::{DeliveryId, Millis};
 use rusqlite::{OptionalExtension, params};
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use super::numbers::NextNumbers;
 use super::reader::uuid_at;
 use super::related::split;
 use super::writer::{Fault, WriteTx};
-use super::{resources, sweep};
+use super::{overlaps, resources, sweep, turns};
 use crate::error::Result;
 use crate::limits::{
     CHOSEN_ID_MS, IDEMPOTENCY_MS, RETENTION_LOOKUPS_A_ROW, RETENTION_UNIT_ROWS, RETENTION_WINDOW_ROWS,
@@ -25,6 +25,7 @@ const DELIVERY_ID_BYTES: usize = 16;
 
 pub(super) async fn retain(store: &SqliteStore, now: Millis, before: Millis, rows_max: usize) -> Result<RetentionStep> {
     store.running.expire(now);
+    overlaps::end(store, now).await?;
     let mut done = RetentionStep::default();
     let mut rows_left = rows_max;
     // Several units instead of one, so that other callers' writes go between them.
@@ -140,15 +141,16 @@ impl Unit {
     /// Moves an event's open deliveries into history as failed.
     fn expire(&mut self, tx: &mut WriteTx<'_>, event: &OldEvent) -> Result<(), Fault> {
         for id in split(&event.deliveries) {
-            let find = "SELECT endpoint_no, due_at FROM open_deliveries WHERE org_no = ? AND id = ?";
-            let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            let find = "SELECT endpoint_no, due_at, turn IS NOT NULL FROM open_deliveries WHERE org_no = ? AND id = ?";
+            let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
             let key = params![event.org_no, id.as_bytes()];
-            let found: Option<(i64, i64)> = tx.conn.prepare_cached(find)?.query_row(key, read).optional()?;
-            let Some((endpoint_no, due_at)) = found else { continue };
+            let found: Option<(i64, i64, bool)> = tx.conn.prepare_cached(find)?.query_row(key, read).optional()?;
+            let Some((endpoint_no, due_at, has_turn)) = found else { continue };
             if self.rows_left == 0 {
                 return Ok(());
             }
             let open = params![endpoint_no, due_at, id.as_bytes()];
+            let place = if has_turn { turns::place_of(tx.conn, event.org_no, DeliveryId(id))? } else { None };
             if !is_deleted(tx.conn, endpoint_no)? {
                 self.move_to_history(tx, event, endpoint_no, due_at, id)?;
                 self.done.deliveries_expired += 1;
@@ -157,6 +159,9 @@ impl Unit {
             tx.conn.prepare_cached(delete)?.execute(open)?;
             tx.open_added -= 1;
             self.rows_left -= 1;
+            if let Some(place) = place {
+                turns::leave(tx.conn, &place, self.now)?;
+            }
         }
         Ok(())
     }

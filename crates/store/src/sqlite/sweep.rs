@@ -1,9 +1,11 @@
 //! Drops what deleted organisations and endpoints left. A *sweep* is one of them with what is still to be dropped.
 
+use postrider_domain::DeliveryId;
 use rusqlite::{OptionalExtension, params};
 
 use super::numbers::NextNumbers;
 use super::retention::{OldEvent, Unit};
+use super::turns;
 use super::writer::{Fault, WriteTx};
 use crate::error::Result;
 use crate::limits::SWEEPS_A_STEP;
@@ -79,20 +81,27 @@ fn endpoint(unit: &mut Unit, tx: &mut WriteTx<'_>, sweep: &Sweep, endpoint_no: i
 
 /// Open deliveries of an endpoint or organisation, with their attempts.
 fn open_deliveries(unit: &mut Unit, tx: &mut WriteTx<'_>, column: &str, no: i64) -> Result<(), Fault> {
-    let find =
-        format!("SELECT endpoint_no, due_at, id, last_attempt_no FROM open_deliveries WHERE {column} = ? LIMIT 1");
+    let find = format!(
+        "SELECT endpoint_no, due_at, id, last_attempt_no, org_no, turn FROM open_deliveries WHERE {column} = ? LIMIT 1"
+    );
     let delete = "DELETE FROM open_deliveries WHERE endpoint_no = ? AND due_at = ? AND id = ?";
     while unit.rows_left > 0 {
         let read = |row: &rusqlite::Row<'_>| {
             let id: [u8; 16] = row.get(2)?;
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, id, row.get::<_, Option<i64>>(3)?))
+            let ordered = row.get::<_, Option<i64>>(5)?.map(|_| row.get::<_, i64>(4)).transpose()?;
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, id, row.get::<_, Option<i64>>(3)?, ordered))
         };
-        let Some((endpoint_no, due_at, id, last_no)) =
+        let Some((endpoint_no, due_at, id, last_no, ordered)) =
             tx.conn.prepare_cached(&find)?.query_row([no], read).optional()?
         else {
             return Ok(());
         };
         attempts(unit, tx, last_no)?;
+        if let Some(org_no) = ordered
+            && let Some(place) = turns::place_of(tx.conn, org_no, DeliveryId(uuid::Uuid::from_bytes(id)))?
+        {
+            turns::forget(tx.conn, &place)?;
+        }
         tx.conn.prepare_cached(delete)?.execute(params![endpoint_no, due_at, id])?;
         tx.open_added -= 1;
         unit.dropped();

@@ -1,6 +1,7 @@
 //! How rows lie in an export's chunks: each is a number for its kind and its fields in order, in the form of [`crate::codec`]. No serialisation library:
 //! domain types are not serialisable (ARCHITECTURE.md), so that one would need a second set of types and the same conversions by hand.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use postrider_domain::{
@@ -11,8 +12,8 @@ use postrider_domain::{
 use super::audit;
 use super::failing;
 use super::fields::{
-    i64_of, list, millis, opt, opt_string, parsed, put_i64, put_millis, put_opt, put_u16, put_u32, put_uuid, string,
-    u8_of, u16_of, u32_of, uuid,
+    i64_of, list, millis, opt, opt_string, parsed, put_i64, put_millis, put_opt, put_turn, put_u16, put_u32, put_uuid,
+    string, turn, u8_of, u16_of, u32_of, uuid,
 };
 use super::portable::{
     ChosenId, DeletedEndpoint, Portable, PortableAnswer, PortableDelivery, PortableEvent, PortableState,
@@ -20,7 +21,7 @@ use super::portable::{
 use crate::codec::{Decoder, malformed, put_bytes, put_len, put_opt_str, put_str};
 use crate::error::Result;
 use crate::model::{Attempt, ContractRevision, Event, Response, RevisionId, StoredAnswer, Version};
-use crate::rows::{Habits, put_habits, take_habits};
+use crate::rows::{Finer, Habits, put_finer, put_habits, take_finer, take_habits};
 
 /// Appends a row.
 pub(super) fn put(out: &mut Vec<u8>, row: &Portable) {
@@ -321,10 +322,11 @@ fn put_delivery(out: &mut Vec<u8>, row: &PortableDelivery) {
     put_opt(out, row.progress.initial_failure_at, put_millis);
     put_opt(out, row.last_status_code, put_u16);
     match &row.state {
-        PortableState::Open { due_at, trigger } => {
+        PortableState::Open { due_at, trigger, turn } => {
             out.push(0);
             put_millis(out, *due_at);
             put_trigger(out, *trigger);
+            put_opt(out, turn.as_ref(), put_turn);
         }
         PortableState::Ended { ended_at, reason, event } => {
             out.push(1);
@@ -356,7 +358,7 @@ fn delivery(from: &mut Decoder<'_>) -> Result<PortableDelivery> {
         },
         last_status_code: opt(from, u16_of)?,
         state: match u8_of(from)? {
-            0 => PortableState::Open { due_at: millis(from)?, trigger: trigger(from)? },
+            0 => PortableState::Open { due_at: millis(from)?, trigger: trigger(from)?, turn: opt(from, turn)? },
             1 => PortableState::Ended {
                 ended_at: millis(from)?,
                 reason: fail_reason(u8_of(from)?)?,
@@ -437,6 +439,7 @@ fn put_attempt(out: &mut Vec<u8>, attempt: &Attempt) {
         put_str(out, failure.kind.as_str());
         put_str(out, &failure.message);
     }
+    put_finer(out, attempt);
 }
 
 fn attempt(from: &mut Decoder<'_>) -> Result<Attempt> {
@@ -450,9 +453,9 @@ fn attempt(from: &mut Decoder<'_>) -> Result<Attempt> {
     };
     let failure = |from: &mut Decoder<'_>| {
         let kind = FailureKind::parse(from.str()?).ok_or_else(malformed)?;
-        Ok(AttemptFailure { kind, message: string(from)? })
+        Ok(AttemptFailure { kind, reason: None, message: string(from)? })
     };
-    Ok(Attempt {
+    let attempt = Attempt {
         id: AttemptId(uuid(from)?),
         started_at: millis(from)?,
         response_time_ms: u32_of(from)?,
@@ -461,7 +464,11 @@ fn attempt(from: &mut Decoder<'_>) -> Result<Attempt> {
         request_headers: list(from, |from| Ok((string(from)?, string(from)?)))?,
         response: opt(from, response)?,
         failure: opt(from, failure)?,
-    })
+        refused_first: None,
+    };
+    let Finer { reason, refused_first } = take_finer(from)?;
+    let failure = attempt.failure.map(|failure| AttemptFailure { reason: reason.map(Cow::Owned), ..failure });
+    Ok(Attempt { failure, refused_first, ..attempt })
 }
 
 fn put_answer(out: &mut Vec<u8>, row: &PortableAnswer) {

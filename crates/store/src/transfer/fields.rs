@@ -3,8 +3,10 @@
 use postrider_domain::Millis;
 use uuid::Uuid;
 
-use crate::codec::{Decoder, malformed};
+use super::portable::PortableTurn;
+use crate::codec::{Decoder, malformed, put_bytes};
 use crate::error::Result;
+use crate::rows::{put_resource, resource};
 
 pub(super) fn put_u16(out: &mut Vec<u8>, number: u16) {
     out.extend_from_slice(&number.to_le_bytes());
@@ -24,6 +26,15 @@ pub(super) fn put_millis(out: &mut Vec<u8>, at: Millis) {
 
 pub(super) fn put_uuid(out: &mut Vec<u8>, id: Uuid) {
     out.extend_from_slice(id.as_bytes());
+}
+
+pub(super) fn put_turn(out: &mut Vec<u8>, turn: &PortableTurn) {
+    put_i64(out, turn.number);
+    put_bytes(out, &put_resource(&turn.about));
+}
+
+pub(super) fn turn(from: &mut Decoder<'_>) -> Result<PortableTurn> {
+    Ok(PortableTurn { number: i64_of(from)?, about: resource(from.bytes()?)? })
 }
 
 pub(super) fn put_opt<T>(out: &mut Vec<u8>, value: Option<T>, put: impl FnOnce(&mut Vec<u8>, T)) {

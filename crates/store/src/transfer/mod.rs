@@ -26,8 +26,10 @@ use uuid::Uuid;
 use crate::error::Result;
 
 pub use file::{ExportFileError, ExportReader, ExportWriter};
+pub(crate) use portable::portable_turn;
 pub use portable::{
     ChosenId, Counts, DeletedEndpoint, Portable, PortableAnswer, PortableDelivery, PortableEvent, PortableState,
+    PortableTurn,
 };
 
 /// Rows in one chunk at most.

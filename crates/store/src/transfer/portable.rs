@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use postrider_domain::{
     AuditEntry, DeliveryId, Endpoint, EndpointId, EventId, FailReason, Key, Millis, Organization, OrganizationId,
-    Progress, Trigger,
+    Progress, Resource, Trigger,
 };
 use uuid::Uuid;
 
+use crate::error::Result;
 use crate::failing::{PortableNotice, PortableStreak};
 use crate::model::{Attempt, ContractRevision, Event, RevisionId, StoredAnswer, Version};
+use crate::rows::resource;
 
 /// One row, independent of the store that it lies in.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,6 +124,23 @@ pub struct PortableDelivery {
     pub attempts: Vec<Attempt>,
 }
 
+/// A delivery's turn among those to its endpoint about the same records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortableTurn {
+    /// Smaller ones come first.
+    pub number: i64,
+    /// What its event is about.
+    pub about: Resource,
+}
+
+/// The turn of a delivery whose event's row holds this about its records.
+pub(crate) fn portable_turn(number: Option<i64>, about: Option<&[u8]>) -> Result<Option<PortableTurn>> {
+    match (number, about) {
+        (Some(number), Some(about)) => Ok(Some(PortableTurn { number, about: resource(about)? })),
+        _ => Ok(None),
+    }
+}
+
 /// What differs between open and ended deliveries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PortableState {
@@ -131,6 +150,8 @@ pub enum PortableState {
         due_at: Millis,
         /// Who asked for that.
         trigger: Trigger,
+        /// Its turn, where it is one of an order.
+        turn: Option<PortableTurn>,
     },
     /// History.
     Ended {
@@ -224,11 +245,15 @@ impl Portable {
     /// About how many bytes it takes, so that chunks are bounded.
     pub(crate) fn bytes(&self) -> usize {
         let of_attempt = |attempt: &Attempt| {
-            let response = attempt.response.as_ref().map_or(0, |r| {
-                r.body.len() + r.headers.iter().map(|(name, value)| name.len() + value.len() + 8).sum::<usize>()
+            let refused = attempt.refused_first.as_deref();
+            let responses = attempt.response.iter().chain(refused.map(|refused| &refused.response));
+            let responses = responses.map(|response| {
+                let headers = response.headers.iter().map(|(name, value)| name.len() + value.len() + 8);
+                response.body.len() + headers.sum::<usize>()
             });
-            let request: usize = attempt.request_headers.iter().map(|(name, value)| name.len() + value.len() + 8).sum();
-            128 + attempt.url.len() + request + response
+            let requests = attempt.request_headers.iter().chain(refused.iter().flat_map(|r| &r.request_headers));
+            let requests = requests.map(|(name, value)| name.len() + value.len() + 8);
+            128 + attempt.url.len() + requests.sum::<usize>() + responses.sum::<usize>()
         };
         match self {
             Portable::Revision(revision) => 128 + revision.text.len(),

@@ -1,8 +1,7 @@
 //! An export as a file: what comes back, and what is noticed.
 
-use std::sync::Arc;
-
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use postrider_domain::{
     AttemptFailure, AttemptId, DeliveryId, Endpoint, EndpointId, EndpointOrdering, EndpointStatus, EventId,
@@ -13,7 +12,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::MasterKey;
-use crate::model::{Attempt, ContractRevision, Event, Response, RevisionId, StoredAnswer, Version};
+use crate::model::{Attempt, ContractRevision, Event, RefusedExchange, Response, RevisionId, StoredAnswer, Version};
 
 fn master(byte: u8) -> MasterKey {
     MasterKey::from_base64(&data_encoding::BASE64.encode(&[byte; 32])).unwrap()
@@ -41,7 +40,18 @@ fn attempt(number: u128) -> Attempt {
             body: b"\0\xff<p>".to_vec(),
             note: Some("cut".to_owned()),
         }),
-        failure: Some(AttemptFailure { kind: FailureKind::Tls, message: "no".to_owned() }),
+        failure: Some(AttemptFailure {
+            kind: FailureKind::Tls,
+            reason: Some("alert".into()),
+            message: "no".to_owned(),
+        }),
+        refused_first: number.is_multiple_of(2).then(|| {
+            Box::new(RefusedExchange {
+                request_headers: vec![("y".to_owned(), "z".to_owned())],
+                response_time_ms: 1,
+                response: Response { status_code: 401, headers: vec![], body: b"no".to_vec(), note: None },
+            })
+        }),
     }
 }
 
@@ -157,7 +167,11 @@ fn rows() -> Vec<Portable> {
     rows.extend([EndpointStatus::Active, EndpointStatus::Paused, disabled].map(|s| Portable::Endpoint(endpoint(s))));
     let resumes = [Resume::At(Millis(4)), Resume::Succeeded, Resume::Failed(FailReason::Gone)];
     let triggers = resumes.map(|resume| Trigger::Person { resume }).into_iter().chain([Trigger::Schedule]);
-    rows.extend(triggers.map(|trigger| delivery(PortableState::Open { due_at: Millis(6), trigger })));
+    let about = Resource { kind: "deal".to_owned(), ids: vec!["1".to_owned(), "2".to_owned()], uri: None };
+    let turn = Some(PortableTurn { number: 7, about });
+    rows.extend(
+        triggers.map(|trigger| delivery(PortableState::Open { due_at: Millis(6), trigger, turn: turn.clone() })),
+    );
     let reasons = [None, Some(FailReason::Exhausted), Some(FailReason::Gone), Some(FailReason::Expired)];
     let event = EventId::made(id(3));
     rows.extend(

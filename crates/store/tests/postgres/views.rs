@@ -65,7 +65,8 @@ impl World {
         };
         let id = DeliveryId(id_at(self.now, number + 1));
         let (event_type, revision, due_at) = ("dealWon".into(), self.revision, self.now);
-        let deliveries = vec![NewDelivery { id, endpoint: self.endpoint, event_type, revision, due_at }];
+        let deliveries =
+            vec![NewDelivery { id, endpoint: self.endpoint, event_type, revision, due_at, in_order: false }];
         let new = NewEvent { event: Arc::new(event), fingerprint: None, test: false, deliveries };
         let basis = Basis { lease: self.lease, version: None };
         self.store.commit_events(basis, &acme(), vec![new]).await.unwrap();
@@ -80,7 +81,7 @@ impl World {
     async fn record(&self, delivery: &Arc<OpenDelivery>, number: u128, transition: Transition) -> AttemptId {
         let id = AttemptId(id_at(self.now, number));
         let status_code = if transition == Transition::Succeed { 204 } else { 500 };
-        let failure = AttemptFailure { kind: FailureKind::Status, message: "it answered 500".to_owned() };
+        let failure = AttemptFailure { kind: FailureKind::Status, reason: None, message: "it answered 500".to_owned() };
         let response = Response { status_code, headers: vec![], body: vec![], note: None };
         let attempts_count = delivery.progress.attempts_count + 1;
         let outcome = Outcome {
@@ -95,6 +96,7 @@ impl World {
                 request_headers: vec![],
                 response: Some(response),
                 failure: (status_code == 500).then_some(failure),
+                refused_first: None,
             },
             progress: Progress { attempts_count, ..delivery.progress },
             transition,

@@ -126,6 +126,7 @@ pub(crate) fn event(endpoints: &[EndpointId], at: Millis) -> NewEvent {
         changes: None,
     };
     let deliveries = endpoints.iter().map(|endpoint| NewDelivery {
+        in_order: false,
         id: DeliveryId(id_at(at)),
         endpoint: *endpoint,
         event_type: "deal.won".into(),
@@ -145,6 +146,7 @@ pub(crate) fn succeeded(lease: LeaseNo, open: &OpenDelivery) -> Outcome {
         request_headers: vec![],
         response: None,
         failure: None,
+        refused_first: None,
     };
     Outcome {
         lease,

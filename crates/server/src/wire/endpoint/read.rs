@@ -1,13 +1,16 @@
 //! Reading endpoints: every field under the rules of the contract that the endpoint follows.
 
+use std::num::NonZeroU32;
+
 use postrider_contract::{Contract, Filter, SecretRules};
-use postrider_domain::{Endpoint, EndpointStatus, Secret, Subscription};
+use postrider_domain::{Endpoint, EndpointOrdering, EndpointStatus, Secret, Subscription};
 use postrider_egress::{UrlRules, judge_url};
 
 use super::{EndpointChange, NewEndpoint};
-use crate::fields::{Fields, Text, json_kind, refuse, string_of};
+use crate::fields::{Fields, Text, choices, json_kind, refuse, string_of};
 use crate::limits::{
-    DESCRIPTION_CHARS_MAX, HEADERS_MAX, NAME_CHARS_MAX, SUBSCRIPTIONS_MAX, SYSTEM_CHARS_MAX, URI_CHARS_MAX,
+    DESCRIPTION_CHARS_MAX, HEADERS_MAX, NAME_CHARS_MAX, RATE_LIMIT_PER_S_MAX, SUBSCRIPTIONS_MAX, SYSTEM_CHARS_MAX,
+    URI_CHARS_MAX,
 };
 use crate::problem::quoted;
 
@@ -35,6 +38,8 @@ pub(crate) struct ReadEndpoint {
     pub(crate) status: EndpointStatus,
     pub(crate) description: Option<String>,
     pub(crate) system: Option<String>,
+    pub(crate) rate_limit: Option<NonZeroU32>,
+    pub(crate) ordering: EndpointOrdering,
 }
 
 impl NewEndpoint {
@@ -56,6 +61,8 @@ impl NewEndpoint {
             status: status(fields.boolean("enabled").unwrap_or(true)),
             description: fields.text("description", DESCRIPTION),
             system: fields.text("system", SYSTEM),
+            rate_limit: fields.count("rate_limit", RATE_LIMIT_PER_S_MAX),
+            ordering: ordering(fields).unwrap_or_default(),
         }
     }
 }
@@ -65,7 +72,7 @@ impl EndpointChange {
         for name in ["name", "url", "events", "enabled"] {
             fields.refuse_null(name);
         }
-        refuse(fields, "secret", "cannot be changed here: receivers would refuse what the old one signed");
+        remove_secret(fields, rules.contract, endpoint);
         refuse(
             fields,
             "contract",
@@ -92,7 +99,17 @@ impl EndpointChange {
         }
         fields.change_text("description", DESCRIPTION).apply(&mut endpoint.description);
         fields.change_text("system", SYSTEM).apply(&mut endpoint.system);
+        fields.change_count("rate_limit", RATE_LIMIT_PER_S_MAX).apply(&mut endpoint.rate_limit);
+        if fields.has("ordering") {
+            endpoint.ordering = ordering(fields).unwrap_or_default();
+        }
     }
+}
+
+fn ordering(fields: &mut Fields<'_, '_>) -> Option<EndpointOrdering> {
+    let words = [EndpointOrdering::None, EndpointOrdering::Resource].map(EndpointOrdering::as_str);
+    let refusal = |text: &str| format!("{} is not known; it is one of {}", quoted(text), choices(words));
+    fields.chosen("ordering", |text| EndpointOrdering::parse(text).ok_or_else(|| refusal(text)))
 }
 
 fn status(enabled: bool) -> EndpointStatus {
@@ -150,7 +167,7 @@ fn secret(
     random: &[u8; SecretRules::RANDOM_BYTES],
 ) -> Option<Secret> {
     let rules = contract.secret();
-    let Some(json) = fields.raw("secret") else {
+    if fields.raw("secret").is_none() {
         if rules.generated && contract.is_signed() {
             return Some(contract.generate_secret(random));
         }
@@ -158,8 +175,30 @@ fn secret(
             fields.wrong("secret", "is missing; this contract signs always, and its secrets are chosen");
         }
         return None;
-    };
-    let chosen = string_of(json).and_then(|text| choose(contract, text, random));
+    }
+    choose_secret(fields, contract, random)
+}
+
+/// `null` removes it. Another one comes with a rotation, so that receivers are not left behind with the old one.
+fn remove_secret(fields: &mut Fields<'_, '_>, contract: Option<&Contract>, endpoint: &mut Endpoint) {
+    if fields.raw("secret").is_some() {
+        fields
+            .wrong("secret", "cannot be set here; POST …/secret/rotate sets it, and lets the old one work for a while");
+    } else if fields.has("secret") && contract.is_some_and(|contract| contract.secret().required) {
+        fields
+            .wrong("secret", "cannot be removed: this contract signs every delivery; POST …/secret/rotate replaces it");
+    } else if fields.has("secret") {
+        endpoint.remove_secret();
+    }
+}
+
+/// A secret that somebody brings along, or wants made of a certain kind.
+pub(crate) fn choose_secret(
+    fields: &mut Fields<'_, '_>,
+    contract: &Contract,
+    random: &[u8; SecretRules::RANDOM_BYTES],
+) -> Option<Secret> {
+    let chosen = string_of(fields.raw("secret")?).and_then(|text| choose(contract, text, random));
     chosen.map_err(|detail| fields.wrong("secret", detail)).ok()
 }
 

@@ -22,7 +22,9 @@ use crate::postgres::rows::{
 use crate::postgres::session::Values;
 use crate::postgres::tenants::{Tenant, missing};
 use crate::rows::{event_id, fail_reason, trigger};
-use crate::transfer::{CHUNK_BYTES, CHUNK_ROWS_MAX, Extent, Portable, PortableDelivery, PortableEvent, PortableState};
+use crate::transfer::{
+    CHUNK_BYTES, CHUNK_ROWS_MAX, Extent, Portable, PortableDelivery, PortableEvent, PortableState, portable_turn,
+};
 
 /// Rows read at once.
 const PAGE_ROWS: i64 = 200;
@@ -204,7 +206,9 @@ impl Exporter<'_> {
 
     async fn open_deliveries(&mut self, known: &Known) -> Result<()> {
         let sql = format!(
-            "SELECT {COMMON_COLUMNS}, true, due_at, resume, resume_at FROM open_deliveries d
+            "SELECT {COMMON_COLUMNS}, true, due_at, resume, resume_at, turn,
+                 CASE WHEN turn IS NOT NULL THEN (SELECT e.resource FROM events e WHERE e.org = d.org AND e.key = d.event_key) END
+             FROM open_deliveries d
              WHERE org = $1 AND (endpoint, due_at, id) > ($2, $3, $4)
              AND EXISTS (SELECT FROM endpoints e WHERE e.org = d.org AND e.id = d.endpoint AND NOT e.deleted)
              ORDER BY endpoint, due_at, id LIMIT $5"
@@ -216,7 +220,8 @@ impl Exporter<'_> {
             after = (last.get(1), last.get(DUE_AT), last.get(0));
             let state = |row: &Row| {
                 let trigger = trigger(row.get(DUE_AT + 1), row.get(DUE_AT + 2))?;
-                Ok(PortableState::Open { due_at: millis_at(row, DUE_AT), trigger })
+                let turn = portable_turn(row.get(DUE_AT + 3), row.get(DUE_AT + 4))?;
+                Ok(PortableState::Open { due_at: millis_at(row, DUE_AT), trigger, turn })
             };
             self.deliveries(known, &rows, state).await?;
         }

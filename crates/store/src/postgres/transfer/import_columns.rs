@@ -12,8 +12,8 @@ use crate::model::{Attempt, ContractRevision};
 use crate::postgres::session::{Session, Values};
 use crate::postgres::tenants::Tenant;
 use crate::rows::{
-    chosen_id, disabled_reason, events_text, fail_code, put_resource, record_hash, resume_columns, seal_answer,
-    seal_attempt, seal_audit, seal_endpoint, seal_event,
+    chosen_id, disabled_reason, events_text, fail_code, hashes_of, overlap_ends_at, put_resource, record_hash,
+    resume_columns, seal_answer, seal_attempt, seal_audit, seal_endpoint, seal_event,
 };
 use crate::transfer::{ChosenId, Portable, PortableAnswer, PortableDelivery, PortableEvent, PortableState};
 
@@ -56,7 +56,7 @@ columns!(Endpoints, "endpoints", "", {
     org: Uuid as "uuid", id: Uuid as "uuid", name: String as "text", description: Option<String> as "text",
     events: String as "text", contract: String as "text", system: Option<String> as "text", status: String as "text",
     disabled_reason: Option<String> as "text", created_at: i64 as "bigint", updated_at: i64 as "bigint",
-    resumed_at: Option<i64> as "bigint", sealed: Vec<u8> as "bytea",
+    resumed_at: Option<i64> as "bigint", overlap_ends_at: Option<i64> as "bigint", sealed: Vec<u8> as "bytea",
 });
 columns!(Streaks, "streaks", "", {
     org: Uuid as "uuid", endpoint: Uuid as "uuid", failures: i32 as "integer", since: Option<i64> as "bigint",
@@ -80,6 +80,10 @@ columns!(Open, "open_deliveries", "", {
     event_type: String as "text", revision: Vec<u8> as "bytea", test: bool as "boolean", created_at: i64 as "bigint",
     attempts_count: i32 as "integer", slots_used: i32 as "integer", initial_failure_at: Option<i64> as "bigint",
     resume: Option<i16> as "smallint", resume_at: Option<i64> as "bigint", last_status_code: Option<i16> as "smallint",
+    turn: Option<i64> as "bigint",
+});
+columns!(Turns, "turns", "", {
+    org: Uuid as "uuid", endpoint: Uuid as "uuid", record: i64 as "bigint", turn: i64 as "bigint", delivery: Uuid as "uuid",
 });
 columns!(Ended, "deliveries", "", {
     org: Uuid as "uuid", id: Uuid as "uuid", endpoint: Uuid as "uuid", event_key: Uuid as "uuid",
@@ -100,6 +104,20 @@ columns!(Answers, "answers", "ON CONFLICT DO NOTHING", {
 columns!(Trail, "audit", "ON CONFLICT DO NOTHING", {
     org: Uuid as "uuid", id: Uuid as "uuid", action: String as "text", object: String as "text", sealed: Vec<u8> as "bytea",
 });
+
+impl Turns {
+    /// A delivery's row holds its records, too.
+    async fn note(&self, tx: &Session) -> Result<()> {
+        if self.turn.is_empty() {
+            return Ok(());
+        }
+        let sql = "UPDATE open_deliveries d SET records = w.records
+                   FROM (SELECT org, delivery, array_agg(record) FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS l(org, delivery, record)
+                         GROUP BY org, delivery) AS w(org, delivery, records)
+                   WHERE d.org = w.org AND d.id = w.delivery";
+        tx.execute(sql, &[&self.org, &self.delivery, &self.record]).await.map(|_| ())
+    }
+}
 
 /// An event's deliveries are an array of their own in each row: they lie between `first` and `last` of one long list, counted from 1.
 #[derive(Default)]
@@ -163,6 +181,7 @@ pub(super) struct Columns {
     records: Records,
     lanes: BTreeSet<(Uuid, Uuid)>,
     open: Open,
+    turns: Turns,
     ended: Ended,
     attempts: Attempts,
     answers: Answers,
@@ -244,6 +263,7 @@ impl Columns {
         endpoints.created_at.push(row.created_at.0);
         endpoints.updated_at.push(row.updated_at.0);
         endpoints.resumed_at.push(row.resumed_at.map(|at| at.0));
+        endpoints.overlap_ends_at.push(overlap_ends_at(row));
         Ok(())
     }
 
@@ -319,7 +339,11 @@ impl Columns {
     }
 
     fn add_open(&mut self, tenant: &Tenant, row: &PortableDelivery) {
-        let PortableState::Open { due_at, trigger } = &row.state else { return };
+        let PortableState::Open { due_at, trigger, turn } = &row.state else { return };
+        let records = turn.as_ref().map(|turn| hashes_of(tenant.owner(), &turn.about));
+        if let (Some(turn), Some(records)) = (turn, &records) {
+            self.add_turn(tenant, row, turn.number, records);
+        }
         let (resume, resume_at) = resume_columns(*trigger);
         self.lanes.insert((tenant.org, row.endpoint.0));
         let open = &mut self.open;
@@ -338,6 +362,17 @@ impl Columns {
         open.resume.push(resume);
         open.resume_at.push(resume_at);
         open.last_status_code.push(row.last_status_code.map(u16::cast_signed));
+        open.turn.push(turn.as_ref().map(|turn| turn.number));
+    }
+
+    fn add_turn(&mut self, tenant: &Tenant, row: &PortableDelivery, number: i64, records: &[i64]) {
+        for record in records {
+            self.turns.org.push(tenant.org);
+            self.turns.endpoint.push(row.endpoint.0);
+            self.turns.record.push(*record);
+            self.turns.turn.push(number);
+            self.turns.delivery.push(row.id.0);
+        }
     }
 
     fn add_ended(&mut self, tenant: &Tenant, row: &PortableDelivery) {
@@ -398,6 +433,8 @@ impl Columns {
         self.records.write(tx).await?;
         lanes.write(tx).await?;
         self.open.write(tx).await?;
+        self.turns.write(tx).await?;
+        self.turns.note(tx).await?;
         self.ended.write(tx).await?;
         self.attempts.write(tx).await?;
         self.answers.write(tx).await?;

@@ -26,7 +26,9 @@ use crate::sqlite::reader::{Reader, uuid_at};
 use crate::sqlite::related::split;
 use crate::sqlite::tenants::{self, Tenant};
 use crate::sqlite::writer::Fault;
-use crate::transfer::{CHUNK_BYTES, CHUNK_ROWS_MAX, Extent, Portable, PortableDelivery, PortableEvent, PortableState};
+use crate::transfer::{
+    CHUNK_BYTES, CHUNK_ROWS_MAX, Extent, Portable, PortableDelivery, PortableEvent, PortableState, portable_turn,
+};
 
 pub(super) async fn export(store: &SqliteStore, extent: Extent, into: mpsc::Sender<Vec<Portable>>) -> Result<()> {
     let (dir, keys) = (store.dir.clone(), store.tenants.keys.clone());
@@ -193,7 +195,7 @@ impl<'r> Exporter<'r> {
     }
 
     fn open_deliveries(&mut self, org_no: Option<i64>) -> Result<(), Fault> {
-        let columns = format!("{COMMON_COLUMNS}, due_at, resume, resume_at, event_no");
+        let columns = format!("{COMMON_COLUMNS}, due_at, resume, resume_at, event_no, turn");
         let sql = match org_no {
             None => format!(
                 "SELECT {columns}, org_no FROM open_deliveries WHERE (org_no, id) > (?1, ?2) ORDER BY org_no, id"
@@ -213,10 +215,12 @@ impl<'r> Exporter<'r> {
                 if is_deleted(self.conn(), row.common.endpoint_no)? {
                     continue;
                 }
-                let find = "SELECT key FROM events WHERE no = ?";
-                let event_key = self.conn().prepare_cached(find)?.query_row([row.event_no], |row| uuid_at(row, 0))?;
+                let find = "SELECT key, resource FROM events WHERE no = ?";
+                let read = |row: &rusqlite::Row<'_>| Ok((uuid_at(row, 0)?, row.get::<_, Option<Vec<u8>>>(1)?));
+                let (event_key, about) = self.conn().prepare_cached(find)?.query_row([row.event_no], read)?;
+                let turn = portable_turn(row.turn, about.as_deref())?;
                 let trigger = trigger(row.resume, row.resume_at)?;
-                let state = PortableState::Open { due_at: row.due_at, trigger };
+                let state = PortableState::Open { due_at: row.due_at, trigger, turn };
                 let delivery = self.delivery(row.common, &known, event_key, state)?;
                 self.push(Portable::Delivery(delivery))?;
             }

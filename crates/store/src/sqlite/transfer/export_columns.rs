@@ -132,6 +132,7 @@ pub(super) struct OpenColumns {
     pub(super) resume: Option<i16>,
     pub(super) resume_at: Option<i64>,
     pub(super) event_no: i64,
+    pub(super) turn: Option<i64>,
     pub(super) place: Value,
 }
 
@@ -143,7 +144,8 @@ impl OpenColumns {
             resume: row.get(13)?,
             resume_at: row.get(14)?,
             event_no: row.get(15)?,
-            place: row.get(16)?,
+            turn: row.get(16)?,
+            place: row.get(17)?,
         })
     }
 }

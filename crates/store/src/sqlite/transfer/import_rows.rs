@@ -14,13 +14,14 @@ use crate::limits::DATA_KEYS_CACHED;
 use crate::master_key::MasterKeys;
 use crate::model::{Attempt, ContractRevision, Version};
 use crate::rows::{
-    Sealer, chosen_id, disabled_reason, events_text, fail_code, put_resource, record_hash, resume_columns, seal_answer,
-    seal_attempt, seal_audit, seal_endpoint, seal_event,
+    Sealer, chosen_id, disabled_reason, events_text, fail_code, hashes_of, overlap_ends_at, put_resource, record_hash,
+    resume_columns, seal_answer, seal_attempt, seal_audit, seal_endpoint, seal_event,
 };
 use crate::sqlite::audit;
 use crate::sqlite::claim::endpoint_no;
 use crate::sqlite::failing::insert_notice;
 use crate::sqlite::tenants::{self, OPERATOR_NO, Tenant};
+use crate::sqlite::turns;
 use crate::sqlite::writer::{Fault, WriteTx};
 use crate::transfer::{
     ChosenId, DeletedEndpoint, Portable, PortableAnswer, PortableDelivery, PortableEvent, PortableState,
@@ -138,7 +139,7 @@ impl Chunk<'_, '_> {
         let sealed = seal_endpoint(tenant.sealer(), endpoint)?;
         let sql =
             "INSERT INTO endpoints (org_no, id, name, description, events, contract, system, status, disabled_reason,
-                   created_at, updated_at, resumed_at, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                   created_at, updated_at, resumed_at, overlap_ends_at, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         self.tx.conn.prepare_cached(sql)?.execute(params![
             tenant.no,
             endpoint.id.0.as_bytes(),
@@ -152,6 +153,7 @@ impl Chunk<'_, '_> {
             endpoint.created_at.0,
             endpoint.updated_at.0,
             endpoint.resumed_at.map(|at| at.0),
+            overlap_ends_at(endpoint),
             sealed,
         ])?;
         Ok(())
@@ -312,14 +314,18 @@ impl Chunk<'_, '_> {
     }
 
     fn open(&mut self, row: &PortableDelivery, at: &Placed) -> Result<(), Fault> {
-        let PortableState::Open { due_at, trigger } = &row.state else { return Ok(()) };
+        let PortableState::Open { due_at, trigger, turn } = &row.state else { return Ok(()) };
+        let records = turn.as_ref().map(|turn| hashes_of(at.org_no, &turn.about));
+        if let (Some(turn), Some(records)) = (turn, &records) {
+            turns::insert(self.tx.conn, at.endpoint_no, records, turn.number, row.id)?;
+        }
         let (resume, resume_at) = resume_columns(*trigger);
         let find = "SELECT no FROM events WHERE org_no = ? AND key = ?";
         let key = params![at.org_no, row.event_key.as_bytes()];
         let event_no: i64 = self.tx.conn.prepare_cached(find)?.query_row(key, |row| row.get(0))?;
         let sql = "INSERT INTO open_deliveries (endpoint_no, due_at, id, org_no, event_no, type_no, revision_no, test, created_at,
-                   attempts_count, slots_used, initial_failure_at, resume, resume_at, last_status_code, last_attempt_no)
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                   attempts_count, slots_used, initial_failure_at, resume, resume_at, last_status_code, last_attempt_no, turn, records)
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         self.tx.conn.prepare_cached(sql)?.execute(params![
             at.endpoint_no,
             due_at.0,
@@ -337,6 +343,8 @@ impl Chunk<'_, '_> {
             resume_at,
             row.last_status_code,
             at.last_attempt_no,
+            turn.as_ref().map(|turn| turn.number),
+            records.as_deref().map(turns::put_records),
         ])?;
         self.tx.open_added += 1;
         Ok(())
