@@ -91,6 +91,9 @@ async fn a_derived_event_arrives_signed_and_is_an_event_of_its_own(store: Store)
     types.sort();
     assert_eq!(types, ["deal.stage_changed", "deal.updated", "deal.won"]);
 
+    let rules = items(&world.api.get("/v1/contracts/acme").await.expect(200)["derived"]);
+    assert_eq!(rules[0], json!({"from": "deal.updated", "when": "changes.stage", "type": "deal.stage_changed"}));
+
     let listed = items(&world.api.get(&organization.path("/events")).await.expect(200)["data"]);
     let shown: Vec<_> = listed
         .iter()

@@ -312,6 +312,12 @@ impl Contract {
         self.catalogue.resolve(name)
     }
 
+    /// Its derived types, in the file's order.
+    #[must_use]
+    pub fn derived(&self) -> &[Derived] {
+        &self.derived
+    }
+
     /// What an event that was published under this name also is, by the contract's derived types; nothing unless its file has some.
     pub fn derived_types<'c>(&'c self, published: &'c str, event: &FilterEvent<'_>) -> impl Iterator<Item = &'c str> {
         let event_type = if self.derived.is_empty() { None } else { self.resolve_type(published) };

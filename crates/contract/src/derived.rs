@@ -5,13 +5,13 @@ use crate::filter::{Filter, FilterEvent};
 
 /// One rule.
 #[derive(Debug)]
-pub(crate) struct Derived {
+pub struct Derived {
     /// The type of the event that was published.
-    pub(crate) from: String,
+    pub from: String,
     /// What must hold for it.
-    pub(crate) when: Filter,
+    pub when: Filter,
     /// What it then also is.
-    pub(crate) event_type: String,
+    pub event_type: String,
 }
 
 /// What an event of this type also is, in the order of the rules. An event whose condition is too costly to judge is nothing else: what is

@@ -29,6 +29,7 @@ mod verify;
 pub use catalogue::{EventType, Misfit, Sample};
 pub use changes::{ChangesError, changes_from_previous, check_changes};
 pub use contract::{Contract, Header, SignError, SignInput};
+pub use derived::Derived;
 pub use duration::parse as parse_duration;
 pub use envelope::{Envelope, EnvelopeError, RenderInput};
 pub use file::{KEYS, references};

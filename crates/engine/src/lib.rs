@@ -49,4 +49,4 @@ pub use error::{AcceptError, EngineError, EventMistake, PreviewError, TestError,
 pub use ids::Ids;
 pub use limits::EngineLimits;
 pub use model::{Accepted, IncomingEvent, TestOutcome};
-pub use preview::{Noted, Preview, PreviewRequest, PreviewedEvent};
+pub use preview::{FilterPreview, Noted, PreviewRequest, PreviewedEvent};

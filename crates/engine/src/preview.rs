@@ -27,7 +27,7 @@ pub struct PreviewRequest {
 
 /// How it went.
 #[derive(Debug, Default)]
-pub struct Preview {
+pub struct FilterPreview {
     /// Events that were subscribed to and looked at.
     pub events_count: u64,
     /// Those that passed.
@@ -68,7 +68,7 @@ pub struct PreviewedEvent {
     pub accepted_at: Millis,
 }
 
-impl Preview {
+impl FilterPreview {
     /// How many events are shown of each kind.
     pub const SHOWN_MAX: usize = 5;
 }
@@ -82,7 +82,7 @@ impl Engine {
         &self,
         organization: &OrganizationId,
         request: PreviewRequest,
-    ) -> Result<Preview, PreviewError> {
+    ) -> Result<FilterPreview, PreviewError> {
         let inner = &self.inner;
         let _place = inner.previews.try_acquire().map_err(|_| PreviewError::Busy)?;
         let view = inner.directory.view(organization).await?.ok_or(PreviewError::UnknownOrganization)?;
@@ -97,7 +97,7 @@ impl Engine {
             request,
             contract,
             own: Arc::clone(&view.contract),
-            preview: Preview::default(),
+            preview: FilterPreview::default(),
             read: Read::default(),
         };
         let over_at = Instant::now() + inner.limits.preview_time_max;
@@ -135,7 +135,7 @@ struct Judging {
     request: PreviewRequest,
     contract: Arc<Contract>,
     own: Arc<Contract>,
-    preview: Preview,
+    preview: FilterPreview,
     read: Read,
 }
 
@@ -163,7 +163,7 @@ impl Judging {
         preview.differing_in_kind.note(judged.differs_in_kind, event);
         preview.too_costly.note(judged.is_too_costly, event);
         let shown = if judged.passes { &mut preview.passed } else { &mut preview.held_back };
-        if shown.len() < Preview::SHOWN_MAX {
+        if shown.len() < FilterPreview::SHOWN_MAX {
             let event_type = event_type.to_owned();
             shown.push(PreviewedEvent { id: event.id.clone(), event_type, accepted_at: event.accepted_at });
         }

@@ -10,6 +10,8 @@ use crate::filter::Filter;
 pub(super) const DERIVED: &[&str] = &["from", "when", "type"];
 
 const DERIVED_MAX: usize = 100;
+/// An event is copied for each: a batch of the largest events stays bounded.
+const DERIVED_FROM_ONE_MAX: usize = 8;
 
 pub(super) fn derived(root: &Section<'_, '_>, catalogue: Option<&Catalogue>) -> Option<Vec<Derived>> {
     let sections = root.tables("derived", DERIVED)?;
@@ -32,6 +34,10 @@ fn rule(
     let (from, event_type) = (from?, also?);
     if from == event_type {
         section.about("type", "is what it is derived from", "name another type");
+    }
+    if seen.iter().filter(|(other, _)| *other == from).count() == DERIVED_FROM_ONE_MAX {
+        let problem = format!("{from:?} has more than {DERIVED_FROM_ONE_MAX} derived types");
+        section.about("from", problem, "take some out");
     }
     if !seen.insert((from.clone(), event_type.clone())) {
         let problem = format!("{event_type:?} is derived from {from:?} a second time");

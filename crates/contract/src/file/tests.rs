@@ -360,5 +360,18 @@ fn mistakes_in_derived_types_are_shown_where_they_stand() {
     for (found, expected) in found.iter().zip(expected) {
         assert!(found.starts_with(&expected), "{found}\n{expected}");
     }
+    let second = SMALLEST.split("[types.").nth(1).unwrap();
+    let many: String = (0..9)
+        .map(|n| {
+            let name = format!("deal.x{n}");
+            let rule = format!("[[derived]]\nfrom = \"deal.won\"\nwhen = \"data.a\"\ntype = \"{name}\"\n");
+            format!("[types.{}{rule}", second.replace("deal.won", &name))
+        })
+        .collect();
+    let found = mistakes(&format!("{SMALLEST}\n{many}"));
+    assert!(
+        found.len() == 1 && found[0].contains("derived[8].from: \"deal.won\" has more than 8 derived types"),
+        "{found:#?}"
+    );
     assert!(mistakes_with("derived = 1")[0].contains("derived: is a whole number where an array is expected"));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use postrider_contract::Filter;
 use postrider_domain::{DeliveryStatus, Endpoint, Subscription};
-use postrider_engine::{EngineLimits, Preview, PreviewError, PreviewRequest};
+use postrider_engine::{EngineLimits, FilterPreview, PreviewError, PreviewRequest};
 
 use crate::support::{OK, Receiver, World, edit, endpoint_at, event};
 
@@ -13,7 +13,7 @@ fn request(filter: &str) -> PreviewRequest {
     PreviewRequest { filter, subscriptions: vec![Subscription::All], contract: None }
 }
 
-async fn previewed(limits: EngineLimits, count: usize) -> Preview {
+async fn previewed(limits: EngineLimits, count: usize) -> FilterPreview {
     let world = World::with(limits).await;
     world.publish(count).await;
     world.engine.preview(&world.organization, request("data.id")).await.unwrap()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use postrider_contract::{Contract, EventType, Plan};
+use postrider_contract::{Contract, Derived, EventType, Plan};
 use postrider_domain::ScheduleKind;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -58,6 +58,8 @@ pub(crate) struct ContractDetailBody<'a> {
     https_only: bool,
     custom_headers: CustomHeadersBody,
     event_types: Vec<EventTypeBody<'a>>,
+    /// What events also are.
+    derived: Vec<DerivedBody<'a>>,
 }
 
 impl<'a> ContractDetailBody<'a> {
@@ -87,6 +89,7 @@ impl<'a> ContractDetailBody<'a> {
                 bytes_max: headers.bytes_max,
             },
             event_types: contract.event_types().iter().map(EventTypeBody::new).collect(),
+            derived: contract.derived().iter().map(DerivedBody::new).collect(),
         }
     }
 }
@@ -229,5 +232,27 @@ impl<'a> EventTypeBody<'a> {
             schema: as_it_is(&event_type.schema),
             sample: as_it_is(&event_type.sample),
         }
+    }
+}
+
+/// What an event of one type also is, under a condition.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DerivedType)]
+pub(crate) struct DerivedBody<'a> {
+    /// The type that is published.
+    #[schema(example = "deal.updated")]
+    from: &'a str,
+    /// What must hold: a condition in the language of filters.
+    #[schema(example = "changes.stage")]
+    when: &'a str,
+    /// What the event then also is.
+    #[serde(rename = "type")]
+    #[schema(example = "deal.stage_changed")]
+    event_type: &'a str,
+}
+
+impl<'a> DerivedBody<'a> {
+    fn new(derived: &'a Derived) -> Self {
+        DerivedBody { from: &derived.from, when: derived.when.as_str(), event_type: &derived.event_type }
     }
 }

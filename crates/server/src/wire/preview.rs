@@ -2,7 +2,7 @@
 
 use postrider_contract::Contract;
 use postrider_domain::Subscription;
-use postrider_engine::{Noted, Preview, PreviewRequest, PreviewedEvent};
+use postrider_engine::{FilterPreview as Previewed, Noted, PreviewRequest, PreviewedEvent};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -89,7 +89,7 @@ pub(crate) struct NoteBody {
 }
 
 impl PreviewBody {
-    pub(crate) fn new(preview: &Preview) -> Self {
+    pub(crate) fn new(preview: &Previewed) -> Self {
         const MISSING: &str = "a value that is compared was not there: the comparison did not hold, but for `!=`";
         const DIFFERS: &str =
             "values of different kinds were compared, such as a number with a text: that did not hold, but for `!=`";
