@@ -19,5 +19,6 @@ pub mod random;
 pub mod receiver;
 pub mod routes;
 pub mod sign;
+pub mod tls;
 pub mod wait;
 pub mod world;

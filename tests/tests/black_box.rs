@@ -6,6 +6,7 @@ mod cluster;
 mod command_line;
 mod deploy;
 mod derived;
+mod diagnose;
 mod disk_full;
 mod filters;
 mod harness;

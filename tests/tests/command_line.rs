@@ -18,7 +18,7 @@ fn setup() -> (Setup, tempfile::TempDir) {
 #[tokio::test]
 async fn every_command_has_a_help_page() {
     let (setup, _folder) = setup();
-    for command in ["serve", "demo", "send", "verify", "contracts", "keys", "openapi", "health", "bench"] {
+    for command in ["serve", "demo", "send", "verify", "contracts", "keys", "openapi", "health", "bench", "diagnose"] {
         let ended = setup.run(&[command, "--help"]).await;
         assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""), "{command}");
         assert!(ended.stdout.contains("Usage: postrider"), "{command}: {}", ended.stdout);

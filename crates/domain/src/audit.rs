@@ -93,6 +93,7 @@ actions! {
     ENDPOINT_DELETED = "endpoint.deleted";
     ENDPOINT_DISABLED = "endpoint.disabled";
     ENDPOINT_TESTED = "endpoint.tested";
+    ENDPOINT_DIAGNOSED = "endpoint.diagnosed";
     SECRET_ROTATED = "secret.rotated";
     ROTATION_CONFIRMED = "rotation.confirmed";
     KEY_CREATED = "key.created";

@@ -71,14 +71,14 @@ pub struct ClientStats {
 /// The one way out. Cheap to clone; all clones share connections and names.
 #[derive(Clone)]
 pub struct Client {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
-    rules: UrlRules,
-    limits: Arc<Limits>,
-    names: NameCache,
-    connector: Connector,
+pub(crate) struct Inner {
+    pub(crate) rules: UrlRules,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) names: NameCache,
+    pub(crate) connector: Connector,
     pool: Arc<Pool>,
     cases: Cases,
     opened: AtomicU64,
@@ -226,18 +226,23 @@ impl Inner {
             return Err(AttemptError::new(AttemptErrorKind::AddressRefused, "too_many_addresses", message));
         }
         for ip in found.iter() {
-            let address = SocketAddr::new(*ip, url.port());
-            let judged = if private {
-                guard::judge_private_answer(address, &self.rules)
-            } else {
-                guard::judge_address(address, &self.rules)
-            };
-            judged.map_err(|refusal| {
+            self.judge_answer(SocketAddr::new(*ip, url.port()), private).map_err(|refusal| {
                 let message = format!("{name} leads to {refusal}");
                 AttemptError::new(AttemptErrorKind::AddressRefused, refusal.code, message)
             })?;
         }
         Ok(Addresses::Some(found))
+    }
+}
+
+impl Inner {
+    /// The guard's verdict on one address that a name resolved to.
+    pub(crate) fn judge_answer(&self, address: SocketAddr, private: bool) -> Result<(), guard::AddressRefusal> {
+        if private {
+            guard::judge_private_answer(address, &self.rules)
+        } else {
+            guard::judge_address(address, &self.rules)
+        }
     }
 }
 
@@ -258,7 +263,7 @@ impl std::ops::Deref for Addresses {
     }
 }
 
-fn dns_error(name: &str, error: &ResolveError, deadline: Instant) -> AttemptError {
+pub(crate) fn dns_error(name: &str, error: &ResolveError, deadline: Instant) -> AttemptError {
     if *error == ResolveError::Timeout && Instant::now() >= deadline {
         return AttemptError::timeout("dns", &format!("looking up {name}"));
     }

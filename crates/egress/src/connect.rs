@@ -105,7 +105,12 @@ impl Connector {
         Err(failure)
     }
 
-    async fn dial(&self, to: SocketAddr, names: &NameCache, deadline: Instant) -> Result<TcpStream, AttemptError> {
+    pub(crate) async fn dial(
+        &self,
+        to: SocketAddr,
+        names: &NameCache,
+        deadline: Instant,
+    ) -> Result<TcpStream, AttemptError> {
         let until = deadline.min(ms_after(Instant::now(), self.limits.connect_ms_max));
         let dialled = timeout_at(until, async {
             match &self.proxy {

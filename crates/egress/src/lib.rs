@@ -12,6 +12,7 @@ mod case;
 mod client;
 mod connect;
 mod error;
+mod examine;
 mod exchange;
 pub mod guard;
 mod limits;
@@ -27,6 +28,7 @@ mod tls;
 
 pub use client::{Attempt, Client, ClientSettings, ClientStats};
 pub use error::{AttemptError, AttemptErrorKind, SetupError};
+pub use examine::{AddressFound, CertificateFound, ConnectionFound, Examination, TlsFound};
 pub use guard::{UrlRefusal, UrlRules, VettedUrl, judge_ip, judge_url};
 pub use limits::Limits;
 pub use proxy::{EgressProxy, ProxyAuth};

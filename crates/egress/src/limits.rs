@@ -47,6 +47,8 @@ pub struct Limits {
 
     /// Vetted addresses that are tried in one attempt.
     pub addresses_tried_max: usize,
+    /// Vetted addresses that an examination connects to.
+    pub addresses_examined_max: usize,
     /// Time for one TCP connection, in milliseconds.
     pub connect_ms_max: u64,
     /// Time for one TLS handshake, in milliseconds.
@@ -83,6 +85,7 @@ impl Default for Limits {
             dns_failure_ttl_ms: 1_000,
             dns_names_max: 10_000,
             addresses_tried_max: 3,
+            addresses_examined_max: 8,
             connect_ms_max: 5_000,
             tls_ms_max: 10_000,
             client_certificate_ms_max: 2_000,

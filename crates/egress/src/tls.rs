@@ -9,11 +9,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
-use rustls::client::ResolvesClientCert;
+use parking_lot::Mutex;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ResolvesClientCert, WebPkiServerVerifier};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
-use rustls::{AlertDescription, CertificateError, ClientConfig, ProtocolVersion, RootCertStore, SignatureScheme};
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, ProtocolVersion, RootCertStore,
+    SignatureScheme,
+};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -30,6 +35,7 @@ const ALPN: &[u8] = b"http/1.1";
 /// Makes TLS sessions on connected sockets.
 pub(crate) struct Tls {
     connector: TlsConnector,
+    roots: Arc<RootCertStore>,
     limits: Arc<Limits>,
     without_shared_cipher: AtomicU64,
 }
@@ -40,13 +46,19 @@ impl Tls {
         for (at, pem) in extra_ca_pems.iter().enumerate() {
             add_authority(&mut roots, pem).map_err(|why| SetupError::CertificateAuthority { number: at + 1, why })?;
         }
+        let roots = Arc::new(roots);
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-            .with_root_certificates(roots)
+            .with_root_certificates(Arc::clone(&roots))
             .with_client_cert_resolver(Arc::new(NoCertificate));
         config.alpn_protocols = vec![ALPN.to_vec()];
-        Ok(Self { connector: TlsConnector::from(Arc::new(config)), limits, without_shared_cipher: AtomicU64::new(0) })
+        Ok(Self {
+            connector: TlsConnector::from(Arc::new(config)),
+            roots,
+            limits,
+            without_shared_cipher: AtomicU64::new(0),
+        })
     }
 
     /// Handshakes that failed because the server offered only what rustls does not have.
@@ -62,7 +74,7 @@ impl Tls {
     ) -> Result<TlsStream<TcpStream>, AttemptError> {
         let name = server_name(host)?;
         let until = deadline.min(ms_after(Instant::now(), self.limits.tls_ms_max));
-        match timeout_at(until, self.handshake_unbounded(tcp, name)).await {
+        match timeout_at(until, self.handshake_unbounded(&self.connector, tcp, name)).await {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(failure)) => {
                 if failure.reason == NO_SHARED_CIPHER {
@@ -77,12 +89,50 @@ impl Tls {
         }
     }
 
+    /// A handshake that is judged as every other, and tells what the server showed even where it is refused.
+    pub(crate) async fn examine(&self, tcp: TcpStream, host: &Host, deadline: Instant) -> Shown {
+        let chain = Arc::new(Mutex::new(Vec::new()));
+        let result = self.examine_into(&chain, tcp, host, deadline).await;
+        let chain = std::mem::take(&mut *chain.lock());
+        Shown { result, chain }
+    }
+
+    async fn examine_into(
+        &self,
+        chain: &Arc<Mutex<Vec<Vec<u8>>>>,
+        tcp: TcpStream,
+        host: &Host,
+        deadline: Instant,
+    ) -> Result<&'static str, AttemptError> {
+        let unusable = |error: String| tls_error("tls_other", format!("TLS could not be set up: {error}"));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let judge = WebPkiServerVerifier::builder_with_provider(Arc::clone(&self.roots), Arc::clone(&provider));
+        let judge = judge.build().map_err(|error| unusable(error.to_string()))?;
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+            .map_err(|error| unusable(error.to_string()))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Noting { judge, chain: Arc::clone(chain) }))
+            .with_client_cert_resolver(Arc::new(NoCertificate));
+        config.alpn_protocols = vec![ALPN.to_vec()];
+        let connector = TlsConnector::from(Arc::new(config));
+        let shaken = self.handshake_unbounded(&connector, tcp, server_name(host)?);
+        let until = deadline.min(ms_after(Instant::now(), self.limits.tls_ms_max));
+        let late = |_elapsed| tls_error("handshake_timeout", "the TLS handshake did not finish in time");
+        let stream = timeout_at(until, shaken).await.map_err(late)??;
+        Ok(match stream.get_ref().1.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+            _ => "TLS 1.2",
+        })
+    }
+
     async fn handshake_unbounded(
         &self,
+        connector: &TlsConnector,
         tcp: TcpStream,
         name: ServerName<'static>,
     ) -> Result<TlsStream<TcpStream>, AttemptError> {
-        let mut connecting = pin!(self.connector.connect(name, tcp));
+        let mut connecting = pin!(connector.connect(name, tcp));
         let mut asked = false;
         let connected = poll_fn(|cx| {
             ASKED.set(false);
@@ -117,6 +167,58 @@ impl Tls {
             }),
         );
         accepted.await.unwrap_or_else(|_elapsed| Err(required()))
+    }
+}
+
+/// What a server showed in a handshake.
+pub(crate) struct Shown {
+    /// The version agreed on, or why there is no session.
+    pub(crate) result: Result<&'static str, AttemptError>,
+    /// Its certificates in DER, its own first; none when it showed none.
+    pub(crate) chain: Vec<Vec<u8>>,
+}
+
+/// Judges a chain as every handshake does, and notes it.
+#[derive(Debug)]
+struct Noting {
+    judge: Arc<WebPkiServerVerifier>,
+    chain: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+impl ServerCertVerifier for Noting {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let all = std::iter::once(end_entity).chain(intermediates);
+        *self.chain.lock() = all.map(|certificate| certificate.to_vec()).collect();
+        self.judge.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.judge.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.judge.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.judge.supported_verify_schemes()
     }
 }
 

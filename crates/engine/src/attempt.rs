@@ -223,11 +223,16 @@ fn judged_response(
     let verdict = contract.judge(response.status);
     let retry_after = retry_after(&response, ended_at);
     if verdict != Verdict::Delivered {
-        let message = format!("the receiver answered {}, which does not count as success", response.status);
-        attempt.failure = Some(AttemptFailure { kind: FailureKind::Status, reason: None, message });
+        attempt.failure = Some(not_accepted(response.status));
     }
     attempt.response = Some(kept(response));
     Judged { attempt, verdict, retry_after, ended_at, answer }
+}
+
+/// An answer came, and it is no success.
+pub(crate) fn not_accepted(status_code: u16) -> AttemptFailure {
+    let message = format!("the receiver answered {status_code}, which does not count as success");
+    AttemptFailure { kind: FailureKind::Status, reason: None, message }
 }
 
 /// What the receiver asked for, where `Retry-After` means a later attempt (RFC 9110, section 15.6.4; RFC 6585, section 4).

@@ -13,6 +13,7 @@ mod attempt;
 mod clock;
 mod commit;
 mod derive;
+mod diagnosis;
 mod directory;
 mod engine;
 mod error;
@@ -44,6 +45,7 @@ mod to_its_end;
 #[cfg(any(test, feature = "test-clock"))]
 pub use clock::MovableClock;
 pub use clock::{Clock, StoreClock, SystemClock};
+pub use diagnosis::{Check, CheckOutcome, Diagnosis, UrlDiagnosis};
 pub use engine::{Engine, EngineParts};
 pub use error::{AcceptError, EngineError, EventMistake, PreviewError, TestError, count_store_error};
 pub use ids::Ids;

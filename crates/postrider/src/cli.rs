@@ -1,5 +1,6 @@
 //! The command line, as clap reads it.
 
+mod diagnose;
 mod moving;
 
 use std::net::SocketAddr;
@@ -8,6 +9,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::settings::SettingFlags;
+use diagnose::DIAGNOSE_EXAMPLES;
+pub(crate) use diagnose::DiagnoseArgs;
 use moving::{BACKUP_EXAMPLES, EXPORT_EXAMPLES, IMPORT_EXAMPLES, RESTORE_EXAMPLES};
 pub(crate) use moving::{BackupArgs, ExportArgs, ImportArgs, RestoreArgs};
 
@@ -38,6 +41,9 @@ pub(crate) enum Command {
     /// Say whether a received request is authentic and, where not, why
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
+    /// Say what keeps deliveries from arriving at a URL, and what to do
+    #[command(after_help = DIAGNOSE_EXAMPLES)]
+    Diagnose(DiagnoseArgs),
     /// List, show and check contracts
     #[command(subcommand, after_help = CONTRACTS_EXAMPLES)]
     Contracts(ContractsCommand),

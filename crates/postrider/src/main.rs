@@ -39,6 +39,7 @@ fn run(command: Command, variables: &Variables) -> anyhow::Result<ExitCode> {
     match command {
         Command::Verify(args) => commands::verify::run(&args, variables),
         Command::Contracts(command) => commands::contracts::run(command, variables),
+        Command::Diagnose(args) => runtime()?.block_on(commands::diagnose::run(&args, variables)),
         Command::Openapi => {
             output::line(&postrider_server::openapi_json())?;
             Ok(ExitCode::SUCCESS)

@@ -14,8 +14,8 @@ use utoipa_axum::routes;
 
 use crate::problem::PROBLEM_JSON;
 use crate::routes::{
-    audit, contracts, deliveries, egress_addresses, endpoints, events, filters, keys, operations, organizations,
-    secrets,
+    audit, contracts, deliveries, diagnose, egress_addresses, endpoints, events, filters, keys, operations,
+    organizations, secrets,
 };
 use crate::state::App;
 
@@ -39,6 +39,7 @@ fn endpoints_routes() -> OpenApiRouter<App> {
         .routes(routes!(endpoints::create, endpoints::list))
         .routes(routes!(endpoints::read, endpoints::change, endpoints::delete))
         .routes(routes!(endpoints::test))
+        .routes(routes!(diagnose::diagnose))
         .routes(routes!(filters::preview))
         .routes(routes!(secrets::rotate))
         .routes(routes!(secrets::confirm))

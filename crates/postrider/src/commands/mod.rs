@@ -3,6 +3,7 @@
 pub(crate) mod backup;
 pub(crate) mod bench;
 pub(crate) mod contracts;
+pub(crate) mod diagnose;
 pub(crate) mod export;
 pub(crate) mod health;
 pub(crate) mod import;

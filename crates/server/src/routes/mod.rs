@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod contracts;
 pub(crate) mod deliveries;
+pub(crate) mod diagnose;
 pub(crate) mod egress_addresses;
 pub(crate) mod endpoints;
 pub(crate) mod events;

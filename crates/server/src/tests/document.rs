@@ -47,6 +47,7 @@ const ROUTES: &str = "
     POST /v1/organizations
     POST /v1/organizations/{org}/deliveries/{delivery}/retry
     POST /v1/organizations/{org}/endpoints
+    POST /v1/organizations/{org}/endpoints/{endpoint}/diagnose
     POST /v1/organizations/{org}/endpoints/{endpoint}/secret/confirm
     POST /v1/organizations/{org}/endpoints/{endpoint}/secret/rotate
     POST /v1/organizations/{org}/endpoints/{endpoint}/test

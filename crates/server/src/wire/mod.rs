@@ -5,6 +5,7 @@
 pub(crate) mod audit;
 pub(crate) mod contract;
 pub(crate) mod delivery;
+pub(crate) mod diagnosis;
 pub(crate) mod endpoint;
 pub(crate) mod event;
 pub(crate) mod key;
