@@ -20,5 +20,6 @@ pub mod receiver;
 pub mod routes;
 pub mod sign;
 pub mod tls;
+pub mod tokens;
 pub mod wait;
 pub mod world;

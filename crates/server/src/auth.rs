@@ -93,6 +93,14 @@ impl Caller {
         self.grant().map(|grant| grant.organization)
     }
 
+    /// The system that the caller acts for.
+    pub(crate) fn system(&self) -> Option<&str> {
+        match self {
+            Caller::Token(token) => token.system.as_deref(),
+            Caller::Operator | Caller::Key(_) => None,
+        }
+    }
+
     /// Refuses everyone but the operator.
     pub(crate) fn operator(&self) -> Result<(), Problem> {
         match self {

@@ -77,6 +77,13 @@ impl Call {
         self.caller.enter(self.part("org"), Need::Scope(scope))
     }
 
+    /// The organisation that the credential belongs to, if the caller may do this there: for routes that name none.
+    pub(crate) fn own_organization(&self, scope: Scope) -> Result<OrganizationId, Problem> {
+        let none = || Problem::new(Kind::Forbidden, "this needs a token or key of one organisation");
+        let own = self.caller.organization().ok_or_else(none)?;
+        self.caller.enter(own.as_str(), Need::Scope(scope))
+    }
+
     /// The organisation in the path, for what its admins may do.
     pub(crate) fn organization_for_admin(&self) -> Result<OrganizationId, Problem> {
         self.caller.enter(self.part("org"), Need::Admin)
@@ -129,6 +136,22 @@ impl Call {
             return Ok(());
         }
         Err(Problem::field(Kind::InvalidFields, "", "this request takes no body; leave it out"))
+    }
+
+    /// The same call with another body and without a query: what it says in the words of another route.
+    pub(crate) fn translated(mut self, body: Bytes) -> Self {
+        self.query = None;
+        self.body = body;
+        self
+    }
+
+    /// Reads the body, and leaves the query to whoever asked.
+    pub(crate) fn read_beside_query<'t, T>(
+        &'t self,
+        known: &'static [&'static str],
+        read: impl FnOnce(&mut Fields<'t, '_>) -> T,
+    ) -> Result<T, Problem> {
+        read_body(&self.body, known, read)
     }
 
     fn no_query(&self) -> Result<(), Problem> {

@@ -5,34 +5,44 @@ use postrider_domain::{Action, Endpoint, EndpointId, Facts, OrganizationId};
 use postrider_store::{Edit, StoreError, Version};
 
 use crate::call::Call;
+use crate::limits::EDIT_TRIES_MAX;
 use crate::problem::Problem;
 use crate::state::Running;
 
-/// How often a change is made again before the caller is told to come back.
-const TRIES_MAX: u32 = 8;
-
-/// One change of the endpoint in a call's path.
+/// One change of an endpoint.
 pub(crate) struct Changing<'a> {
     app: &'a Running,
     call: &'a Call,
     organization: &'a OrganizationId,
     action: Action,
+    id: EndpointId,
+    all: Vec<Endpoint>,
     basis: Option<Version>,
-    tries: u32,
+    tries: usize,
 }
 
 impl<'a> Changing<'a> {
-    pub(crate) fn of(app: &'a Running, call: &'a Call, organization: &'a OrganizationId, action: Action) -> Self {
-        Changing { app, call, organization, action, basis: None, tries: 0 }
+    pub(crate) fn of(
+        app: &'a Running,
+        call: &'a Call,
+        (organization, id): (&'a OrganizationId, EndpointId),
+        action: Action,
+    ) -> Self {
+        Changing { app, call, organization, action, id, all: Vec::new(), basis: None, tries: 0 }
+    }
+
+    /// The organisation's endpoints, as they were when the one to change was read.
+    pub(crate) fn all(&self) -> &[Endpoint] {
+        &self.all
     }
 
     /// The endpoint as it is now, or 404.
     pub(crate) async fn endpoint(&mut self) -> Result<Endpoint, Problem> {
         let missing = || Problem::missing("endpoint");
-        let id: EndpointId = self.call.id("endpoint", "endpoint")?;
         let configuration = self.app.store().configuration(self.organization).await?.ok_or_else(missing)?;
         self.basis = Some(configuration.version);
-        configuration.endpoints.into_iter().find(|endpoint| endpoint.id == id).ok_or_else(missing)
+        self.all = configuration.endpoints;
+        self.all.iter().find(|endpoint| endpoint.id == self.id).cloned().ok_or_else(missing)
     }
 
     /// Whether the change was written; if not, it is to be made again from the endpoint as it is then.
@@ -42,7 +52,7 @@ impl<'a> Changing<'a> {
         let audit = self.call.audit(self.app, self.action.clone(), after.id).telling(&was, &is);
         self.tries += 1;
         match self.app.store().update_endpoint(after, &Edit { audit, basis: self.basis }).await {
-            Err(StoreError::Outdated) if self.tries < TRIES_MAX => Ok(false),
+            Err(StoreError::Outdated) if self.tries < EDIT_TRIES_MAX => Ok(false),
             written => {
                 written?;
                 self.app.engine().changed(self.organization);

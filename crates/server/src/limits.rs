@@ -91,6 +91,8 @@ pub(crate) const CURSOR_BYTES_MAX: usize = 256;
 pub(crate) const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// The longest `X-Request-Id` that is taken over, in bytes.
 pub(crate) const REQUEST_ID_BYTES_MAX: usize = 128;
+/// How often a change is decided again because another node was faster with one of the same organisation.
+pub(crate) const EDIT_TRIES_MAX: usize = 50;
 /// The longest token, in bytes; a longer one is refused before it is read.
 pub(crate) const TOKEN_BYTES_MAX: usize = 8 * 1024;
 /// By how much the clocks of whoever signs tokens and of this server may differ, in seconds.

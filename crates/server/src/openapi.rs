@@ -14,16 +14,22 @@ use utoipa_axum::routes;
 
 use crate::problem::PROBLEM_JSON;
 use crate::routes::{
-    audit, contracts, deliveries, diagnose, egress_addresses, endpoints, events, filters, keys, operations,
+    audit, compat, contracts, deliveries, diagnose, egress_addresses, endpoints, events, filters, keys, operations,
     organizations, secrets,
 };
 use crate::state::App;
 
 const BEARER: &str = "bearer";
+/// How the paths begin that are behind the gate.
+const BEHIND_GATE: [&str; 2] = ["/v1/", "/compat/"];
 
-/// The routes under `/v1`, which are behind the gate.
+/// The routes that are behind the gate.
 pub(crate) fn v1() -> OpenApiRouter<App> {
-    events_routes().merge(endpoints_routes()).merge(deliveries_routes()).merge(operators_routes())
+    events_routes()
+        .merge(endpoints_routes())
+        .merge(deliveries_routes())
+        .merge(operators_routes())
+        .merge(compat_routes())
 }
 
 fn events_routes() -> OpenApiRouter<App> {
@@ -43,6 +49,14 @@ fn endpoints_routes() -> OpenApiRouter<App> {
         .routes(routes!(filters::preview))
         .routes(routes!(secrets::rotate))
         .routes(routes!(secrets::confirm))
+}
+
+/// The fifth document's own routes.
+fn compat_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(compat::create, compat::list))
+        .routes(routes!(compat::events))
+        .routes(routes!(compat::read, compat::change, compat::delete))
 }
 
 fn deliveries_routes() -> OpenApiRouter<App> {
@@ -130,6 +144,7 @@ fn tags() -> Vec<utoipa::openapi::Tag> {
         ("Keys", "Credentials of one organisation, with scopes."),
         ("Audit", "Who changed what, and when."),
         ("Contracts", "What receivers are promised: catalogue, format, signature, schedule, limits."),
+        ("Compatibility", "Endpoints in the words of a documented CRM API, which programs may be written for already."),
         ("Operation", "For those who run the server. These need no credential."),
     ]
     .map(|(name, description)| TagBuilder::new().name(name).description(Some(description)).build())
@@ -151,7 +166,7 @@ fn operations_mut(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut
 
 /// Adds what all operations have in common.
 fn complete(path: &str, method: &HttpMethod, operation: &mut Operation) {
-    if !path.starts_with("/v1/") {
+    if !BEHIND_GATE.iter().any(|start| path.starts_with(start)) {
         return;
     }
     let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();

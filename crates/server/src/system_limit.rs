@@ -3,22 +3,10 @@
 
 use postrider_contract::Contract;
 use postrider_domain::{Endpoint, EndpointStatus, Subscription};
-use postrider_store::{PageRequest, Store, StoreError};
 
-use crate::limits::PAGE_ROWS_MAX;
-
-/// The organisation's other endpoints that count together with this one.
-pub(crate) async fn others(store: &dyn Store, endpoint: &Endpoint) -> Result<Vec<Endpoint>, StoreError> {
-    let mut others = Vec::new();
-    let mut before = None;
-    loop {
-        let page = store.endpoints(&endpoint.organization, PageRequest { limit: PAGE_ROWS_MAX, before }).await?;
-        others.extend(page.rows.into_iter().filter(|other| counts_with(other, endpoint)));
-        before = page.next;
-        if before.is_none() {
-            return Ok(others);
-        }
-    }
+/// Those of an organisation's endpoints that count together with this one.
+pub(crate) fn others(all: &[Endpoint], endpoint: &Endpoint) -> Vec<Endpoint> {
+    all.iter().filter(|other| counts_with(other, endpoint)).cloned().collect()
 }
 
 fn counts_with(other: &Endpoint, endpoint: &Endpoint) -> bool {

@@ -3,15 +3,15 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use postrider_contract::Contract;
-use postrider_domain::{Action, Endpoint, EndpointId, EndpointStatus, Facts, OrganizationId, Scope};
-use postrider_store::{Edit, EndpointLimits};
+use postrider_contract::{Contract, SecretRules};
+use postrider_domain::{Action, Endpoint, EndpointId, EndpointStatus, Facts, Organization, OrganizationId, Scope};
+use postrider_store::{Edit, EndpointLimits, StoreError};
 
 use crate::auth::random_bytes;
 use crate::call::{Call, json, no_content};
 use crate::changing::Changing;
 use crate::fields::Text;
-use crate::limits::NAME_CHARS_MAX;
+use crate::limits::{EDIT_TRIES_MAX, NAME_CHARS_MAX};
 use crate::paging::{Page, Query};
 use crate::problem::{Kind, Problem};
 use crate::state::{App, Running};
@@ -28,16 +28,51 @@ use crate::wire::test::{TestRequest, TestResult};
     request_body = NewEndpoint,
     responses((status = 201, description = "Made", body = EndpointBody)))]
 pub(crate) async fn create(State(app): State<App>, call: Call) -> Result<Response, Problem> {
-    let id = call.organization(Scope::EndpointsWrite)?;
-    let _edit = app.edit(&id).await;
-    let organization = app.organization(&id).await?;
+    let organization = call.organization(Scope::EndpointsWrite)?;
+    let endpoint = make(&app, &call, &organization).await?;
+    json(StatusCode::CREATED, &EndpointBody::with_secret(&endpoint, app.contracts(), app.now()))
+}
+
+/// Makes what the body says. What is counted must be true when it is written, so it is decided again while other nodes are faster with changes of the same
+/// organisation.
+pub(crate) async fn make(app: &Running, call: &Call, id: &OrganizationId) -> Result<Endpoint, Problem> {
+    let _edit = app.edit(id).await;
     let random = random_bytes()?;
+    let mut tries = 0;
+    loop {
+        let missing = || Problem::missing("organization");
+        let seen = app.store().configuration(id).await?.ok_or_else(missing)?;
+        let (endpoint, contract) = read_new(app, call, &seen.organization, &random)?;
+        check_system_limit(&seen.endpoints, contract, &endpoint)?;
+        let plans = app.contracts().get(&seen.organization.contract);
+        let plan = seen.organization.plan.as_deref();
+        let endpoints_max = plans.and_then(|contract| contract.limits().endpoints_max(plan));
+        let audit = call.audit_made(app, Action::ENDPOINT_CREATED, endpoint.id, &Facts::of_endpoint(&endpoint));
+        let edit = Edit { audit, basis: Some(seen.version) };
+        tries += 1;
+        match app.store().create_endpoint(&endpoint, &EndpointLimits { endpoints_max }, &edit).await {
+            Err(StoreError::Outdated) if tries < EDIT_TRIES_MAX => {}
+            made => {
+                made?;
+                app.engine().changed(id);
+                return Ok(endpoint);
+            }
+        }
+    }
+}
+
+fn read_new<'c>(
+    app: &'c Running,
+    call: &Call,
+    organization: &Organization,
+    random: &[u8; SecretRules::RANDOM_BYTES],
+) -> Result<(Endpoint, &'c Contract), Problem> {
     let read = call.read(NewEndpoint::FIELDS, |fields| {
         let named = fields.text("contract", Text::line(1, NAME_CHARS_MAX));
         let named = named.as_ref().unwrap_or(&organization.contract);
         let contract = known_contract(fields, app.contracts(), Some(named));
         let rules = Rules { contract, urls: &app.given.url_rules };
-        (contract, NewEndpoint::read(fields, rules, &random))
+        (contract, NewEndpoint::read(fields, rules, random))
     })?;
     let (Some(contract), read) = read else {
         return Err(Problem::internal("an endpoint was read without a contract"));
@@ -45,7 +80,7 @@ pub(crate) async fn create(State(app): State<App>, call: Call) -> Result<Respons
     let now = app.now();
     let endpoint = Endpoint {
         id: EndpointId(app.engine().ids().next(now)),
-        organization: id.clone(),
+        organization: organization.id.clone(),
         name: read.name,
         description: read.description,
         url: read.url,
@@ -63,13 +98,7 @@ pub(crate) async fn create(State(app): State<App>, call: Call) -> Result<Respons
         created_at: now,
         updated_at: now,
     };
-    check_system_limit(&app, contract, &endpoint).await?;
-    let plans = app.contracts().get(&organization.contract);
-    let endpoints_max = plans.and_then(|contract| contract.limits().endpoints_max(organization.plan.as_deref()));
-    let audit = call.audit_made(&app, Action::ENDPOINT_CREATED, endpoint.id, &Facts::of_endpoint(&endpoint));
-    app.store().create_endpoint(&endpoint, &EndpointLimits { endpoints_max }, &Edit::of(audit)).await?;
-    app.engine().changed(&id);
-    json(StatusCode::CREATED, &EndpointBody::with_secret(&endpoint, app.contracts(), app.now()))
+    Ok((endpoint, contract))
 }
 
 /// List endpoints
@@ -113,8 +142,19 @@ pub(crate) async fn read(State(app): State<App>, call: Call) -> Result<Response,
     responses((status = 200, description = "Changed", body = EndpointBody)))]
 pub(crate) async fn change(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     let organization = call.organization(Scope::EndpointsWrite)?;
-    let _edit = app.edit(&organization).await;
-    let mut changing = Changing::of(&app, &call, &organization, Action::ENDPOINT_CHANGED);
+    let endpoint = alter(&app, &call, &organization, call.id("endpoint", "endpoint")?).await?;
+    json(StatusCode::OK, &EndpointBody::new(&endpoint, app.contracts(), app.now()))
+}
+
+/// Changes what the body says.
+pub(crate) async fn alter(
+    app: &Running,
+    call: &Call,
+    organization: &OrganizationId,
+    id: EndpointId,
+) -> Result<Endpoint, Problem> {
+    let _edit = app.edit(organization).await;
+    let mut changing = Changing::of(app, call, (organization, id), Action::ENDPOINT_CHANGED);
     loop {
         let before = changing.endpoint().await?;
         let contract = app.contract_of(&before)?;
@@ -122,10 +162,10 @@ pub(crate) async fn change(State(app): State<App>, call: Call) -> Result<Respons
         let mut after = before.clone();
         call.read(EndpointChange::FIELDS, |fields| EndpointChange::apply(fields, rules, &mut after))?;
         if system_limit::takes_more(&before, &after) {
-            check_system_limit(&app, contract, &after).await?;
+            check_system_limit(changing.all(), contract, &after)?;
         }
         if changing.is_written(&before, &mut after).await? {
-            return json(StatusCode::OK, &EndpointBody::new(&after, app.contracts(), app.now()));
+            return Ok(after);
         }
     }
 }
@@ -138,14 +178,23 @@ pub(crate) async fn change(State(app): State<App>, call: Call) -> Result<Respons
     responses((status = 204, description = "Deleted")))]
 pub(crate) async fn delete(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     let organization = call.organization(Scope::EndpointsWrite)?;
-    let id: EndpointId = call.id("endpoint", "endpoint")?;
+    remove(&app, &call, &organization, call.id("endpoint", "endpoint")?).await
+}
+
+/// Deletes it, and has nothing to say about it.
+pub(crate) async fn remove(
+    app: &Running,
+    call: &Call,
+    organization: &OrganizationId,
+    id: EndpointId,
+) -> Result<Response, Problem> {
     call.nothing_more()?;
-    let _edit = app.edit(&organization).await;
-    let audit = call.audit(&app, Action::ENDPOINT_DELETED, id);
-    if !app.store().delete_endpoint(&organization, id, &audit).await? {
+    let _edit = app.edit(organization).await;
+    let audit = call.audit(app, Action::ENDPOINT_DELETED, id);
+    if !app.store().delete_endpoint(organization, id, &audit).await? {
         return Err(Problem::missing("endpoint"));
     }
-    app.engine().changed(&organization);
+    app.engine().changed(organization);
     Ok(no_content())
 }
 
@@ -167,17 +216,21 @@ pub(crate) async fn test(State(app): State<App>, call: Call) -> Result<Response,
 }
 
 async fn endpoint(app: &Running, organization: &OrganizationId, call: &Call) -> Result<Endpoint, Problem> {
-    let id: EndpointId = call.id("endpoint", "endpoint")?;
+    find(app, organization, call.id("endpoint", "endpoint")?).await
+}
+
+/// The endpoint, or 404.
+pub(crate) async fn find(app: &Running, organization: &OrganizationId, id: EndpointId) -> Result<Endpoint, Problem> {
     app.store().endpoint(organization, id).await?.ok_or_else(|| Problem::missing("endpoint"))
 }
 
 /// Refuses an endpoint with which its system would have more endpoints for one event than its contract allows.
-async fn check_system_limit(app: &Running, contract: &Contract, endpoint: &Endpoint) -> Result<(), Problem> {
+fn check_system_limit(all: &[Endpoint], contract: &Contract, endpoint: &Endpoint) -> Result<(), Problem> {
     let Some(max) = contract.limits().endpoints_per_event_and_system_max else { return Ok(()) };
     if matches!(endpoint.status, EndpointStatus::Disabled { .. }) {
         return Ok(());
     }
-    let others = system_limit::others(app.store(), endpoint).await?;
+    let others = system_limit::others(all, endpoint);
     match system_limit::overfull(&others, endpoint, contract, max) {
         None => Ok(()),
         Some(event) => {

@@ -1,6 +1,7 @@
 //! The routes. Each handler: who may, what is asked, do it, show it.
 
 pub(crate) mod audit;
+pub(crate) mod compat;
 pub(crate) mod contracts;
 pub(crate) mod deliveries;
 pub(crate) mod diagnose;

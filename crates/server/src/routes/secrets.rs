@@ -30,7 +30,8 @@ pub(crate) async fn rotate(State(app): State<App>, call: Call) -> Result<Respons
     let organization = call.organization(Scope::EndpointsWrite)?;
     let _edit = app.edit(&organization).await;
     let random = random_bytes()?;
-    let mut changing = Changing::of(&app, &call, &organization, Action::SECRET_ROTATED);
+    let mut changing =
+        Changing::of(&app, &call, (&organization, call.id("endpoint", "endpoint")?), Action::SECRET_ROTATED);
     loop {
         let before = changing.endpoint().await?;
         let contract = app.contract_of(&before)?;
@@ -56,7 +57,8 @@ pub(crate) async fn rotate(State(app): State<App>, call: Call) -> Result<Respons
 pub(crate) async fn confirm(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     let organization = call.organization(Scope::EndpointsWrite)?;
     let _edit = app.edit(&organization).await;
-    let mut changing = Changing::of(&app, &call, &organization, Action::ROTATION_CONFIRMED);
+    let mut changing =
+        Changing::of(&app, &call, (&organization, call.id("endpoint", "endpoint")?), Action::ROTATION_CONFIRMED);
     loop {
         let before = changing.endpoint().await?;
         let asked = call.read_optional(ConfirmRequest::FIELDS, ConfirmRequest::read)?;

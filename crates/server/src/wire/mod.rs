@@ -3,6 +3,7 @@
 //! A request's type has its fields' names in `FIELDS` and reads itself out of [`crate::fields::Fields`].
 
 pub(crate) mod audit;
+pub(crate) mod compat;
 pub(crate) mod contract;
 pub(crate) mod delivery;
 pub(crate) mod diagnosis;
