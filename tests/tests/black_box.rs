@@ -25,6 +25,7 @@ mod secrecy;
 mod secrets;
 mod settings;
 mod stop;
+mod tenancy;
 mod tokens;
 mod tour;
 mod transfer;
