@@ -260,6 +260,7 @@ impl Inner {
                 accepted.push(Accepted { id, deliveries_count });
             }
         }
+        self.streams.tell();
         metrics::counter!("postrider_events_accepted_total").increment(accepted.len() as u64);
         accepted
     }

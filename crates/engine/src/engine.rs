@@ -24,6 +24,7 @@ use crate::limits::EngineLimits;
 use crate::recorder::{Item, Recorder};
 use crate::revisions::Revisions;
 use crate::scheduler::Scheduler;
+use crate::stream::Streams;
 
 /// What an engine is made of.
 pub struct EngineParts {
@@ -66,6 +67,7 @@ pub(crate) struct Inner {
     /// Attempts to all others.
     pub(crate) other: Semaphore,
     pub(crate) claims: Semaphore,
+    pub(crate) streams: Streams,
     pub(crate) previews: Semaphore,
     /// Lanes may be free: they are looked for now.
     pub(crate) look_for_lanes: Notify,
@@ -208,6 +210,7 @@ impl Inner {
             prompt: Semaphore::new(limits.attempts_prompt_max),
             other: Semaphore::new(limits.attempts_other_max),
             claims: Semaphore::new(limits.claims_max),
+            streams: Streams::default(),
             previews: Semaphore::new(limits.previews_max),
             look_for_lanes: Notify::new(),
             look_for_work: AtomicBool::new(false),

@@ -10,7 +10,7 @@ use postrider_egress as egress;
 use postrider_store::{RefusedExchange, Response};
 
 /// What receivers see as the client.
-const USER_AGENT: &str = concat!("Postrider/", env!("CARGO_PKG_VERSION"));
+pub(crate) const USER_AGENT: &str = concat!("Postrider/", env!("CARGO_PKG_VERSION"));
 /// Shown instead of a secret value.
 const MASK: &str = "********";
 /// Headers of a response whose values are credentials.

@@ -1,6 +1,7 @@
 //! The command line, as clap reads it.
 
 mod diagnose;
+mod listening;
 mod moving;
 
 use std::net::SocketAddr;
@@ -11,6 +12,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::settings::SettingFlags;
 use diagnose::DIAGNOSE_EXAMPLES;
 pub(crate) use diagnose::DiagnoseArgs;
+use listening::LISTEN_EXAMPLES;
+pub(crate) use listening::ListenArgs;
 use moving::{BACKUP_EXAMPLES, EXPORT_EXAMPLES, IMPORT_EXAMPLES, RESTORE_EXAMPLES};
 pub(crate) use moving::{BackupArgs, ExportArgs, ImportArgs, RestoreArgs};
 
@@ -38,6 +41,9 @@ pub(crate) enum Command {
     /// Send one event to a running server
     #[command(after_help = SEND_EXAMPLES)]
     Send(SendArgs),
+    /// Bring an organisation's deliveries to a receiver on this machine
+    #[command(after_help = LISTEN_EXAMPLES)]
+    Listen(ListenArgs),
     /// Say whether a received request is authentic and, where not, why
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),

@@ -22,6 +22,8 @@ use crate::settings::Variables;
 const URL: &str = "http://127.0.0.1:8400";
 /// How long a request may take, a slow commit included.
 const REQUEST: Duration = Duration::from_secs(60);
+/// How long a local receiver may take to answer.
+const REPLAY: Duration = Duration::from_secs(30);
 /// The longest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
 
@@ -93,6 +95,23 @@ impl Api {
             .with_context(|| format!("{} answered something that is not JSON; is it Postrider?", self.base))
     }
 
+    /// Asks; a server that is away or has too much to do is no error.
+    ///
+    /// # Errors
+    /// When the server refuses: what it said.
+    pub(crate) async fn look(&self, path: &str) -> anyhow::Result<Asked> {
+        let answer = match self.ask(Method::GET, path, None).await {
+            Ok(answer) => answer,
+            Err(error) => return Ok(Asked::NotNow(format!("{error:#}"))),
+        };
+        if answer.status.is_server_error() || answer.status == http::StatusCode::TOO_MANY_REQUESTS {
+            return Ok(Asked::NotNow(answer.refusal()));
+        }
+        ensure!(answer.status.is_success(), "{}", answer.refusal());
+        let not_json = || format!("{} answered something that is not JSON; is it Postrider?", self.base);
+        serde_json::from_slice(&answer.body).map(Asked::Said).with_context(not_json)
+    }
+
     async fn ask(&self, method: Method, path: &str, body: Option<String>) -> anyhow::Result<Answer> {
         let exchange = async {
             let stream = self.connect().await?;
@@ -131,6 +150,60 @@ impl Api {
         }
         let name = rustls::pki_types::ServerName::try_from(bare.to_owned())?;
         Ok(Box::new(tls()?.connect(name, tcp).await.context("no secure connection")?))
+    }
+}
+
+/// What a server said, unless it could not.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// Its answer.
+    Said(Value),
+    /// Why there is none at the moment.
+    NotNow(String),
+}
+
+/// A receiver on this machine or near it, spoken to in the clear.
+#[derive(Clone, Debug)]
+pub(crate) struct Local(url::Url);
+
+impl Local {
+    /// At this address.
+    ///
+    /// # Errors
+    /// When it is no `http://` URL.
+    pub(crate) fn new(url: &str) -> anyhow::Result<Self> {
+        let wrong = || {
+            Misuse::of(format!("--forward-to {url:?} is no http:// URL; write one as http://localhost:3000/webhooks"))
+        };
+        let url = url::Url::parse(url).map_err(|_| wrong())?;
+        if url.scheme() == "http" && url.host().is_some() { Ok(Local(url)) } else { Err(wrong()) }
+    }
+
+    /// Sends a request as the server showed it: its headers, its body. The status code of the answer.
+    ///
+    /// # Errors
+    /// When nobody answers in time.
+    pub(crate) async fn send(&self, shown: &serde_json::Map<String, Value>) -> anyhow::Result<u16> {
+        let body = match shown.get("body_base64").and_then(Value::as_str) {
+            Some(text) => data_encoding::BASE64.decode(text.as_bytes())?,
+            None => shown.get("body").and_then(Value::as_str).unwrap_or_default().as_bytes().to_vec(),
+        };
+        let path = &self.0[url::Position::BeforePath..url::Position::AfterQuery];
+        let authority = &self.0[url::Position::BeforeHost..url::Position::AfterPort];
+        let mut request = Request::builder().method(Method::POST).uri(path.parse::<Uri>()?).header("host", authority);
+        for (name, value) in shown.get("headers").and_then(Value::as_object).into_iter().flatten() {
+            request = request.header(name, value.as_str().unwrap_or_default());
+        }
+        let request = request.body(Full::new(Bytes::from(body)))?;
+        let exchange = async {
+            let host = self.0.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+            let tcp = TcpStream::connect((host, self.0.port_or_known_default().unwrap_or(80)))
+                .await
+                .context("no connection")?;
+            exchange(Box::new(tcp), request).await
+        };
+        let answer = tokio::time::timeout(REPLAY, exchange).await;
+        Ok(answer.map_err(|_| anyhow!("no answer within {} s", REPLAY.as_secs()))??.status.as_u16())
     }
 }
 

@@ -46,6 +46,7 @@ fn run(command: Command, variables: &Variables) -> anyhow::Result<ExitCode> {
         }
         Command::Serve(args) => runtime()?.block_on(serve::run(&args, variables)),
         Command::Demo(args) => runtime()?.block_on(demo::run(&args, variables)),
+        Command::Listen(args) => runtime()?.block_on(commands::listen::run(args, variables)),
         Command::Send(args) => runtime()?.block_on(commands::send::run(args, variables)),
         Command::Keys(command) => runtime()?.block_on(commands::keys::run(command, variables)),
         Command::Export(args) => runtime()?.block_on(commands::export::run(args, variables)),

@@ -10,6 +10,12 @@ pub(crate) fn line(text: &str) -> io::Result<()> {
     write(&format!("{text}\n"))
 }
 
+/// Tells a person something that is no result, on standard error.
+pub(crate) fn note(text: &str) {
+    // Whoever reads it may have gone.
+    let _ = writeln!(io::stderr().lock(), "{}", plain(text));
+}
+
 /// Writes a text as it is.
 ///
 /// # Errors

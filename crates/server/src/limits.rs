@@ -125,5 +125,11 @@ pub(crate) const URI_CHARS_MAX: usize = 2_048;
 pub(crate) const SUBSCRIPTIONS_MAX: usize = 100;
 /// The most attempts a second that an endpoint's rate limit may allow; who wants more needs none.
 pub(crate) const RATE_LIMIT_PER_S_MAX: u32 = 10_000;
+/// The longest that a reader of a stream waits for new deliveries, in seconds.
+pub(crate) const STREAM_WAIT_S_MAX: u64 = 30;
+/// The most deliveries of one page of a stream, which come with their bodies.
+pub(crate) const STREAM_ROWS_MAX: usize = 100;
+/// The longest position in a stream, in bytes.
+pub(crate) const STREAM_AFTER_BYTES_MAX: usize = 2_048;
 /// The most members of a `headers` object that are looked at.
 pub(crate) const HEADERS_MAX: usize = 100;

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use crate::problem::PROBLEM_JSON;
 use crate::routes::{
     audit, compat, contracts, deliveries, diagnose, egress_addresses, endpoints, events, filters, keys, operations,
-    organizations, secrets,
+    organizations, secrets, stream,
 };
 use crate::state::App;
 
@@ -64,6 +64,7 @@ fn deliveries_routes() -> OpenApiRouter<App> {
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::read))
         .routes(routes!(deliveries::retry))
+        .routes(routes!(stream::read))
 }
 
 fn operators_routes() -> OpenApiRouter<App> {

@@ -9,6 +9,7 @@ mod idempotent;
 mod lists;
 mod overload;
 mod receiver;
+mod stream;
 mod tokens;
 mod way;
 mod world;

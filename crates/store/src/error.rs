@@ -104,3 +104,8 @@ mod tests {
         assert_eq!(lost.to_string(), "the store cannot commit: this node's lease was revoked");
     }
 }
+
+/// Why a commit that waited too long for a writer is refused.
+pub(crate) fn too_late() -> StoreError {
+    StoreError::Unavailable { reason: "the store was too busy to commit in time; publish again".to_owned() }
+}

@@ -4,6 +4,8 @@
 pub(crate) const WRITES_WAITING_MAX: usize = 8_192;
 /// Bytes of commands waiting for the writer; one more is refused at once.
 pub(crate) const WRITES_WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How long a commit may have waited for a writer; one that waited longer is refused, so that readers of a stream need not look back further.
+pub(crate) const COMMIT_WAITS_MS_MAX: u128 = 15_000;
 /// Commands that share one transaction.
 pub(crate) const GROUP_WRITES_MAX: usize = 512;
 /// Bytes of commands that share one transaction, unless a single one is larger.

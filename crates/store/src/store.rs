@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use postrider_domain::{
     AuditEntry, DeliveryId, Endpoint, EndpointId, EventId, Key, KeyId, Millis, Organization, OrganizationId, Streak,
 };
+use uuid::Uuid;
 
 use crate::edit::{AuditFilter, Edit};
 use crate::error::Result;
@@ -198,6 +199,15 @@ pub trait Store: Send + Sync + 'static {
         organization: &OrganizationId,
         filter: &DeliveryFilter,
         page: PageRequest,
+    ) -> Result<PageOf<Delivery>>;
+    /// Deliveries to one endpoint whose ids are greater than `after`, oldest first, open and ended, tests left out; `next` is what to give as `after` for
+    /// those behind them. One that is still being committed comes later, though its id may be smaller.
+    async fn deliveries_after(
+        &self,
+        organization: &OrganizationId,
+        endpoint: EndpointId,
+        after: Uuid,
+        limit: usize,
     ) -> Result<PageOf<Delivery>>;
     /// One delivery with its attempts.
     async fn delivery(&self, organization: &OrganizationId, id: DeliveryId) -> Result<Option<DeliveryDetail>>;

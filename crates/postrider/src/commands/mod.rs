@@ -8,6 +8,7 @@ pub(crate) mod export;
 pub(crate) mod health;
 pub(crate) mod import;
 pub(crate) mod keys;
+pub(crate) mod listen;
 mod moved_store;
 mod progress;
 pub(crate) mod send;

@@ -13,5 +13,6 @@ pub(crate) mod keys;
 pub(crate) mod operations;
 pub(crate) mod organizations;
 pub(crate) mod secrets;
+pub(crate) mod stream;
 #[cfg(feature = "test-clock")]
 pub(crate) mod test_clock;

@@ -44,6 +44,7 @@ const ROUTES: &str = "
     GET /v1/organizations/{org}/deliveries/{delivery}
     GET /v1/organizations/{org}/endpoints
     GET /v1/organizations/{org}/endpoints/{endpoint}
+    GET /v1/organizations/{org}/endpoints/{endpoint}/stream
     GET /v1/organizations/{org}/event-types
     GET /v1/organizations/{org}/events
     GET /v1/organizations/{org}/events/{event}

@@ -94,16 +94,16 @@ pub(crate) fn read_status(text: &str) -> Result<DeliveryStatus, String> {
 #[schema(as = SentRequest)]
 pub(crate) struct RequestShown<'a> {
     #[schema(example = "POST")]
-    method: &'static str,
-    url: &'a str,
-    headers: HeaderMap<'a>,
+    pub(crate) method: &'static str,
+    pub(crate) url: &'a str,
+    pub(crate) headers: HeaderMap<'a>,
     /// The body; `null` once its event's retention has ended.
     #[schema(required = true)]
-    body: Option<String>,
+    pub(crate) body: Option<String>,
     /// The same as base64, where the text altered something.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false)]
-    body_base64: Option<String>,
+    pub(crate) body_base64: Option<String>,
 }
 
 /// A delivery with what was sent and every attempt.

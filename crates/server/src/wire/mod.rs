@@ -14,6 +14,7 @@ pub(crate) mod organization;
 pub(crate) mod preview;
 pub(crate) mod resource;
 pub(crate) mod secret;
+pub(crate) mod stream;
 pub(crate) mod test;
 
 use std::borrow::Cow;

@@ -227,3 +227,39 @@ pub async fn a_record_is_found_among_several_of_an_event(subject: &mut impl Subj
         assert_eq!(walk_events(&world, &filter, 10).await.len(), count);
     }
 }
+
+/// Open and ended together, each page behind the one before, tests and other endpoints' left out.
+pub async fn deliveries_are_read_onwards_from_the_oldest(subject: &mut impl Subject) {
+    let world = World::new(subject).await;
+    let other = world.another_endpoint().await;
+    let mut made = Vec::new();
+    for i in 0..25 {
+        let mut new = world.event(at(i));
+        new.test = i == 7;
+        new.deliveries.push(world.delivery_to(other, at(i)));
+        if i != 7 {
+            made.push(new.deliveries[0].id);
+        }
+        world.commit(vec![new]).await;
+    }
+    for id in made.iter().step_by(3) {
+        let open = world.claimed(*id, at(100)).await;
+        world.succeed(&open, at(100)).await;
+    }
+    let (mut read, mut after) = (Vec::new(), uuid::Uuid::nil());
+    for _ in 0..10 {
+        let page = world.store.deliveries_after(&world.org, world.endpoint, after, 4).await.unwrap();
+        assert!(page.rows.len() <= 4);
+        read.extend(page.rows.iter().map(|row| row.id));
+        match page.next {
+            Some(next) => after = next,
+            None => break,
+        }
+    }
+    assert_eq!(read, made);
+    let behind = world.store.deliveries_after(&world.org, world.endpoint, made[20].0, 100).await.unwrap();
+    assert_eq!(behind.rows.iter().map(|row| row.id).collect::<Vec<_>>(), made[21..]);
+    let of_nobody = World::of(world.store.clone(), "other").await;
+    let foreign = world.store.deliveries_after(&of_nobody.org, world.endpoint, uuid::Uuid::nil(), 100).await.unwrap();
+    assert!(foreign.rows.is_empty() && foreign.next.is_none());
+}

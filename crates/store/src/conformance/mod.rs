@@ -156,6 +156,7 @@ macro_rules! conformance_suite {
                 events_go_from_newest_to_oldest_without_tests,
                 every_filter_of_events_finds_exactly_its_own,
                 a_record_is_found_among_several_of_an_event,
+                deliveries_are_read_onwards_from_the_oldest,
             ];
             idempotency: [
                 the_first_answer_is_given_again,

@@ -1,6 +1,7 @@
 //! Commits events with their deliveries: what is done in the caller's own task. The rest is [`super::commit_group`]'s.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use postrider_domain::OrganizationId;
 use tokio::sync::oneshot;
@@ -42,6 +43,7 @@ pub(super) struct CommitUnit {
     pub(super) organization: OrganizationId,
     pub(super) tenant: Arc<Tenant>,
     pub(super) events: Vec<SealedEvent>,
+    pub(super) asked: Instant,
     pub(super) reply: oneshot::Sender<Result<Vec<Committed>>>,
 }
 
@@ -66,7 +68,8 @@ pub(super) async fn commit_events(
     let tenant = store.tenants.require(store, organization).await?;
     let events = events.into_iter().map(|new| seal(&tenant, new)).collect::<Result<Vec<_>>>()?;
     let bytes = events.iter().map(SealedEvent::bytes).sum();
-    let unit = |reply| CommitUnit { basis, organization: organization.clone(), tenant, events, reply };
+    let unit =
+        |reply| CommitUnit { basis, organization: organization.clone(), tenant, events, asked: Instant::now(), reply };
     let answer = store.writers.commit(bytes, unit).await;
     if matches!(answer, Err(StoreError::NotFound { .. })) {
         // There may be a new one under the same id, made on another node a moment ago.

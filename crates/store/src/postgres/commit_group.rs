@@ -16,7 +16,8 @@ use super::facts::{Facts, Used};
 use super::group::{Fault, Unit};
 use super::session::Session;
 use super::writer::Shared;
-use crate::error::{Result, StoreError};
+use crate::error::{Result, StoreError, too_late};
+use crate::limits::COMMIT_WAITS_MS_MAX;
 use crate::model::{Committed, Event, LaneId, LeaseNo};
 
 /// What becomes of one event.
@@ -88,6 +89,9 @@ fn judge_unit<'a>(
     chosen: &mut HashMap<(Uuid, &'a str), Used>,
 ) -> Result<Vec<Judged>> {
     let org = unit.tenant.org;
+    if unit.asked.elapsed().as_millis() > COMMIT_WAITS_MS_MAX {
+        return Err(too_late());
+    }
     if !facts.lasts(unit.basis.lease) {
         return Err(StoreError::LeaseLost);
     }

@@ -30,6 +30,7 @@ mod lanes;
 mod leases;
 mod master;
 mod migrate;
+mod onwards;
 mod organizations;
 mod overlaps;
 mod pages;

@@ -7,10 +7,11 @@ use async_trait::async_trait;
 use postrider_domain::{
     AuditEntry, DeliveryId, Endpoint, EndpointId, EventId, Key, KeyId, Millis, Organization, OrganizationId, Streak,
 };
+use uuid::Uuid;
 
 use super::{
     PostgresStore, audit, claim, commit, config, configuration, deliveries, endpoints, events, failing, hearing,
-    idempotency, lanes, leases, organizations, record, retention, retry, stats, tenants, test_event,
+    idempotency, lanes, leases, onwards, organizations, record, retention, retry, stats, tenants, test_event,
 };
 use crate::edit::{AuditFilter, Edit};
 use crate::error::Result;
@@ -243,6 +244,16 @@ impl Store for PostgresStore {
         page: PageRequest,
     ) -> Result<PageOf<Delivery>> {
         deliveries::list(self, organization, filter, page).await
+    }
+
+    async fn deliveries_after(
+        &self,
+        organization: &OrganizationId,
+        endpoint: EndpointId,
+        after: Uuid,
+        limit: usize,
+    ) -> Result<PageOf<Delivery>> {
+        onwards::list(self, organization, endpoint, after, limit).await
     }
 
     async fn delivery(&self, organization: &OrganizationId, id: DeliveryId) -> Result<Option<DeliveryDetail>> {

@@ -21,7 +21,7 @@ pub(crate) use event::{
     shown_due,
 };
 pub(crate) use notice::notice_words;
-pub(crate) use pages::{is_within, key_range, ms_of, page_of};
+pub(crate) use pages::{is_within, key_range, ms_of, page_of, page_onwards};
 
 use crate::error::{Result, StoreError};
 use crate::model::StoredAnswer;

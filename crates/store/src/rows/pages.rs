@@ -25,6 +25,15 @@ pub(crate) fn ms_of(id: Uuid) -> i64 {
     i64::try_from(id.as_u128() >> 80).unwrap_or(i64::MAX)
 }
 
+/// A page of rows found up to `bound`, oldest first, of which one more than `limit` was asked for in each of two places.
+pub(crate) fn page_onwards<T>(mut rows: Vec<T>, limit: usize, bound: Uuid, id: impl Fn(&T) -> Uuid) -> PageOf<T> {
+    rows.sort_unstable_by_key(&id);
+    let has_more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = if has_more { rows.last().map(id) } else { Some(bound).filter(|bound| *bound != Uuid::max()) };
+    PageOf { rows, next }
+}
+
 /// Whether a time lies in a filter's range.
 pub(crate) fn is_within(at: Millis, since: Option<Millis>, until: Option<Millis>) -> bool {
     since.is_none_or(|since| at >= since) && until.is_none_or(|until| at < until)

@@ -1,6 +1,7 @@
 //! Commits events with their deliveries.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use postrider_domain::{Millis, OrganizationId};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -9,8 +10,8 @@ use super::SqliteStore;
 use super::tenants::Tenant;
 use super::turns;
 use super::writer::{Fault, WriteTx};
-use crate::error::{Result, StoreError};
-use crate::limits::CHOSEN_ID_MS;
+use crate::error::{Result, StoreError, too_late};
+use crate::limits::{CHOSEN_ID_MS, COMMIT_WAITS_MS_MAX};
 use crate::model::{Basis, Committed, NewDelivery, NewEvent, Version, WAITING};
 use crate::rows::{chosen_id, put_resource, record_hash, record_hashes, seal_event};
 
@@ -40,8 +41,14 @@ pub(super) async fn commit_events(
     let tenant = store.tenants.require(&store.readers, organization).await?;
     let events = events.into_iter().map(|new| seal(&tenant, new)).collect::<Result<Vec<_>>>()?;
     let bytes = events.iter().map(SealedEvent::bytes).sum();
-    let org_no = tenant.no;
-    store.writer.write(bytes, move |tx| apply(tx, org_no, basis.version, &events)).await
+    let (org_no, asked) = (tenant.no, Instant::now());
+    let write = move |tx: &mut WriteTx<'_>| {
+        if asked.elapsed().as_millis() > COMMIT_WAITS_MS_MAX {
+            return Err(too_late().into());
+        }
+        apply(tx, org_no, basis.version, &events)
+    };
+    store.writer.write(bytes, write).await
 }
 
 impl SealedEvent {

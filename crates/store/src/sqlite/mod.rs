@@ -18,6 +18,7 @@ mod failing;
 mod idempotency;
 mod leases;
 mod numbers;
+mod onwards;
 mod open;
 mod organizations;
 mod overlaps;

@@ -7,10 +7,11 @@ use async_trait::async_trait;
 use postrider_domain::{
     AuditEntry, DeliveryId, Endpoint, EndpointId, EventId, Key, KeyId, Millis, Organization, OrganizationId, Streak,
 };
+use uuid::Uuid;
 
 use super::{
     SqliteStore, audit, claim, commit, config, configuration, deliveries, endpoints, events, failing, idempotency,
-    leases, organizations, record, retention, retry, test_event,
+    leases, onwards, organizations, record, retention, retry, test_event,
 };
 use crate::edit::{AuditFilter, Edit};
 use crate::error::Result;
@@ -248,6 +249,16 @@ impl Store for SqliteStore {
         page: PageRequest,
     ) -> Result<PageOf<Delivery>> {
         deliveries::list(self, organization, filter, page).await
+    }
+
+    async fn deliveries_after(
+        &self,
+        organization: &OrganizationId,
+        endpoint: EndpointId,
+        after: Uuid,
+        limit: usize,
+    ) -> Result<PageOf<Delivery>> {
+        onwards::list(self, organization, endpoint, after, limit).await
     }
 
     async fn delivery(&self, organization: &OrganizationId, id: DeliveryId) -> Result<Option<DeliveryDetail>> {

@@ -357,6 +357,16 @@ impl Store for NodeStore {
         self.reach()?.sqlite.deliveries(organization, filter, page).await
     }
 
+    async fn deliveries_after(
+        &self,
+        organization: &OrganizationId,
+        endpoint: EndpointId,
+        after: uuid::Uuid,
+        limit: usize,
+    ) -> Result<PageOf<Delivery>> {
+        self.reach()?.sqlite.deliveries_after(organization, endpoint, after, limit).await
+    }
+
     async fn delivery(&self, organization: &OrganizationId, id: DeliveryId) -> Result<Option<DeliveryDetail>> {
         self.reach()?.sqlite.delivery(organization, id).await
     }

@@ -1,0 +1,165 @@
+//! `listen`: an organisation's deliveries, replayed to a receiver on a developer's machine.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use http::Method;
+use postrider_domain::Subscription;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::cli::ListenArgs;
+use crate::failure::Misuse;
+use crate::http::{Api, Asked, Local, segment};
+use crate::output;
+use crate::settings::Variables;
+
+/// How long the server keeps a question open, in seconds.
+const WAIT_S: u32 = 25;
+/// The first pause after a server could not be asked; each next one is twice as long.
+const PAUSE: Duration = Duration::from_millis(250);
+/// The longest.
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// Deliveries that were read and wait for the local receiver.
+const WAITING_MAX: usize = 100;
+/// Endpoints that are followed at once.
+const ENDPOINTS_MAX: usize = 250;
+
+pub(crate) async fn run(args: ListenArgs, variables: &Variables) -> anyhow::Result<ExitCode> {
+    let api = Api::from_args(&args.server, variables)?;
+    let local = Local::new(&args.forward_to)?;
+    let org = segment("an organisation", &args.org)?;
+    let events = args.events.iter().map(|text| subscription(text)).collect::<anyhow::Result<Vec<_>>>()?;
+    let endpoints = endpoints(&api, org, &args.endpoints).await?;
+    let (rows, mut came) = mpsc::channel(WAITING_MAX);
+    let first = args.after.clone().unwrap_or_else(|| "now".to_owned());
+    for endpoint in &endpoints {
+        let stream = Stream { api: api.clone(), path: format!("/v1/organizations/{org}/endpoints/{endpoint}/stream") };
+        // The first look is made before anything is said to be listened to, so that what comes from then on is not missed.
+        let after = stream.begin(&first, &rows).await?;
+        tokio::spawn(stream.follow(after, rows.clone()));
+    }
+    drop(rows);
+    let count = endpoints.len();
+    let noun = if count == 1 { "endpoint" } else { "endpoints" };
+    output::note(&format!("listening to {count} {noun} of {org}, forwarding to {}", args.forward_to));
+    let mut left = args.count.unwrap_or(u64::MAX);
+    while left > 0 {
+        let next = tokio::select! {
+            next = came.recv() => next,
+            _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
+        };
+        let Some(row) = next else { anyhow::bail!("no endpoint is left to listen to") };
+        let row = row?;
+        let event_type = row["type"].as_str().unwrap_or_default();
+        if events.is_empty() || events.iter().any(|wanted| wanted.matches(event_type)) {
+            replay(&local, &row, args.json).await?;
+            left -= 1;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn subscription(text: &str) -> anyhow::Result<Subscription> {
+    let wrong = |_| Misuse::of(format!("{text:?} is no event type, no prefix such as contact.*, and not *"));
+    text.parse().map_err(wrong)
+}
+
+/// Those that were named, or all there are.
+async fn endpoints(api: &Api, org: &str, named: &[String]) -> anyhow::Result<Vec<String>> {
+    if !named.is_empty() {
+        return named.iter().map(|id| segment("an endpoint", id).map(str::to_owned)).collect();
+    }
+    let path = format!("/v1/organizations/{org}/endpoints?limit={ENDPOINTS_MAX}");
+    let page = api.call(Method::GET, &path, None).await?;
+    let ids = page["data"].as_array().into_iter().flatten().filter_map(|endpoint| endpoint["id"].as_str());
+    let ids: Vec<_> = ids.map(str::to_owned).collect();
+    anyhow::ensure!(
+        !ids.is_empty(),
+        "{org} has no endpoint; make one first, paused or with any URL, so that events have a format and a secret"
+    );
+    Ok(ids)
+}
+
+/// One endpoint's deliveries.
+struct Stream {
+    api: Api,
+    path: String,
+}
+
+type Rows = mpsc::Sender<anyhow::Result<Value>>;
+
+impl Stream {
+    /// Reads what is there at once; where to go on.
+    async fn begin(&self, after: &str, rows: &Rows) -> anyhow::Result<String> {
+        let page = self.api.call(Method::GET, &format!("{}?after={after}&limit=1", self.path), None).await?;
+        self.hand_over(page, rows).await
+    }
+
+    /// Asks for the next ones, again and again.
+    async fn follow(self, mut after: String, rows: Rows) {
+        let mut pause = PAUSE;
+        loop {
+            let path = format!("{}?after={after}&wait={WAIT_S}", self.path);
+            match self.api.look(&path).await {
+                Ok(Asked::Said(page)) => {
+                    if pause != PAUSE {
+                        output::note("the server is back");
+                        pause = PAUSE;
+                    }
+                    match self.hand_over(page, &rows).await {
+                        Ok(next) => after = next,
+                        Err(error) => return drop(rows.send(Err(error)).await),
+                    }
+                }
+                Ok(Asked::NotNow(why)) => {
+                    if pause == PAUSE {
+                        output::note(&format!("{why}; asking again until it answers"));
+                    }
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE_MAX);
+                }
+                Err(error) => return drop(rows.send(Err(error)).await),
+            }
+        }
+    }
+
+    async fn hand_over(&self, page: Value, rows: &Rows) -> anyhow::Result<String> {
+        let next = page["next_after"].as_str().context("the server's answer has no next_after; is it Postrider?")?;
+        for row in page["data"].as_array().into_iter().flatten() {
+            // Whoever reads them may have ended.
+            if rows.send(Ok(row.clone())).await.is_err() {
+                break;
+            }
+        }
+        Ok(next.to_owned())
+    }
+}
+
+/// Sends one to the local receiver and tells what it answered.
+async fn replay(local: &Local, row: &Value, as_json: bool) -> anyhow::Result<()> {
+    let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+    let begun = Instant::now();
+    let answer = match row["request"].as_object() {
+        Some(request) => local.send(request).await,
+        None => Err(anyhow::anyhow!("the event is not kept any more")),
+    };
+    let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    if as_json {
+        let (status, error) = match &answer {
+            Ok(status) => (json!(status), Value::Null),
+            Err(error) => (Value::Null, json!(format!("{error:#}"))),
+        };
+        let line = json!({
+            "delivery": text("id"), "event": text("event"), "endpoint": text("endpoint"), "type": text("type"),
+            "status": status, "response_time_ms": took_ms, "error": error,
+        });
+        return Ok(output::line(&line.to_string())?);
+    }
+    let told = match answer {
+        Ok(status) => format!("{status} in {took_ms} ms"),
+        Err(error) => format!("no answer: {error:#}"),
+    };
+    Ok(output::line(&output::plain(&format!("{}  {}  {told}", text("type"), text("id"))))?)
+}
