@@ -67,6 +67,17 @@ impl fmt::Display for AttemptErrorKind {
     }
 }
 
+/// What an attempt says about the way between this machine and the receiver's host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Something answered.
+    Works,
+    /// No name look-up or no connection came about.
+    Fails,
+    /// Neither is known.
+    Untold,
+}
+
 /// Why an attempt has no response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -82,6 +93,21 @@ pub struct AttemptError {
 impl AttemptError {
     pub(crate) fn new(kind: AttemptErrorKind, reason: &'static str, message: impl Into<String>) -> Self {
         Self { kind, reason, message: message.into() }
+    }
+
+    /// What it says about the way between this machine and the receiver's host. A name server that says that there is no such name, and our own limit of new
+    /// connections, say nothing about it; neither does silence after the connection was there.
+    #[must_use]
+    pub fn way(&self) -> Way {
+        match (self.kind, self.reason) {
+            (AttemptErrorKind::Dns, "no_such_name" | "no_address") | (AttemptErrorKind::Connect, "paced") => {
+                Way::Untold
+            }
+            (AttemptErrorKind::Dns | AttemptErrorKind::Connect | AttemptErrorKind::Proxy, _)
+            | (AttemptErrorKind::Timeout, "dns" | "connect" | "tls") => Way::Fails,
+            (AttemptErrorKind::BadResponse, _) => Way::Works,
+            _ => Way::Untold,
+        }
     }
 
     pub(crate) fn timeout(reason: &'static str, doing: &str) -> Self {

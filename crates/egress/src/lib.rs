@@ -27,7 +27,7 @@ mod stream;
 mod tls;
 
 pub use client::{Attempt, Client, ClientSettings, ClientStats};
-pub use error::{AttemptError, AttemptErrorKind, SetupError};
+pub use error::{AttemptError, AttemptErrorKind, SetupError, Way};
 pub use examine::{AddressFound, CertificateFound, ConnectionFound, Examination, TlsFound};
 pub use guard::{UrlRefusal, UrlRules, VettedUrl, judge_ip, judge_url};
 pub use limits::Limits;

@@ -6,9 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use postrider_contract::{Contract, RenderInput};
 use postrider_domain::{
-    AttemptFailure, AttemptId, DeliveryId, Ended, FailureKind, Millis, OrganizationId, Trigger, Verdict, after_attempt,
+    AttemptFailure, AttemptId, DeliveryId, Ended, FailureKind, Millis, OrganizationId, StreakChange, Trigger, Verdict,
+    after_attempt,
 };
-use postrider_egress as egress;
+use postrider_egress::{self as egress, Way};
 use postrider_store::{Attempt, Event, LeaseNo, OpenDelivery, Outcome};
 
 use crate::directory::EndpointView;
@@ -17,6 +18,7 @@ use crate::error::EngineError;
 use crate::exchange::{Parcel, Sent, failure_of, kept, whole_ms};
 use crate::lane::Lane;
 use crate::limits::EngineLimits;
+use crate::ramp;
 use crate::slots::Answer;
 
 /// One attempt, with what its contract makes of the answer.
@@ -27,6 +29,8 @@ pub(crate) struct Judged {
     pub(crate) ended_at: Millis,
     /// How the receiver answered.
     pub(crate) answer: Answer,
+    /// What it says about the way out.
+    pub(crate) way: Way,
 }
 
 /// What became of a lane's delivery that was to be sent.
@@ -89,13 +93,21 @@ impl Inner {
         }
         let judged = self.send(endpoint, delivery, &contract).await;
         lane.note_answer(judged.answer);
-        Ok(Attempted::Made(Box::new(self.outcome(lane.lease, delivery, judged, &contract))))
+        let streak = self.count_for_streak(lane, endpoint, delivery, &judged);
+        let outcome = self.outcome(lane.lease, delivery, judged, &contract);
+        Ok(Attempted::Made(Box::new(Outcome { streak, ..outcome })))
     }
 
-    /// A token where the endpoint has a rate limit; a person's retry needs one, too.
+    /// A token where the endpoint has a rate limit, or was resumed a short time ago; a person's retry needs one, too.
     fn keep_pace(&self, lane: &Lane, endpoint: &EndpointView) -> Result<(), Millis> {
-        match endpoint.endpoint.rate_limit {
-            Some(rate) => lane.take_token(rate, self.clock.now()),
+        let (limit, resumed_at) = (endpoint.endpoint.rate_limit, endpoint.endpoint.resumed_at);
+        if limit.is_none() && resumed_at.is_none() {
+            lane.go_unpaced();
+            return Ok(());
+        }
+        let now = self.clock.now();
+        match ramp::rate(limit, resumed_at, now) {
+            Some(rate) => lane.take_token(rate, now),
             None => {
                 lane.go_unpaced();
                 Ok(())
@@ -121,7 +133,7 @@ impl Inner {
             progress,
             transition,
             ended_at,
-            streak: postrider_domain::StreakChange::None,
+            streak: StreakChange::None,
         }
     }
 
@@ -185,15 +197,16 @@ fn judge(
     ended_at: Millis,
     limits: &EngineLimits,
 ) -> Judged {
-    let failed = |attempt: Attempt, failure: AttemptFailure, answer: Answer| Judged {
+    let failed = |attempt: Attempt, failure: AttemptFailure, answer: Answer, way: Way| Judged {
         attempt: Attempt { failure: Some(failure), ..attempt },
         verdict: Verdict::Failed,
         retry_after: None,
         ended_at,
         answer,
+        way,
     };
     let Sent { request_headers, attempt: sent, refused_first } = match sent {
-        Err(failure) => return failed(attempt, failure, Answer::Prompt),
+        Err(failure) => return failed(attempt, failure, Answer::Prompt, Way::Untold),
         Ok(sent) => sent,
     };
     (attempt.request_headers, attempt.refused_first) = (request_headers, refused_first);
@@ -208,7 +221,8 @@ fn judge(
         Err(error) => {
             let is_silence = error.kind != egress::AttemptErrorKind::BadResponse;
             let answer = Answer::after(sent.elapsed, is_silence, limits);
-            failed(attempt, failure_of(error), answer)
+            let way = error.way();
+            failed(attempt, failure_of(error), answer, way)
         }
     }
 }
@@ -226,7 +240,7 @@ fn judged_response(
         attempt.failure = Some(not_accepted(response.status));
     }
     attempt.response = Some(kept(response));
-    Judged { attempt, verdict, retry_after, ended_at, answer }
+    Judged { attempt, verdict, retry_after, ended_at, answer, way: Way::Works }
 }
 
 /// An answer came, and it is no success.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use postrider_contract::{Contract, Contracts};
 use postrider_domain::{AuditEntry, DeliveryId, Millis, OrganizationId};
 use postrider_egress::Client;
+use postrider_mail::Mailer;
 use postrider_store::{DeliveryDetail, LaneDue, RevisionId, Store};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::time::Instant;
@@ -16,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::directory::Directory;
 use crate::error::EngineError;
+use crate::failing::{Due, Watch};
 use crate::ids::Ids;
 use crate::keeping::middle;
 use crate::lanes::Lanes;
@@ -36,6 +38,8 @@ pub struct EngineParts {
     pub egress: Client,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What tells owners by e-mail; nobody is told when none.
+    pub mailer: Option<Arc<dyn Mailer>>,
     /// Its limits.
     pub limits: EngineLimits,
     /// What people call this node, where there are many.
@@ -62,6 +66,10 @@ pub(crate) struct Inner {
     pub(crate) lanes: Lanes,
     pub(crate) scheduler: Scheduler,
     pub(crate) recorder: Recorder,
+    pub(crate) watch: Watch,
+    pub(crate) mailer: Option<Arc<dyn Mailer>>,
+    /// There is a notice to send.
+    pub(crate) notices_made: Notify,
     /// Attempts to endpoints whose latest attempt was prompt.
     pub(crate) prompt: Semaphore,
     /// Attempts to all others.
@@ -189,16 +197,23 @@ impl Engine {
     }
 }
 
+/// What the loops take in.
+struct Waiting {
+    outcomes: mpsc::Receiver<Item>,
+    steps: mpsc::Receiver<Due>,
+}
+
 impl Inner {
     /// Grants a lease first of all, since that tells the time.
-    async fn new(parts: EngineParts) -> Result<(Arc<Self>, mpsc::Receiver<Item>), EngineError> {
-        let EngineParts { store, contracts, egress, clock, limits, node } = parts;
+    async fn new(parts: EngineParts) -> Result<(Arc<Self>, Waiting), EngineError> {
+        let EngineParts { store, contracts, egress, clock, mailer, limits, node } = parts;
         let sent = Instant::now();
         let granted = store.grant_lease(&node, limits.lease).await?;
         if let Some(now) = granted.now {
             clock.told(now, middle(sent));
         }
-        let (recorder, waiting) = Recorder::new(&limits);
+        let (recorder, outcomes) = Recorder::new(&limits);
+        let (watch, steps) = Watch::new(&limits);
         let inner = Arc::new(Inner {
             directory: Directory::new(
                 Arc::clone(&store),
@@ -228,8 +243,11 @@ impl Inner {
             clock,
             limits,
             recorder,
+            watch,
+            mailer,
+            notices_made: Notify::new(),
         });
-        Ok((inner, waiting))
+        Ok((inner, Waiting { outcomes, steps }))
     }
 
     async fn begin(self: &Arc<Self>) -> Result<(), EngineError> {
@@ -256,8 +274,12 @@ impl Inner {
         }
     }
 
-    fn spawn_loops(self: &Arc<Self>, waiting: mpsc::Receiver<Item>) {
-        tokio::spawn(Arc::clone(self).run_recorder(waiting));
+    fn spawn_loops(self: &Arc<Self>, waiting: Waiting) {
+        tokio::spawn(Arc::clone(self).run_recorder(waiting.outcomes));
+        tokio::spawn(Arc::clone(self).run_failing(waiting.steps));
+        if let Some(mailer) = &self.mailer {
+            tokio::spawn(Arc::clone(self).run_notices(Arc::clone(mailer)));
+        }
         tokio::spawn(Arc::clone(self).run_scheduler());
         tokio::spawn(Arc::clone(self).run_retention());
         if !self.lanes.are_all_ours() {

@@ -4,6 +4,7 @@
 //! another node *drains*: it begins nothing any more, and *leaves* once nothing of it is under way.
 
 mod entering;
+mod failing;
 mod giving;
 mod pacing;
 
@@ -17,6 +18,7 @@ use postrider_store::{LeaseNo, OpenDelivery};
 use tokio::time::Instant;
 
 pub(crate) use entering::{Asked, Reservation};
+pub(crate) use failing::DueStep;
 pub(crate) use giving::Leave;
 
 use crate::held::{Held, HeldBytes, held_bytes};
@@ -84,6 +86,7 @@ struct State {
     unheld_commits: usize,
     /// Commits on end that found the lane another node's, though it is ours by all that is known here.
     elsewhere_count: u32,
+    failing: failing::Failing,
     /// Used since the last look at it; without work since then.
     is_touched: bool,
     idle_since: Option<Instant>,
@@ -138,6 +141,7 @@ impl Lane {
             is_leaving: false,
             unheld_commits: 0,
             elsewhere_count: 0,
+            failing: failing::Failing::default(),
             is_touched: false,
             idle_since: None,
             of_all,
@@ -296,6 +300,7 @@ impl Lane {
             return None;
         }
         state.is_resting = false;
+        state.slots.begin_anew();
         state.mark_if_ours();
         Some(state.start())
     }

@@ -89,6 +89,18 @@ pub struct EngineLimits {
     pub preview_page_rows: usize,
     /// Previews at once; one more is refused.
     pub previews_max: usize,
+    /// Steps against endpoints that keep failing that wait at once; for one more, the endpoint's next failure asks again.
+    pub failing_steps_max: usize,
+    /// How often notices to owners are looked for.
+    pub notices_every: Duration,
+    /// How long a node has for sending a notice before another may; longer than sending one takes.
+    pub notice_claim: Duration,
+    /// How long after it could not be sent a notice is sent again; twice as long each time.
+    pub notice_again_after: Duration,
+    /// The longest of these waits.
+    pub notice_again_after_max: Duration,
+    /// How long after it was made a notice is given up that cannot be sent.
+    pub notice_tried_for: Duration,
 }
 
 impl Default for EngineLimits {
@@ -136,6 +148,12 @@ impl Default for EngineLimits {
             preview_time_max: Duration::from_secs(5),
             preview_page_rows: 250,
             previews_max: 2,
+            failing_steps_max: 1_024,
+            notices_every: Duration::from_secs(5),
+            notice_claim: Duration::from_secs(5 * 60),
+            notice_again_after: Duration::from_secs(30),
+            notice_again_after_max: Duration::from_secs(3_600),
+            notice_tried_for: Duration::from_secs(48 * 3_600),
         }
     }
 }

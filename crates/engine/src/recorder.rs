@@ -131,6 +131,10 @@ impl Inner {
         for (outcome, recorded) in batch.iter().zip(recorded) {
             match recorded {
                 Recorded::Recorded | Recorded::Counted(_) => {
+                    if let Recorded::Counted(streak) = recorded {
+                        self.follow_streak(outcome, streak);
+                    }
+                    self.follow_gone(outcome);
                     self.count(outcome);
                     self.move_on(outcome);
                 }
@@ -154,6 +158,7 @@ impl Inner {
     /// The delivery is not as it was when its attempt began. Where it is still open and the lane is still ours, it is claimed as it is now.
     fn look_again(self: &Arc<Self>, outcome: &Outcome) {
         let Some(lane) = self.lanes.existing_of(outcome.delivery.endpoint, outcome.lease) else { return };
+        lane.lose_streak(outcome.streak);
         let start = lane.look_again(outcome.delivery.id);
         self.start(&lane, start);
     }

@@ -29,13 +29,20 @@ impl Answer {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slots {
     now: usize,
+    initial: usize,
     max: usize,
     latest: Option<Answer>,
 }
 
 impl Slots {
     pub(crate) fn new(limits: &EngineLimits) -> Self {
-        Slots { now: limits.lane_slots_initial, max: limits.lane_slots_max, latest: None }
+        let initial = limits.lane_slots_initial;
+        Slots { now: initial, initial, max: limits.lane_slots_max, latest: None }
+    }
+
+    /// The endpoint was resumed: what was earned before counts no more.
+    pub(crate) fn begin_anew(&mut self) {
+        self.now = self.initial;
     }
 
     pub(crate) fn note(&mut self, answer: Answer) {

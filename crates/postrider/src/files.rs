@@ -22,6 +22,8 @@ pub(crate) struct Files {
     pub(crate) ca_pems: Vec<Vec<u8>>,
     pub(crate) token_key: Option<TokenKey>,
     pub(crate) jwks: Option<JwksFile>,
+    /// Authorities that the SMTP server is trusted with.
+    pub(crate) smtp_ca_pem: Option<Vec<u8>>,
 }
 
 impl Files {
@@ -41,6 +43,7 @@ impl Files {
         let mut mistaken = |named: &NamedPath, wrong: String| mistakes.push(named.mistake(wrong).to_string());
         let token_key = read_with(paths.jwt_public_key_file.as_ref(), token_keys::read_pem, &mut mistaken);
         let jwks = read_with(paths.jwks_file.as_ref(), token_keys::read_jwks, &mut mistaken);
+        let smtp_ca_pem = read_with(paths.smtp_ca_file.as_ref(), read_ca, &mut mistaken);
         // Those of the database are read again where the store is opened, which more than a start does.
         if let Some(named) = &paths.database_ca_file
             && let Err(wrong) = read_ca(named.path())
@@ -49,7 +52,7 @@ impl Files {
         }
         match contracts_directory::load(paths.contracts.as_ref().map(NamedPath::path)) {
             Ok(contracts) if mistakes.is_empty() => {
-                Ok(Files { contracts: Arc::new(contracts), ca_pems, token_key, jwks })
+                Ok(Files { contracts: Arc::new(contracts), ca_pems, token_key, jwks, smtp_ca_pem })
             }
             Ok(contracts) => {
                 let sound: BTreeSet<_> = contracts.iter().map(|contract| contract.name().to_owned()).collect();

@@ -10,6 +10,7 @@ use postrider_domain::Secret;
 use postrider_egress::resolve::{Resolve, SystemResolver};
 use postrider_egress::{Client, ClientSettings, UrlRules};
 use postrider_engine::{Clock, Engine, EngineLimits, EngineParts, StoreClock, SystemClock};
+use postrider_mail::{Mailer, SmtpMailer, SmtpSecurity, SmtpSettings};
 use postrider_server::{ServerLimits, ServerState, Tokens};
 use postrider_store::Store;
 use tokio::net::TcpListener;
@@ -19,7 +20,9 @@ use tokio::task::JoinHandle;
 use crate::cli::ServeArgs;
 use crate::failure::all;
 use crate::files::Files;
-use crate::settings::{DatabaseSettings, EgressSettings, Purpose, Settings, Sources, StorePlace, Variables};
+use crate::settings::{
+    DatabaseSettings, EgressSettings, MailSettings, Purpose, Settings, Sources, StorePlace, Variables,
+};
 use crate::stop::StopSignals;
 use crate::{before_start, logs, operator_key, output, store, token_keys};
 
@@ -110,6 +113,25 @@ pub(crate) fn client(
     Ok((Client::new(settings)?, rules))
 }
 
+/// What tells owners by e-mail. The operator's own server may be on a private address, so the guard of deliveries does not judge it.
+fn mailer(mail: &MailSettings, ca_pem: Option<Vec<u8>>) -> anyhow::Result<Arc<dyn Mailer>> {
+    let url = &mail.url;
+    let security = match (url.is_tls, mail.allow_plain) {
+        (true, _) => SmtpSecurity::Tls,
+        (false, false) => SmtpSecurity::StartTls,
+        (false, true) => SmtpSecurity::None,
+    };
+    let settings = SmtpSettings {
+        host: url.host.clone(),
+        port: url.port,
+        security,
+        credentials: url.credentials.clone(),
+        from: mail.from.clone(),
+        ca_pem,
+    };
+    Ok(Arc::new(SmtpMailer::new(settings).map_err(anyhow::Error::msg)?))
+}
+
 /// A running server.
 pub(crate) struct Server {
     /// Where it listens.
@@ -140,6 +162,7 @@ impl Server {
             contracts: files.contracts,
             egress: client,
             clock: clock.clone(),
+            mailer: settings.mail.as_ref().map(|mail| mailer(mail, files.smtp_ca_pem)).transpose()?,
             limits: engine_limits(settings),
             node: node_name(settings),
         };

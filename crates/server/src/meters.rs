@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use metrics::{Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
-use postrider_domain::FailReason;
+use postrider_domain::{FailReason, NoticeKind};
 use postrider_store::StoreError;
 
 const REQUESTS: &str = "postrider_http_requests_total";
@@ -38,6 +38,8 @@ const ENGINE: [(&str, &str); 10] = [
 ];
 const ATTEMPTS: &str = "postrider_attempts_total";
 const STORE_ERRORS: &str = "postrider_store_errors_total";
+const ENDPOINT_STEPS: &str = "postrider_endpoint_steps_total";
+const NETWORK_OUTAGE: &str = "postrider_network_outage";
 const LANES_HELD: &str = "postrider_lanes_held";
 const OLDEST_DUE: &str = "postrider_oldest_due_seconds";
 /// What the engine measures; each appears with the first that is measured.
@@ -135,6 +137,18 @@ fn describe_engine() {
     for kind in StoreError::FAULTS {
         counter!(STORE_ERRORS, "kind" => kind).increment(0);
     }
+    describe_counter!(
+        ENDPOINT_STEPS,
+        "Endpoints that kept failing and whose owners were warned, or that were disabled"
+    );
+    for kind in NoticeKind::ALL.map(NoticeKind::as_str) {
+        counter!(ENDPOINT_STEPS, "kind" => kind).increment(0);
+    }
+    describe_gauge!(
+        NETWORK_OUTAGE,
+        "1 while so many hosts cannot be reached from this node that their failures are not counted, else 0"
+    );
+    gauge!(NETWORK_OUTAGE).set(0.0);
     describe_gauge!(LANES_HELD, "Lanes that this node holds");
     describe_gauge!(
         OLDEST_DUE,

@@ -42,7 +42,7 @@ impl Scheme {
 }
 
 /// The host of a vetted URL.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Host {
     /// An address literal, judged.
     Address(IpAddr),

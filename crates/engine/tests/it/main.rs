@@ -10,6 +10,7 @@
 
 mod cluster;
 mod delivering;
+mod failing;
 mod filtering;
 mod leases;
 mod nodes;

@@ -84,8 +84,15 @@ impl Nodes {
         let options = PostgresOptions { connections_max: 8, ..PostgresOptions::default() };
         let store = Arc::new(PostgresStore::open(&self.database.url(), master, &options).await.unwrap());
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let parts =
-            EngineParts { store, contracts: contracts(), egress: egress(), clock, limits, node: node.to_owned() };
+        let parts = EngineParts {
+            store,
+            contracts: contracts(),
+            egress: egress(),
+            clock,
+            mailer: None,
+            limits,
+            node: node.to_owned(),
+        };
         Engine::start(parts).await.unwrap()
     }
 

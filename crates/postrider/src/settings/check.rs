@@ -13,8 +13,9 @@ use super::database_url::{self, DatabaseUrl};
 use super::paths::KEY_FILE;
 use super::raw::{Mistake, Origin, Raw};
 use super::values::{
-    Wrong, address_or_cidr, cidr, claim, encryption_key, lease, log_filter, log_format, name_server, node_name,
-    operator_key, path, proxy, public_url, retention, socket_address, token_secret, truth,
+    SmtpUrl, Wrong, address_or_cidr, cidr, claim, encryption_key, lease, log_filter, log_format, mail_from,
+    name_server, node_name, operator_key, path, proxy, public_url, retention, smtp_url, socket_address, token_secret,
+    truth,
 };
 use super::{Purpose, table};
 
@@ -32,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) retention: Duration,
     pub(crate) audit_retention: Duration,
     pub(crate) egress: EgressSettings,
+    /// None when nobody is told by e-mail.
+    pub(crate) mail: Option<MailSettings>,
     pub(crate) limits: LimitSettings,
     pub(crate) log: LogSettings,
     /// What is looser than by default: setting, value, consequence.
@@ -100,6 +103,15 @@ pub(crate) struct EgressSettings {
     pub(crate) addresses: Vec<String>,
 }
 
+/// Where mail goes. The file of its certificate authorities is in the paths.
+#[derive(Debug)]
+pub(crate) struct MailSettings {
+    pub(crate) url: SmtpUrl,
+    /// Whom mail is from.
+    pub(crate) from: String,
+    pub(crate) allow_plain: bool,
+}
+
 /// How much at once.
 #[derive(Debug)]
 pub(crate) struct LimitSettings {
@@ -151,6 +163,7 @@ fn read(reader: &mut Reader) -> Option<Settings> {
     let kept = reader.one("retention", retention);
     let audit_kept = reader.one("audit_retention", retention);
     let egress = reader.egress();
+    let mail = reader.mail();
     let limits = reader.limits();
     let log = reader.log();
     Some(Settings {
@@ -164,6 +177,7 @@ fn read(reader: &mut Reader) -> Option<Settings> {
         retention: kept?,
         audit_retention: audit_kept?,
         egress: egress?,
+        mail: mail?,
         limits: limits?,
         log: log?,
         loosened: reader.loosened(),
@@ -300,6 +314,22 @@ impl Reader {
             name_servers: name_servers?,
             addresses: addresses?,
         })
+    }
+
+    fn mail(&mut self) -> Option<Option<MailSettings>> {
+        let url = self.optional("smtp_url", smtp_url);
+        let from = self.optional("mail_from", mail_from);
+        let allow_plain = self.one("smtp_allow_plain", truth);
+        self.optional("smtp_ca_file", path)?;
+        let Some(url) = url? else { return Some(None) };
+        let Some(from) = from? else {
+            self.not_given(
+                "mail_from",
+                "smtp_url needs it: write the address that mail is from, as webhooks@example.com",
+            );
+            return None;
+        };
+        Some(Some(MailSettings { url, from, allow_plain: allow_plain? }))
     }
 
     fn limits(&mut self) -> Option<LimitSettings> {

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::table::{LATER, OTHER_VARIABLES, SECTIONS, Setting, Shape};
+use super::table::{OTHER_VARIABLES, SECTIONS, Setting, Shape};
 
 /// The widest line of the sample file's comments, in characters.
 const WIDTH: usize = 110;
@@ -66,10 +66,6 @@ pub(super) fn reference() -> String {
     text.push_str("\n## Variables that are no settings\n\n");
     for (name, about) in OTHER_VARIABLES {
         let _ = writeln!(text, "- `{name}`: {about}");
-    }
-    text.push_str("\n## Not yet\n\nThese belong to later versions; this one refuses them, rather than starting without what they ask for.\n\n");
-    for (name, purpose) in LATER {
-        let _ = writeln!(text, "- `{name}`: {purpose}");
     }
     text
 }

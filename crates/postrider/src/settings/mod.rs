@@ -19,7 +19,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub(crate) use check::{
-    DatabaseSettings, EgressSettings, EncryptionKey, LogFormat, LogSettings, Settings, StorePlace, StoreSettings,
+    DatabaseSettings, EgressSettings, EncryptionKey, LogFormat, LogSettings, MailSettings, Settings, StorePlace,
+    StoreSettings,
 };
 pub(crate) use flags::SettingFlags;
 pub(crate) use paths::{NamedPath, Paths};

@@ -40,6 +40,7 @@ pub(crate) struct Paths {
     pub(crate) database_ca_file: Option<NamedPath>,
     pub(crate) jwt_public_key_file: Option<NamedPath>,
     pub(crate) jwks_file: Option<NamedPath>,
+    pub(crate) smtp_ca_file: Option<NamedPath>,
     /// Whether the store is a database.
     pub(crate) has_database: bool,
 }
@@ -61,6 +62,7 @@ impl Paths {
             database_ca_file: one("database_ca_file"),
             jwt_public_key_file: one("jwt_public_key_file"),
             jwks_file: one("jwks_file"),
+            smtp_ca_file: one("smtp_ca_file"),
             has_database,
             data,
         }

@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Variables;
-use super::table::{self, LATER, OTHER_VARIABLES, Setting, Shape, VARIABLE_PREFIX};
+use super::table::{self, OTHER_VARIABLES, Setting, Shape, VARIABLE_PREFIX};
 
 /// One mistake in the settings: which, where it came from, what is wrong and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,9 +144,6 @@ impl Raw {
     }
 
     fn unknown(&mut self, name: &str, origin: &Origin) {
-        if let Some((_, purpose)) = LATER.iter().find(|(later, _)| *later == name) {
-            return self.mistake(name, origin, format!("this version does not support {purpose} yet; remove it"));
-        }
         let close = table::all().map(|setting| setting.name).min_by_key(|known| distance(known, name));
         // A third of the letters may be wrong; more would be guessing.
         let hint = close.filter(|known| distance(known, name) * 3 <= name.len()).map_or_else(

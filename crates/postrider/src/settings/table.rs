@@ -65,6 +65,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { title: "Data", settings: DATA },
     Section { title: "Many nodes", settings: CLUSTER },
     Section { title: "Where deliveries may go", settings: EGRESS },
+    Section { title: "E-mail", settings: MAIL },
     Section { title: "Limits", settings: LIMITS },
     Section { title: "Logs", settings: LOGS },
 ];
@@ -320,6 +321,45 @@ const EGRESS: &[Setting] = &[
     },
 ];
 
+const MAIL: &[Setting] = &[
+    Setting {
+        name: "smtp_url",
+        shape: Shape::Secret,
+        value: "URL",
+        example: r#""smtp://postrider:password@mail.internal:587""#,
+        flag: false,
+        about: "The SMTP server through which owners are told that an endpoint keeps failing, or was disabled: \
+                `smtp://[user:password@]host[:587]` with STARTTLS, without which nothing is sent, or `smtps://[user:password@]host[:465]` with TLS from \
+                the beginning. Signs such as `@` `:` `/` and `%` in user and password are written as `%` and two hex digits. It is your own choice and may \
+                have a private address. Give every node the same. Without it nobody is told by e-mail.",
+        ..PLAIN
+    },
+    Setting {
+        name: "mail_from",
+        value: "ADDRESS",
+        example: r#""Webhooks <webhooks@example.com>""#,
+        about: "Whom mail is from; needed with `smtp_url`.",
+        ..PLAIN
+    },
+    Setting {
+        name: "smtp_ca_file",
+        value: "FILE",
+        example: r#""/etc/postrider/mail-ca.pem""#,
+        about: "A PEM file of certificate authorities that the SMTP server is trusted with, besides Mozilla's.",
+        ..PLAIN
+    },
+    Setting {
+        name: "smtp_allow_plain",
+        shape: Shape::Truth,
+        value: "",
+        default: Some("false"),
+        example: "true",
+        loosens: Some("mail, and the password of smtp_url, cross the network unencrypted"),
+        about: "Sends mail to an `smtp://` server without STARTTLS, e.g. one on the same machine.",
+        ..PLAIN
+    },
+];
+
 const LIMITS: &[Setting] = &[
     Setting {
         name: "payload_bytes_max",
@@ -396,9 +436,6 @@ pub(crate) const OTHER_VARIABLES: &[(&str, &str)] = &[
     ("POSTRIDER_URL", "The server that `send` and `keys` talk to; `http://127.0.0.1:8400` when it is not set."),
     ("POSTRIDER_API_KEY", "The key that `send` and `keys` use, before `POSTRIDER_OPERATOR_KEY`."),
 ];
-
-/// Settings that other programs of this kind have and a later version of this one will, with what they are for.
-pub(crate) const LATER: &[(&str, &str)] = &[("smtp_url", "e-mail to the owners of endpoints")];
 
 impl Setting {
     /// Its environment variable.

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::raw::Raw;
-use super::table::{self, LATER, OTHER_VARIABLES};
+use super::table::{self, OTHER_VARIABLES};
 use super::{LogFormat, Mistake, Purpose, SettingFlags, Settings, StorePlace, Variables, check, document};
 
 /// The settings of a file, variables and flags.
@@ -56,16 +56,16 @@ fn an_empty_variable_counts_as_not_set() {
 #[test]
 fn all_mistakes_are_told_at_once_each_with_setting_place_and_remedy() {
     let file = "listen = \"8400\"\nretention = 30\nlitsen = \"x\"\njwt_hs256_secret = \"short\"";
-    let variables = [("POSTRIDER_ALLOW_CIDRS", "10.0.0.0/33,10.1.2.3/8"), ("POSTRIDER_SMTP_URL", "smtp://x")];
+    let variables = [("POSTRIDER_ALLOW_CIDRS", "10.0.0.0/33,10.1.2.3/8"), ("POSTRIDER_SMTP_URL", "http://x")];
     let found = mistakes(file, &variables).join("\n");
     let expected = [
         "retention (postrider.toml:2:13): write a text in quotes, as \"90d\"",
         "litsen (postrider.toml:3:1): there is no such setting; did you mean listen?",
-        "smtp_url (POSTRIDER_SMTP_URL): this version does not support e-mail to the owners of endpoints yet; remove it",
         "listen (postrider.toml:1:10): \"8400\" is no address with a port; write one as 127.0.0.1:8400, 0.0.0.0:8400 or [::1]:8400",
         "jwt_hs256_secret (postrider.toml:4:20): a shared secret has 32 bytes or more; make one with: openssl rand -hex 32",
         "allow_cidrs (POSTRIDER_ALLOW_CIDRS): \"10.0.0.0/33\" is no address range; write one as 10.0.0.0/8 or fd00::/8, or a single address",
         "allow_cidrs (POSTRIDER_ALLOW_CIDRS): \"10.1.2.3/8\" has bits set beyond its prefix; write 10.0.0.0/8",
+        "smtp_url (POSTRIDER_SMTP_URL): is no SMTP server; write smtp://[user:password@]host:587 (STARTTLS) or smtps://[user:password@]host:465 (TLS)",
     ];
     assert_eq!(found, expected.join("\n"));
 }
@@ -202,11 +202,20 @@ fn every_setting_is_well_formed_and_checked() {
     for setting in table::all() {
         let wrong = [(setting.variable(), "\u{1}".to_owned())];
         let wrong: Vec<_> = wrong.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-        let is_path =
-            ["contracts", "data", "database_ca_file", "encryption_key_file", "extra_ca"].contains(&setting.name);
+        let is_path = [
+            "contracts",
+            "data",
+            "database_ca_file",
+            "encryption_key_file",
+            "extra_ca",
+            "jwks_file",
+            "jwt_public_key_file",
+            "smtp_ca_file",
+        ]
+        .contains(&setting.name);
         assert_eq!(settings("", &wrong, &[]).is_ok(), is_path, "{}", setting.name);
         let is_known = |name: &str| OTHER_VARIABLES.iter().any(|(other, _)| *other == name);
-        assert!(!is_known(&setting.variable()) && LATER.iter().all(|(later, _)| *later != setting.name));
+        assert!(!is_known(&setting.variable()));
     }
 }
 

@@ -146,6 +146,47 @@ pub(super) fn proxy(text: &str) -> Result<EgressProxy, Wrong> {
     }
 }
 
+/// An SMTP server as its URL names it.
+#[derive(Debug)]
+pub(crate) struct SmtpUrl {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// TLS from the beginning; otherwise STARTTLS.
+    pub(crate) is_tls: bool,
+    pub(crate) credentials: Option<(String, Secret)>,
+}
+
+/// Never repeats its text, which may hold a password.
+pub(super) fn smtp_url(text: &str) -> Result<SmtpUrl, Wrong> {
+    let wrong = || {
+        "is no SMTP server; write smtp://[user:password@]host:587 (STARTTLS) or smtps://[user:password@]host:465 (TLS)"
+            .to_owned()
+    };
+    let url = url::Url::parse(text).map_err(|_| wrong())?;
+    let (is_tls, default_port) = match url.scheme() {
+        "smtp" => (false, 587),
+        "smtps" => (true, 465),
+        _ => return Err(wrong()),
+    };
+    let is_plain = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
+    let host = url.host_str().filter(|host| !host.is_empty() && is_plain).ok_or_else(wrong)?;
+    let credentials = match (url.username(), url.password()) {
+        ("", None) => None,
+        (user, Some(password)) if !user.is_empty() => {
+            let user = percent_decode(user).ok_or_else(wrong)?;
+            Some((user, Secret::new(percent_decode(password).ok_or_else(wrong)?)))
+        }
+        _ => return Err(wrong()),
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    Ok(SmtpUrl { host, port: url.port().unwrap_or(default_port), is_tls, credentials })
+}
+
+pub(super) fn mail_from(text: &str) -> Result<String, Wrong> {
+    postrider_mail::check_address(text)?;
+    Ok(text.to_owned())
+}
+
 fn proxy_auth(text: &str) -> Result<ProxyAuth, Wrong> {
     let wrong = || {
         "the proxy's user and password are written as user:password, with % and two hex digits for @ : / and %"

@@ -1,10 +1,14 @@
 //! Endpoints: made, listed, changed, deleted, tried out.
 
+use std::collections::HashMap;
+
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use postrider_contract::{Contract, SecretRules};
-use postrider_domain::{Action, Endpoint, EndpointId, EndpointStatus, Facts, Organization, OrganizationId, Scope};
+use postrider_domain::{
+    Action, Endpoint, EndpointId, EndpointStatus, Facts, Organization, OrganizationId, Scope, Streak,
+};
 use postrider_store::{Edit, EndpointLimits, StoreError};
 
 use crate::auth::random_bytes;
@@ -116,7 +120,10 @@ pub(crate) async fn list(State(app): State<App>, call: Call) -> Result<Response,
     let request = place.request()?;
     app.organization(&organization).await?;
     let page = app.store().endpoints(&organization, request).await?;
-    json(StatusCode::OK, &place.page(&page, |row| EndpointBody::new(row, app.contracts(), app.now())))
+    let ids: Vec<_> = page.rows.iter().map(|row| row.id).collect();
+    let streaks: HashMap<_, _> = app.store().streaks(&organization, &ids).await?.into_iter().collect();
+    let streak_of = |row: &Endpoint| streaks.get(&row.id).copied().unwrap_or_default();
+    json(StatusCode::OK, &place.page(&page, |row| EndpointBody::new(row, streak_of(row), app.contracts(), app.now())))
 }
 
 /// Read an endpoint
@@ -129,7 +136,8 @@ pub(crate) async fn read(State(app): State<App>, call: Call) -> Result<Response,
     let organization = call.organization(Scope::EndpointsRead)?;
     Query::read(call.query(), &[]).finish()?;
     let endpoint = endpoint(&app, &organization, &call).await?;
-    json(StatusCode::OK, &EndpointBody::new(&endpoint, app.contracts(), app.now()))
+    let streak = streak(&app, &endpoint).await?;
+    json(StatusCode::OK, &EndpointBody::new(&endpoint, streak, app.contracts(), app.now()))
 }
 
 /// Change an endpoint
@@ -143,7 +151,8 @@ pub(crate) async fn read(State(app): State<App>, call: Call) -> Result<Response,
 pub(crate) async fn change(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     let organization = call.organization(Scope::EndpointsWrite)?;
     let endpoint = alter(&app, &call, &organization, call.id("endpoint", "endpoint")?).await?;
-    json(StatusCode::OK, &EndpointBody::new(&endpoint, app.contracts(), app.now()))
+    let streak = streak(&app, &endpoint).await?;
+    json(StatusCode::OK, &EndpointBody::new(&endpoint, streak, app.contracts(), app.now()))
 }
 
 /// Changes what the body says.
@@ -160,7 +169,7 @@ pub(crate) async fn alter(
         let contract = app.contract_of(&before)?;
         let rules = Rules { contract: Some(contract), urls: &app.given.url_rules };
         let mut after = before.clone();
-        call.read(EndpointChange::FIELDS, |fields| EndpointChange::apply(fields, rules, &mut after))?;
+        call.read(EndpointChange::FIELDS, |fields| EndpointChange::apply(fields, rules, &mut after, app.now()))?;
         if system_limit::takes_more(&before, &after) {
             check_system_limit(changing.all(), contract, &after)?;
         }
@@ -213,6 +222,11 @@ pub(crate) async fn test(State(app): State<App>, call: Call) -> Result<Response,
     let audit = call.audit(&app, Action::ENDPOINT_TESTED, id);
     let outcome = app.engine().send_test(&organization, id, request.r#type.as_deref(), audit).await?;
     json(StatusCode::OK, &TestResult::new(&outcome))
+}
+
+async fn streak(app: &Running, endpoint: &Endpoint) -> Result<Streak, Problem> {
+    let found = app.store().streaks(&endpoint.organization, &[endpoint.id]).await?;
+    Ok(found.first().map_or_else(Streak::default, |(_, streak)| *streak))
 }
 
 async fn endpoint(app: &Running, organization: &OrganizationId, call: &Call) -> Result<Endpoint, Problem> {

@@ -83,6 +83,7 @@ impl World {
             contracts: Arc::new(Contracts::built_in().unwrap()),
             egress: Client::new(settings).unwrap(),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            mailer: None,
             limits: EngineLimits::default(),
             node: "test".to_owned(),
         };

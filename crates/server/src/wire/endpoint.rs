@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::num::NonZeroU32;
 
 use postrider_contract::Contracts;
-use postrider_domain::{Endpoint, EndpointStatus, Millis, Overlap};
+use postrider_domain::{Endpoint, EndpointStatus, Millis, Overlap, Streak};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -74,6 +74,11 @@ pub(crate) struct EndpointBody<'a> {
     /// Why the system stopped it.
     #[schema(required = true)]
     disabled_reason: Option<&'a str>,
+    /// Failed attempts since the last success; tests and retries by hand are not among them.
+    consecutive_failures: u32,
+    /// When the first of them failed.
+    #[schema(required = true)]
+    failing_since: Option<Moment>,
     /// Its custom headers; the values are masked.
     headers: HeaderMap<'a>,
     /// Whether its deliveries are signed.
@@ -93,7 +98,7 @@ pub(crate) struct EndpointBody<'a> {
 }
 
 impl<'a> EndpointBody<'a> {
-    pub(crate) fn new(endpoint: &'a Endpoint, contracts: &Contracts, now: Millis) -> Self {
+    pub(crate) fn new(endpoint: &'a Endpoint, streak: Streak, contracts: &Contracts, now: Millis) -> Self {
         let contract = contracts.get(&endpoint.contract);
         let public_key = |secret| contract.and_then(|contract| contract.public_key(secret));
         let disabled_reason = match &endpoint.status {
@@ -113,6 +118,8 @@ impl<'a> EndpointBody<'a> {
             system: endpoint.system.as_deref(),
             status: endpoint.status.as_str(),
             disabled_reason,
+            consecutive_failures: streak.failures,
+            failing_since: streak.since.map(Moment),
             headers: HeaderMap::new(endpoint.headers.iter().map(|(name, _)| (Cow::from(name), Cow::Borrowed(MASK)))),
             signed: endpoint.secret.is_some(),
             public_key: endpoint.secret.as_ref().and_then(public_key),
@@ -126,7 +133,7 @@ impl<'a> EndpointBody<'a> {
     /// As it is shown once, when it has just been made.
     pub(crate) fn with_secret(endpoint: &'a Endpoint, contracts: &Contracts, now: Millis) -> Self {
         let secret = endpoint.secret.as_ref().map(|secret| secret.reveal());
-        EndpointBody { secret, ..EndpointBody::new(endpoint, contracts, now) }
+        EndpointBody { secret, ..EndpointBody::new(endpoint, Streak::default(), contracts, now) }
     }
 }
 

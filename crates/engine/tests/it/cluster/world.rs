@@ -62,6 +62,7 @@ impl Nodes {
             contracts: contracts(),
             egress: egress(),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            mailer: None,
             limits,
             node: node.to_owned(),
         };

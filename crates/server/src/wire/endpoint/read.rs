@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use postrider_contract::{Contract, Filter, SecretRules};
-use postrider_domain::{Endpoint, EndpointOrdering, EndpointStatus, Secret, Subscription};
+use postrider_domain::{Endpoint, EndpointOrdering, EndpointStatus, Millis, Secret, Subscription};
 use postrider_egress::{UrlRules, judge_url};
 
 use super::{EndpointChange, NewEndpoint};
@@ -68,7 +68,7 @@ impl NewEndpoint {
 }
 
 impl EndpointChange {
-    pub(crate) fn apply(fields: &mut Fields<'_, '_>, rules: Rules<'_>, endpoint: &mut Endpoint) {
+    pub(crate) fn apply(fields: &mut Fields<'_, '_>, rules: Rules<'_>, endpoint: &mut Endpoint, now: Millis) {
         for name in ["name", "url", "events", "enabled"] {
             fields.refuse_null(name);
         }
@@ -95,7 +95,7 @@ impl EndpointChange {
             endpoint.headers = headers(fields, rules.contract, kept).unwrap_or_default();
         }
         if let Some(enabled) = fields.boolean("enabled") {
-            endpoint.status = status(enabled);
+            endpoint.set_enabled(enabled, now);
         }
         fields.change_text("description", DESCRIPTION).apply(&mut endpoint.description);
         fields.change_text("system", SYSTEM).apply(&mut endpoint.system);

@@ -1,0 +1,166 @@
+//! Endpoints that keep failing (document 000: "After 50 consecutive failures, the webhook is automatically disabled"; contracts.md, reading 8).
+
+use std::time::Duration;
+
+use postrider_domain::{DeliveryStatus, Endpoint, EndpointStatus, Streak};
+use postrider_engine::EngineLimits;
+
+use crate::support::{FAIL, OK, PATIENCE, Receiver, World, audit, edit, endpoint_at};
+
+const GONE: &str = "HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n";
+const MINUTE: Duration = Duration::from_secs(60);
+
+impl World {
+    /// An endpoint under the contract of document 000, whose number is 50 and whose first retry is after a minute.
+    async fn documented(&self, url: &str) -> Endpoint {
+        let mut endpoint = endpoint_at(&self.engine, &self.organization, url);
+        endpoint.contract = "salessheet".to_owned();
+        self.engine.store().create_endpoint(&endpoint, &Default::default(), &edit()).await.unwrap();
+        self.engine.changed(&self.organization);
+        endpoint
+    }
+
+    async fn status_of(&self, endpoint: &Endpoint) -> EndpointStatus {
+        self.engine.store().endpoint(&self.organization, endpoint.id).await.unwrap().unwrap().status
+    }
+
+    async fn streak_of(&self, endpoint: &Endpoint) -> Streak {
+        let found = self.engine.store().streaks(&self.organization, &[endpoint.id]).await.unwrap();
+        found.first().map_or_else(Streak::default, |(_, streak)| *streak)
+    }
+
+    async fn until_streak(&self, endpoint: &Endpoint, failures: u32) {
+        let there = async {
+            while self.streak_of(endpoint).await.failures != failures {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, there).await.expect("the streak did not get there");
+    }
+
+    async fn until_disabled(&self, endpoint: &Endpoint) -> String {
+        let disabled = async {
+            loop {
+                if let EndpointStatus::Disabled { reason } = self.status_of(endpoint).await {
+                    return reason;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, disabled).await.expect("it was not disabled")
+    }
+
+    async fn resume(&self, endpoint: &Endpoint) {
+        let mut now = self.engine.store().endpoint(&self.organization, endpoint.id).await.unwrap().unwrap();
+        now.set_enabled(true, self.engine.now());
+        self.engine.store().update_endpoint(&now, &edit()).await.unwrap();
+        self.engine.changed(&self.organization);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_failures_on_end_disable_also_across_a_restart_and_keep_what_is_pending() {
+    let world = World::new().await;
+    let receiver = Receiver::start(|_| Some(FAIL)).await;
+    let endpoint = world.documented(&receiver.url).await;
+    world.publish(30).await;
+    world.until_streak(&endpoint, 30).await;
+    let world = world.restarted().await;
+    world.publish(19).await;
+    world.until_streak(&endpoint, 49).await;
+    assert_eq!(world.status_of(&endpoint).await, EndpointStatus::Active);
+    world.publish(1).await;
+    let reason = world.until_disabled(&endpoint).await;
+    assert_eq!(reason, "50 attempts in a row failed; the latest was answered with status 500");
+    assert_eq!(world.deliveries(Some(DeliveryStatus::Pending)).await.len(), 50);
+    let entries =
+        world.engine.store().audit(Some(&world.organization), &Default::default(), page()).await.unwrap().rows;
+    assert!(entries.iter().any(|entry| entry.action == postrider_domain::Action::ENDPOINT_DISABLED));
+}
+
+fn page() -> postrider_store::PageRequest {
+    postrider_store::PageRequest { limit: 10, before: None }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_success_in_between_and_retries_by_hand_keep_an_endpoint_alive() {
+    let world = World::new().await;
+    // The fiftieth answer is the one success.
+    let receiver = Receiver::start(|nth| Some(if nth == 49 { OK } else { FAIL })).await;
+    let endpoint = world.documented(&receiver.url).await;
+    world.publish(49).await;
+    world.until_streak(&endpoint, 49).await;
+    world.publish(1).await;
+    world.until(DeliveryStatus::Succeeded, 1).await;
+    world.until_streak(&endpoint, 0).await;
+    world.publish(49).await;
+    world.until_streak(&endpoint, 49).await;
+    let pending = world.deliveries(Some(DeliveryStatus::Pending)).await;
+    for delivery in &pending[..5] {
+        world.engine.retry(&world.organization, delivery.id, audit()).await.unwrap();
+    }
+    receiver.until(99 + 5).await;
+    assert_eq!(world.streak_of(&endpoint).await.failures, 49);
+    assert_eq!(world.status_of(&endpoint).await, EndpointStatus::Active);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_410_disables_at_once_and_can_be_undone() {
+    let world = World::new().await;
+    let receiver = Receiver::start(|nth| Some(if nth == 0 { GONE } else { OK })).await;
+    let endpoint = world.endpoint(&receiver.url).await;
+    world.publish(1).await;
+    assert_eq!(world.until_disabled(&endpoint).await, "the receiver answered that it is gone for good (status 410)");
+    world.resume(&endpoint).await;
+    world.publish(1).await;
+    world.until(DeliveryStatus::Succeeded, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waited_leaves_on_a_ramp_when_an_endpoint_is_resumed() {
+    let world = World::new().await;
+    let receiver = Receiver::start(|nth| Some(if nth < 50 { FAIL } else { OK })).await;
+    let endpoint = world.documented(&receiver.url).await;
+    world.publish(50).await;
+    world.until_disabled(&endpoint).await;
+    receiver.until(50).await;
+    // All of them are due; and nothing is sent yet.
+    world.clock.advance(2 * MINUTE);
+    world.resume(&endpoint).await;
+    receiver.until(51).await;
+    let first = receiver.requests().len() - 50;
+    assert!(first < 25, "{first} of 50 left at once");
+    assert_eq!(world.streak_of(&endpoint).await.failures, 0);
+    world.until(DeliveryStatus::Succeeded, 50).await;
+    assert_eq!(receiver.requests().len(), 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_many_hosts_cannot_be_reached_no_failure_counts() {
+    let world = World::with(EngineLimits::default()).await;
+    let receiver = Receiver::start(|_| Some(OK)).await;
+    let alive = world.documented(&receiver.url).await;
+    world.publish(1).await;
+    world.until(DeliveryStatus::Succeeded, 1).await;
+    // Nobody listens there; each address is a host of its own.
+    let port = receiver.url.rsplit(':').next().unwrap();
+    let mut dead = vec![];
+    for host in 2..=9 {
+        dead.push(world.documented(&format!("http://127.0.0.{host}:{port}")).await);
+    }
+    world.set_status(&alive, EndpointStatus::Paused).await;
+    for _ in 0..60 {
+        world.publish(1).await;
+    }
+    let attempted = async {
+        while world.deliveries(Some(DeliveryStatus::Pending)).await.iter().any(|delivery| delivery.attempts_count == 0)
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, attempted).await.expect("attempts were not made");
+    for endpoint in &dead {
+        assert_eq!(world.status_of(endpoint).await, EndpointStatus::Active);
+        assert!(world.streak_of(endpoint).await.failures < 50);
+    }
+}
