@@ -2,6 +2,7 @@
 
 use postrider_tests::api::{Api, Call};
 use postrider_tests::routes::{Needs, ROUTES, Route};
+use postrider_tests::wait::until;
 use postrider_tests::world::{Organization, Store, World, items, text};
 use serde_json::{Value, json};
 
@@ -19,7 +20,7 @@ const SCOPES: [&str; 5] = ["events:write", "endpoints:read", "endpoints:write", 
 /// Ids of real things of one organisation, to put into paths.
 struct Things {
     organization: Organization,
-    ids: [(&'static str, String); 5],
+    ids: [(&'static str, String); 6],
 }
 
 impl Things {
@@ -32,10 +33,20 @@ impl Things {
         let key =
             organization.api.post(&organization.path("/keys"), &json!({"name": "K", "scopes": ["events:write"]})).await;
         let key = text(&key.expect(201)["id"]);
+        let recover = organization.path(&format!("/endpoints/{}/recover", endpoint.id));
+        let recovered = organization.api.post(&recover, &json!({"since": "2020-01-01T00:00:00Z"})).await;
+        let operation = text(&recovered.expect(202)["operation"]);
+        let ended = organization.path(&format!("/operations/{operation}"));
+        until("the operation's end", async || {
+            let found = organization.api.get(&ended).await.expect(200);
+            (found["status"] == "succeeded").then_some(())
+        })
+        .await;
         let ids = [
             ("{ep}", endpoint.id),
             ("{evt}", event),
             ("{dlv}", delivery),
+            ("{op}", operation),
             ("{key}", key),
             ("{name}", "standard".into()),
         ];
@@ -50,7 +61,7 @@ impl Things {
     /// What its owner can see.
     async fn seen(&self) -> Vec<Value> {
         let mut seen = vec![];
-        for path in ["", "/events", "/endpoints", "/deliveries", "/keys"] {
+        for path in ["", "/events", "/endpoints", "/deliveries", "/operations", "/keys"] {
             seen.push(self.organization.api.get(&self.organization.path(path)).await.expect(200));
         }
         seen

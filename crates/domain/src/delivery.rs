@@ -44,9 +44,16 @@ pub enum FailReason {
     Gone,
     /// Its event's retention ended first.
     Expired,
+    /// Its endpoint was deleted before it was sent.
+    EndpointDeleted,
+    /// Its event was erased before it was sent.
+    Erased,
 }
 
 impl FailReason {
+    /// Every reason.
+    pub const ALL: [FailReason; 5] = [Self::Exhausted, Self::Gone, Self::Expired, Self::EndpointDeleted, Self::Erased];
+
     /// The name in the API and the store.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -54,13 +61,15 @@ impl FailReason {
             FailReason::Exhausted => "exhausted",
             FailReason::Gone => "gone",
             FailReason::Expired => "expired",
+            FailReason::EndpointDeleted => "endpoint_deleted",
+            FailReason::Erased => "erased",
         }
     }
 
     /// Reads what [`FailReason::as_str`] wrote.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Exhausted, Self::Gone, Self::Expired].into_iter().find(|r| r.as_str() == text)
+        Self::ALL.into_iter().find(|r| r.as_str() == text)
     }
 }
 

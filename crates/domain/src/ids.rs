@@ -104,6 +104,10 @@ prefixed_id!(
     /// Something that an organisation's owner is to be told: `ntc_…`.
     NoticeId, "ntc"
 );
+prefixed_id!(
+    /// An operation: `op_…`.
+    OperationId, "op"
+);
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,7 @@ mod event;
 mod ids;
 mod key;
 mod notice;
+mod operation;
 mod organization;
 mod reachability;
 mod rotation;
@@ -25,9 +26,12 @@ pub use audit::{Action, Actor, AuditEntry, Facts, Field, Told};
 pub use delivery::{DeliveryStatus, Ended, FailReason, Progress, Resume, Transition, Trigger, after_attempt};
 pub use endpoint::{Endpoint, EndpointOrdering, EndpointStatus, Overlap, SigningSecrets};
 pub use event::{EventId, EventIdError, Resource};
-pub use ids::{AttemptId, AuditId, DeliveryId, EndpointId, IdError, KeyId, NoticeId, decode_id, encode_id};
+pub use ids::{
+    AttemptId, AuditId, DeliveryId, EndpointId, IdError, KeyId, NoticeId, OperationId, decode_id, encode_id,
+};
 pub use key::{Key, Role, Scope, ScopeError};
 pub use notice::{Notice, NoticeKind};
+pub use operation::OperationStatus;
 pub use organization::{EventValidation, Organization, OrganizationId, OrganizationIdError};
 pub use reachability::{Contact, OutageChange, Reachability};
 pub use rotation::OverlapOpen;

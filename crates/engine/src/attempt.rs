@@ -45,6 +45,8 @@ pub(crate) enum Attempted {
     LaneLost,
     /// Its endpoint's rate limit lets nothing begin before then.
     Paced(Millis),
+    /// It may have ended in the store since it was read.
+    Doubtful,
 }
 
 /// The body of a delivery, the same at every attempt.
@@ -87,6 +89,9 @@ impl Inner {
         }
         if self.lanes.lease() != lane.lease {
             return Ok(Attempted::LaneLost);
+        }
+        if lane.is_doubtful(delivery.id) {
+            return Ok(Attempted::Doubtful);
         }
         if let Err(at) = self.keep_pace(lane, endpoint) {
             return Ok(Attempted::Paced(at));

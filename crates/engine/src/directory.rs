@@ -8,8 +8,9 @@ use parking_lot::RwLock;
 use postrider_contract::{Contract, Contracts, Filter, FilterEvent};
 use postrider_domain::{Endpoint, EndpointId, EndpointStatus, Organization, OrganizationId};
 use postrider_egress::{Client, UrlRefusal, VettedUrl};
-use postrider_store::{Configuration, Store, Version};
+use postrider_store::{Configuration, Event, Store, Version};
 
+use crate::derive::filter_event;
 use crate::error::EngineError;
 
 /// Event types whose subscribers are remembered for one organisation.
@@ -88,6 +89,13 @@ impl OrganizationView {
             known.insert(published.into(), Arc::clone(&routes));
         }
         routes
+    }
+
+    /// How an event goes to one endpoint, if it is active and wants it.
+    pub(crate) fn route_to(&self, endpoint: EndpointId, event: &Event) -> Option<Route> {
+        let routes = self.routes(&event.event_type);
+        let route = routes.iter().find(|route| route.endpoint.endpoint.id == endpoint)?;
+        route.endpoint.lets_pass(&route.event_type, &filter_event(event)).then(|| route.clone())
     }
 
     fn route(&self, endpoint: &Arc<EndpointView>, published: &str) -> Option<Route> {

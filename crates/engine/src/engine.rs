@@ -23,6 +23,7 @@ use crate::keeping::middle;
 use crate::lanes::Lanes;
 use crate::lease::Lease;
 use crate::limits::EngineLimits;
+use crate::model::Retry;
 use crate::recorder::{Item, Recorder};
 use crate::revisions::Revisions;
 use crate::scheduler::Scheduler;
@@ -81,6 +82,10 @@ pub(crate) struct Inner {
     pub(crate) look_for_lanes: Notify,
     /// Work may be there that nobody told of: it is looked for now.
     pub(crate) look_for_work: AtomicBool,
+    /// There may be an operation to work on.
+    pub(crate) look_for_operations: Notify,
+    /// Something was deleted: what it left is dropped now.
+    pub(crate) look_for_leftovers: Notify,
     /// No new attempt begins.
     pub(crate) stopping: CancellationToken,
     /// Nothing more will be recorded.
@@ -128,7 +133,13 @@ impl Engine {
         self.inner.changed(organization);
     }
 
-    /// One more attempt of a delivery, now. False when there is no such delivery.
+    /// Call after an endpoint or an organisation was deleted: what it left is dropped now.
+    pub fn deleted(&self, organization: &OrganizationId) {
+        self.changed(organization);
+        self.inner.look_for_leftovers.notify_one();
+    }
+
+    /// One more attempt of a delivery, now.
     ///
     /// # Errors
     /// When the store cannot be read or written.
@@ -137,7 +148,7 @@ impl Engine {
         organization: &OrganizationId,
         delivery: DeliveryId,
         audit: AuditEntry,
-    ) -> Result<bool, EngineError> {
+    ) -> Result<Retry, EngineError> {
         self.inner.retry(organization, delivery, audit).await
     }
 
@@ -229,6 +240,8 @@ impl Inner {
             previews: Semaphore::new(limits.previews_max),
             look_for_lanes: Notify::new(),
             look_for_work: AtomicBool::new(false),
+            look_for_leftovers: Notify::new(),
+            look_for_operations: Notify::new(),
             ids: Ids::default(),
             lanes: Lanes::new(&limits, granted.lease, granted.now.is_none()),
             lease: Lease::new(limits.lease, sent, granted.now.is_none()),
@@ -282,11 +295,18 @@ impl Inner {
         }
         tokio::spawn(Arc::clone(self).run_scheduler());
         tokio::spawn(Arc::clone(self).run_retention());
+        tokio::spawn(Arc::clone(self).run_operations());
         if !self.lanes.are_all_ours() {
             tokio::spawn(Arc::clone(self).run_keeping());
             tokio::spawn(Arc::clone(self).run_tending());
             tokio::spawn(Arc::clone(self).run_hearing());
         }
+    }
+
+    /// The same on another node, which may have erased events of it, too.
+    pub(crate) fn changed_elsewhere(self: &Arc<Self>, organization: &OrganizationId) {
+        self.read_lanes_anew(organization);
+        self.changed(organization);
     }
 
     /// An organisation or one of its endpoints is not as it was.

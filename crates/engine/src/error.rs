@@ -38,6 +38,29 @@ pub struct EventMistake {
     pub detail: String,
 }
 
+/// Why nothing is sent again.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoverError {
+    /// There is no such endpoint.
+    #[error("there is no such endpoint")]
+    UnknownEndpoint,
+    /// It is paused or disabled.
+    #[error("the endpoint is not active")]
+    NotActive,
+    /// It is being recovered already.
+    #[error("the endpoint is being recovered already")]
+    Running,
+    /// A fault of ours, or the store cannot be read or written.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+impl From<StoreError> for RecoverError {
+    fn from(error: StoreError) -> Self {
+        RecoverError::Engine(error.into())
+    }
+}
+
 /// Why a test event was not sent.
 #[derive(Debug, thiserror::Error)]
 pub enum TestError {

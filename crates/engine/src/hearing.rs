@@ -46,7 +46,7 @@ impl Inner {
                 }
             }
             Hint::FreeLanes => self.look_for_lanes.notify_one(),
-            Hint::Changed(organization) => self.changed(&organization),
+            Hint::Changed(organization) => self.changed_elsewhere(&organization),
             Hint::Missed => self.forget_what_is_known(),
         }
     }

@@ -69,7 +69,7 @@ impl Inner {
             self.clock.told(now, middle(sent));
         }
         if is_unbroken {
-            changed.iter().for_each(|organization| self.changed(organization));
+            changed.iter().for_each(|organization| self.changed_elsewhere(organization));
         } else {
             // An answer that got lost may have named changes.
             tracing::info!("the lease is renewed again");
@@ -123,9 +123,13 @@ impl Inner {
         self.look_for_lanes.notify_one();
     }
 
-    /// Changes may have been missed: every organisation is read again, and every lane looked through.
+    /// Changes may have been missed: every organisation is read again, what lanes hold is, and every lane is looked through.
     pub(crate) fn forget_what_is_known(self: &Arc<Self>) {
         self.directory.forget_all();
+        for lane in self.lanes.all() {
+            let start = lane.read_anew();
+            self.start(&lane, start);
+        }
         tokio::spawn(Arc::clone(self).wake_all_resting());
         self.look_for_work.store(true, Ordering::Release);
         self.look_for_lanes.notify_one();

@@ -76,6 +76,8 @@ struct State {
     postponed: Vec<DeliveryId>,
     /// A person asked for one more attempt while one was under way, and what the audit trail will tell of that.
     again: HashMap<DeliveryId, AuditEntry>,
+    /// What workers held when the lane was to be read anew: it is not sent before it was.
+    doubtful: HashSet<DeliveryId>,
     is_closed: bool,
     of_all: OfAllLanes,
     is_ours: bool,
@@ -135,6 +137,7 @@ impl Lane {
             next_due: None,
             postponed: Vec::new(),
             again: HashMap::new(),
+            doubtful: HashSet::new(),
             is_closed: false,
             is_ours: false,
             is_draining: false,
@@ -181,9 +184,33 @@ impl Lane {
     pub(crate) fn hear_of_work(&self) -> Start {
         let mut state = self.state.lock();
         let was_behind = state.is_behind;
+        // A person may have asked for it, which a lane that rests would not find.
+        state.is_resting = false;
         state.mark_if_ours();
         state.is_behind = was_behind;
         state.start()
+    }
+
+    /// What the lane holds may have ended in the store: what waits is claimed anew, what workers have is not sent without that.
+    pub(crate) fn read_anew(&self) -> Start {
+        let mut state = self.state.lock();
+        if state.is_closed || state.held.is_empty() {
+            return Start::default();
+        }
+        for delivery in std::mem::take(&mut state.queue) {
+            state.held.remove(delivery.id);
+        }
+        state.doubtful = state.held.ids().into_iter().collect();
+        let was_behind = state.is_behind;
+        state.is_resting = false;
+        state.mark_if_ours();
+        state.is_behind = was_behind;
+        state.start()
+    }
+
+    /// Whether a delivery that is about to be sent is to be read anew instead.
+    pub(crate) fn is_doubtful(&self, id: DeliveryId) -> bool {
+        self.state.lock().doubtful.remove(&id)
     }
 
     /// The next delivery for a worker; none ends the worker, who is no longer counted.

@@ -221,6 +221,10 @@ impl Inner {
                 Ok(Attempted::Unwanted) => return self.let_rest(lane, delivery).await,
                 Ok(Attempted::LaneLost) => return,
                 Ok(Attempted::Paced(at)) => return self.wait_for_token(lane, delivery, at),
+                Ok(Attempted::Doubtful) => {
+                    let start = lane.look_again(delivery.id);
+                    return self.start(lane, start);
+                }
                 Ok(Attempted::LeaseUncertain) => {}
                 Err(error) => return self.put_off(lane, delivery, &error),
             }

@@ -101,6 +101,28 @@ pub struct EngineLimits {
     pub notice_again_after_max: Duration,
     /// How long after it was made a notice is given up that cannot be sent.
     pub notice_tried_for: Duration,
+    /// How often a node looks for operations that nobody works on.
+    pub operations_every: Duration,
+    /// How long a node pauses between two turns when no operation of it could get on.
+    pub operations_pause: Duration,
+    /// Operations that a node works on side by side.
+    pub operations_max: usize,
+    /// Events that one turn of a recovery reads.
+    pub recover_events_page: usize,
+    /// Events that a preview of a recovery looks at.
+    pub recover_preview_events_max: usize,
+    /// Deliveries of one recovery that wait in their lane at once, however fast that is.
+    pub recover_share_max: usize,
+    /// About how long recovered deliveries may wait in their lane; where they wait longer, fewer are put into it.
+    pub recover_moment: Duration,
+    /// Open deliveries of an endpoint from which on nothing more is recovered to it, because what is sent to it fails.
+    pub recover_open_max: usize,
+    /// Events that one step of an erasure removes.
+    pub erase_events_step: usize,
+    /// Events about a record that are counted before they are erased.
+    pub erase_counted_max: usize,
+    /// Kept answers that one turn of an erasure looks at.
+    pub erase_answers_page: usize,
 }
 
 impl Default for EngineLimits {
@@ -154,6 +176,17 @@ impl Default for EngineLimits {
             notice_again_after: Duration::from_secs(30),
             notice_again_after_max: Duration::from_secs(3_600),
             notice_tried_for: Duration::from_secs(48 * 3_600),
+            operations_every: Duration::from_secs(1),
+            operations_pause: Duration::from_millis(50),
+            operations_max: 100,
+            recover_events_page: 250,
+            recover_preview_events_max: 50_000,
+            recover_share_max: 256,
+            recover_moment: Duration::from_secs(1),
+            recover_open_max: 5_000,
+            erase_events_step: 10,
+            erase_counted_max: 100_000,
+            erase_answers_page: 100,
         }
     }
 }

@@ -31,6 +31,44 @@ pub struct Accepted {
     pub deliveries_count: u32,
 }
 
+/// What became of a person's wish for one more attempt of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// It is made now, whatever the status of its endpoint.
+    Asked,
+    /// There is no such delivery.
+    UnknownDelivery,
+    /// Its endpoint was deleted: there is nowhere to send it.
+    EndpointDeleted,
+    /// Its event is not kept any more, by retention or an erasure: there is nothing to send.
+    EventGone,
+}
+
+/// What an endpoint missed, which a recovery would send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// Deliveries that failed.
+    pub failed: u64,
+    /// Events that made no delivery for the endpoint and would make one now.
+    pub never_made: u64,
+    /// Whether all of the span was counted; otherwise there may be more.
+    pub is_complete: bool,
+}
+
+impl Default for Missed {
+    fn default() -> Self {
+        Missed { failed: 0, never_made: 0, is_complete: true }
+    }
+}
+
+impl Missed {
+    /// Both together.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.failed + self.never_made
+    }
+}
+
 /// How a test event went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestOutcome {

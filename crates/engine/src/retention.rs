@@ -12,6 +12,7 @@ impl Inner {
         while !self.is_stopping() {
             tokio::select! {
                 () = self.clock.sleep_until(look_at) => {}
+                () = self.look_for_leftovers.notified() => {}
                 () = self.stopping.cancelled() => return,
             }
             self.retain_all().await;

@@ -10,6 +10,7 @@ use crate::engine::Inner;
 use crate::error::EngineError;
 use crate::held::held_bytes;
 use crate::lane::{Asked, Lane, Reservation};
+use crate::model::Retry;
 use crate::to_its_end::to_its_end;
 
 /// What a delivery counts for whose event is not known.
@@ -21,11 +22,18 @@ impl Inner {
         organization: &OrganizationId,
         delivery: DeliveryId,
         audit: AuditEntry,
-    ) -> Result<bool, EngineError> {
-        let Some(detail) = self.store.delivery(organization, delivery).await? else { return Ok(false) };
+    ) -> Result<Retry, EngineError> {
+        let Some(detail) = self.store.delivery(organization, delivery).await? else {
+            return Ok(Retry::UnknownDelivery);
+        };
         let endpoint = detail.delivery.endpoint;
         let bytes = detail.event.as_deref().map_or(UNKNOWN_EVENT_BYTES, held_bytes);
-        to_its_end(Arc::clone(self).make_due(organization.clone(), endpoint, delivery, bytes, audit)).await
+        if to_its_end(Arc::clone(self).make_due(organization.clone(), endpoint, delivery, bytes, audit)).await? {
+            return Ok(Retry::Asked);
+        }
+        // What keeps it from being sent does not pass, so that it is there to be seen now.
+        let is_there = self.store.endpoint(organization, endpoint).await?.is_some();
+        Ok(if is_there { Retry::EventGone } else { Retry::EndpointDeleted })
     }
 
     async fn make_due(

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use crate::problem::PROBLEM_JSON;
 use crate::routes::{
     audit, compat, contracts, deliveries, diagnose, egress_addresses, endpoints, events, filters, keys, operations,
-    organizations, secrets, stream,
+    organizations, recoveries, secrets, stream,
 };
 use crate::state::App;
 
@@ -65,6 +65,10 @@ fn deliveries_routes() -> OpenApiRouter<App> {
         .routes(routes!(deliveries::read))
         .routes(routes!(deliveries::retry))
         .routes(routes!(stream::read))
+        .routes(routes!(recoveries::recover))
+        .routes(routes!(recoveries::erase))
+        .routes(routes!(recoveries::list))
+        .routes(routes!(recoveries::read))
 }
 
 fn operators_routes() -> OpenApiRouter<App> {

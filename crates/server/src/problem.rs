@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
-use postrider_engine::{AcceptError, EngineError, PreviewError, TestError, count_store_error};
+use postrider_engine::{AcceptError, EngineError, PreviewError, RecoverError, TestError, count_store_error};
 use postrider_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -29,6 +29,7 @@ pub(crate) enum Kind {
     MethodNotAllowed,
     BodyTimeout,
     Exists,
+    WrongState,
     IdempotencyInProgress,
     RotationOpen,
     NoRotation,
@@ -44,7 +45,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 21] = [
+    pub(crate) const ALL: [Kind; 22] = [
         Kind::Malformed,
         Kind::InvalidQuery,
         Kind::InvalidHeader,
@@ -54,6 +55,7 @@ impl Kind {
         Kind::MethodNotAllowed,
         Kind::BodyTimeout,
         Kind::Exists,
+        Kind::WrongState,
         Kind::IdempotencyInProgress,
         Kind::RotationOpen,
         Kind::NoRotation,
@@ -82,6 +84,7 @@ impl Kind {
             Kind::MethodNotAllowed => (405, "/docs/problems#method-not-allowed", "The path has no such method", METHOD),
             Kind::BodyTimeout => (408, "/docs/problems#body-timeout", "The body took too long", BODY_TIME),
             Kind::Exists => (409, "/docs/problems#exists", "It exists already", EXISTS),
+            Kind::WrongState => (409, "/docs/problems#wrong-state", "Its state does not allow this", STATE),
             Kind::IdempotencyInProgress => {
                 (409, "/docs/problems#idempotency-in-progress", "The first request is still in work", IN_PROGRESS)
             }
@@ -134,6 +137,7 @@ const MISSING: &str = "Check the path and its ids. What belongs to another organ
 const METHOD: &str = "The `Allow` header lists the methods of this path.";
 const BODY_TIME: &str = "Send the body at once, without pauses.";
 const EXISTS: &str = "Choose another id, or replace what is there with PUT.";
+const STATE: &str = "The detail says what is in the way and what to do first.";
 const IN_PROGRESS: &str = "A request with this `Idempotency-Key` has not ended yet. Ask again after `Retry-After`.";
 const ROTATION_OPEN: &str = "Two secrets of the endpoint work at the moment. Wait for the overlap's end, end it by confirming with `\"overlap\": \"0s\"`, or, \
     after a leak, rotate with `\"overlap\": \"0s\"`, which ends every other secret.";
@@ -347,6 +351,20 @@ impl From<TestError> for Problem {
             TestError::UnknownEndpoint => Problem::missing("endpoint"),
             TestError::UnknownType(detail) => Problem::field(Kind::InvalidFields, "/type", detail),
             TestError::Engine(error) => error.into(),
+        }
+    }
+}
+
+impl From<RecoverError> for Problem {
+    fn from(error: RecoverError) -> Self {
+        const NOT_ACTIVE: &str = "the endpoint is paused or disabled, so that nothing is sent to it; enable it first, with \
+            PATCH {\"enabled\": true}";
+        const RUNNING: &str = "the endpoint is being recovered already; GET …/operations tells how far that has come";
+        match error {
+            RecoverError::UnknownEndpoint => Problem::missing("endpoint"),
+            RecoverError::NotActive => Problem::new(Kind::WrongState, NOT_ACTIVE),
+            RecoverError::Running => Problem::new(Kind::WrongState, RUNNING),
+            RecoverError::Engine(error) => error.into(),
         }
     }
 }

@@ -14,6 +14,7 @@ mod keyring;
 mod limits;
 mod master_key;
 mod model;
+mod operations;
 mod postgres;
 mod rows;
 mod seal;
@@ -26,6 +27,10 @@ pub use error::{Result, StoreError};
 pub use failing::{ClaimedNotice, FailingAct, FailingStep, PortableNotice, PortableStreak};
 pub use master_key::{MasterKey, MasterKeyError, MasterKeys};
 pub use model::*;
+pub use operations::{
+    EraseStep, Erased, FormerDelivery, Operation, OperationNote, Operations, Record, RecoverStep, Recoverable,
+    RecoverablePage, Recovery, Removed, Stepped, Waiting, Work,
+};
 pub use postgres::{MIGRATIONS, Migration, PostgresOptions, PostgresStore};
 pub use sqlite::{BackupProgress, Restored, SqliteOptions, SqliteStore, backup, restore};
 pub use store::Store;

@@ -237,7 +237,7 @@ pub struct Attempt {
     pub response_time_ms: u32,
     /// Whether a person asked for it.
     pub by_hand: bool,
-    /// The URL requested.
+    /// The URL requested; empty once the attempt's text was removed.
     pub url: String,
     /// The headers sent, secrets masked.
     pub request_headers: Vec<(String, String)>,
@@ -260,6 +260,17 @@ pub struct RefusedExchange {
     pub response_time_ms: u32,
     /// The answer.
     pub response: Response,
+}
+
+impl Attempt {
+    /// What stands for a failure's words once they were removed.
+    pub const ERASED: &'static str = "what was sent and answered was removed, with its endpoint or by an erasure";
+
+    /// Whether its URL, headers and body were removed, with its endpoint or by an erasure. Nothing is ever sent to an empty URL.
+    #[must_use]
+    pub fn is_erased(&self) -> bool {
+        self.url.is_empty()
+    }
 }
 
 /// What a receiver answered, bounded.

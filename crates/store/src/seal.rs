@@ -33,6 +33,7 @@ pub(crate) enum RowKind {
     DataKey = 5,
     Canary = 6,
     Audit = 7,
+    Operation = 8,
 }
 
 /// A buffer that begins with room for a sealed value's header; the plain text is appended to it.

@@ -8,6 +8,7 @@ mod database_restarts;
 mod hand_over;
 mod keys;
 mod kills;
+mod operations;
 mod out_of_reach;
 mod outage;
 mod refusals;

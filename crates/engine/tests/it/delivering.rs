@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use postrider_domain::{DeliveryStatus, EndpointStatus, FailReason};
-use postrider_engine::{AcceptError, EngineLimits};
+use postrider_engine::{AcceptError, EngineLimits, Retry};
 
 use crate::support::{FAIL, OK, Receiver, World, audit, event, seconds_between};
 
@@ -163,7 +163,7 @@ async fn a_retry_by_hand_sends_an_exhausted_delivery_once_more() {
     world.publish(1).await;
     let failed = world.until(DeliveryStatus::Failed, 1).await;
     assert_eq!((failed[0].fail_reason, failed[0].attempts_count), (Some(FailReason::Gone), 1));
-    assert!(world.engine.retry(&world.organization, failed[0].id, audit()).await.unwrap());
+    assert_eq!(world.engine.retry(&world.organization, failed[0].id, audit()).await.unwrap(), Retry::Asked);
     let delivered = world.until(DeliveryStatus::Succeeded, 1).await;
     assert_eq!((delivered[0].id, delivered[0].attempts_count), (failed[0].id, 2));
 }
@@ -190,7 +190,7 @@ async fn a_retry_by_hand_reaches_a_paused_endpoint() {
     world.publish(1).await;
     let pending = world.until_attempts(1).await;
     world.set_status(&endpoint, EndpointStatus::Paused).await;
-    assert!(world.engine.retry(&world.organization, pending.id, audit()).await.unwrap());
+    assert_eq!(world.engine.retry(&world.organization, pending.id, audit()).await.unwrap(), Retry::Asked);
     let delivered = world.until(DeliveryStatus::Succeeded, 1).await;
     assert_eq!((delivered[0].id, delivered[0].attempts_count), (pending.id, 2));
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use postrider_domain::{DeliveryStatus, EndpointStatus};
-use postrider_engine::{AcceptError, EngineLimits, IncomingEvent};
+use postrider_engine::{AcceptError, EngineLimits, IncomingEvent, Retry};
 
 use crate::cluster::{Nodes, quick};
 use crate::support::{FAIL, HELD, OK, Receiver, audit, edit, event};
@@ -147,7 +147,7 @@ async fn a_retry_that_is_asked_for_on_another_node_is_made_once() {
     while nodes.deliveries(DeliveryStatus::Pending).await[0].attempts_count == 0 {
         tokio::task::yield_now().await;
     }
-    assert!(b.engine.retry(&nodes.organization, pending, audit()).await.unwrap());
+    assert_eq!(b.engine.retry(&nodes.organization, pending, audit()).await.unwrap(), Retry::Asked);
     let delivered = nodes.until_status(DeliveryStatus::Succeeded, 1).await;
     assert_eq!((delivered[0].attempts_count, receiver.requests().len()), (2, 2));
     assert_eq!((nodes.cluster.lanes_of("a"), nodes.cluster.lanes_of("b")), (1, 0));

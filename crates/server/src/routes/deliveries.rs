@@ -4,16 +4,21 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use postrider_domain::{Action, DeliveryId, EndpointId, EventId, OrganizationId, Scope};
+use postrider_engine::Retry;
 use postrider_store::{DeliveryDetail, DeliveryFilter};
 
 use crate::call::{Call, json};
 use crate::paging::{Page, Query};
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::state::{App, Running};
 use crate::wire::delivery::{DeliveryBody, DeliveryDetailBody, read_status};
 
 const FILTERS: &[&str] =
     &["endpoint", "event", "type", "status", "resource", "since", "until", "test", "limit", "cursor"];
+
+const ENDPOINT_DELETED: &str = "the endpoint of this delivery was deleted, so that it cannot be sent again; make an endpoint and recover what it missed";
+const EVENT_GONE: &str =
+    "the event of this delivery is not kept any more, so that it cannot be sent again; publish it once more";
 
 /// List deliveries
 ///
@@ -68,7 +73,8 @@ pub(crate) async fn read(State(app): State<App>, call: Call) -> Result<Response,
 
 /// Retry a delivery
 ///
-/// One more attempt now, whatever its state; the schedule is kept. Needs `deliveries:write`.
+/// One more attempt now, whatever its state and its endpoint's; the schedule is kept. 409 when its endpoint was deleted, or when its event is
+/// not kept any more. Needs `deliveries:write`.
 #[utoipa::path(post, path = "/v1/organizations/{org}/deliveries/{delivery}/retry", operation_id = "retryDelivery", tag = "Deliveries",
     params(("org" = String, Path, description = "The organisation's id"), ("delivery" = String, Path, description = "The delivery's id")),
     responses((status = 202, description = "An attempt is under way", body = DeliveryBody)))]
@@ -77,8 +83,11 @@ pub(crate) async fn retry(State(app): State<App>, call: Call) -> Result<Response
     call.nothing_more()?;
     let id: DeliveryId = call.id("delivery", "delivery")?;
     let audit = call.audit(&app, Action::DELIVERY_RETRIED, id);
-    if !app.engine().retry(&organization, id, audit).await? {
-        return Err(Problem::missing("delivery"));
+    match app.engine().retry(&organization, id, audit).await? {
+        Retry::Asked => {}
+        Retry::UnknownDelivery => return Err(Problem::missing("delivery")),
+        Retry::EndpointDeleted => return Err(Problem::new(Kind::WrongState, ENDPOINT_DELETED)),
+        Retry::EventGone => return Err(Problem::new(Kind::WrongState, EVENT_GONE)),
     }
     let detail = detail(&app, &organization, id).await?;
     json(StatusCode::ACCEPTED, &DeliveryBody::new(&detail.delivery))

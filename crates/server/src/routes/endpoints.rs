@@ -203,7 +203,7 @@ pub(crate) async fn remove(
     if !app.store().delete_endpoint(organization, id, &audit).await? {
         return Err(Problem::missing("endpoint"));
     }
-    app.engine().changed(organization);
+    app.engine().deleted(organization);
     Ok(no_content())
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod filters;
 pub(crate) mod keys;
 pub(crate) mod operations;
 pub(crate) mod organizations;
+pub(crate) mod recoveries;
 pub(crate) mod secrets;
 pub(crate) mod stream;
 #[cfg(feature = "test-clock")]

@@ -151,6 +151,6 @@ pub(crate) async fn delete(State(app): State<App>, call: Call) -> Result<Respons
         return Err(Problem::missing("organization"));
     }
     app.keys.forget();
-    app.engine().changed(&id);
+    app.engine().deleted(&id);
     Ok(no_content())
 }

@@ -53,6 +53,10 @@ const ROUTES: &str = "
     PATCH /v1/organizations/{org}/endpoints/{endpoint}
     POST /v1/organizations
     POST /v1/organizations/{org}/deliveries/{delivery}/retry
+    POST /v1/organizations/{org}/endpoints/{endpoint}/recover
+    POST /v1/organizations/{org}/erasures
+    GET /v1/organizations/{org}/operations
+    GET /v1/organizations/{org}/operations/{operation}
     POST /v1/organizations/{org}/endpoints
     POST /v1/organizations/{org}/endpoints/{endpoint}/diagnose
     POST /v1/organizations/{org}/endpoints/{endpoint}/secret/confirm

@@ -47,7 +47,8 @@ pub(crate) struct DeliveryBody {
     test: bool,
     #[schema(value_type = StatusWord)]
     status: &'static str,
-    /// Why it failed for good: `exhausted` (the last attempt failed), `gone` (410) or `expired` (its event's retention ended).
+    /// Why it failed for good: `exhausted` (the last attempt failed), `gone` (410), `expired` (its event's retention ended), `endpoint_deleted`, or
+    /// `erased` (its event was erased).
     #[schema(required = true)]
     fail_reason: Option<&'static str>,
     created_at: Moment,
@@ -112,7 +113,7 @@ pub(crate) struct RequestShown<'a> {
 pub(crate) struct DeliveryDetailBody<'a> {
     #[serde(flatten)]
     delivery: DeliveryBody,
-    /// What was sent; `null` before the first attempt.
+    /// What was sent; `null` before the first attempt, and once it was removed with its endpoint or by an erasure.
     #[schema(required = true)]
     request: Option<RequestShown<'a>>,
     /// The attempts, oldest first; the newest 100.
@@ -122,7 +123,7 @@ pub(crate) struct DeliveryDetailBody<'a> {
 impl<'a> DeliveryDetailBody<'a> {
     /// `body` is what every attempt sends.
     pub(crate) fn new(detail: &'a DeliveryDetail, body: Option<&Bytes>) -> Self {
-        let request = detail.attempts.last().map(|attempt| {
+        let request = detail.attempts.last().filter(|attempt| !attempt.is_erased()).map(|attempt| {
             let headers = attempt.request_headers.iter().map(|(n, v)| (Cow::from(n), Cow::from(v)));
             let (body, body_base64) = body.map(|bytes| as_text(bytes)).unzip();
             let headers = HeaderMap::new(headers);
@@ -144,8 +145,9 @@ pub(crate) struct AttemptBody<'a> {
     response_time_ms: u32,
     /// Whether a person asked for it.
     by_hand: bool,
-    /// The URL requested.
-    url: &'a str,
+    /// The URL requested; `null` once what was sent and answered was removed, with its endpoint or by an erasure.
+    #[schema(required = true)]
+    url: Option<&'a str>,
     /// The headers sent; values that are secrets are masked.
     request_headers: HeaderMap<'a>,
     /// What the receiver answered; `null` when no answer came.
@@ -177,16 +179,17 @@ pub(crate) struct AttemptBody<'a> {
 impl<'a> AttemptBody<'a> {
     fn new(attempt: &'a Attempt) -> Self {
         let response = ResponseParts::new(attempt.response.as_ref());
+        let is_erased = attempt.is_erased();
         AttemptBody {
             id: attempt.id.to_string(),
             started_at: Moment(attempt.started_at),
             response_time_ms: attempt.response_time_ms,
             by_hand: attempt.by_hand,
-            url: &attempt.url,
+            url: (!is_erased).then_some(attempt.url.as_str()),
             request_headers: HeaderMap::new(attempt.request_headers.iter().map(|(n, v)| (Cow::from(n), Cow::from(v)))),
             status_code: response.status_code,
-            response_headers: response.headers,
-            response_body: response.body,
+            response_headers: response.headers.filter(|_| !is_erased),
+            response_body: response.body.filter(|_| !is_erased),
             response_body_base64: response.body_base64,
             response_note: response.note,
             error: ErrorBody::of(attempt),

@@ -10,6 +10,7 @@ pub(crate) mod diagnosis;
 pub(crate) mod endpoint;
 pub(crate) mod event;
 pub(crate) mod key;
+pub(crate) mod operation;
 pub(crate) mod organization;
 pub(crate) mod preview;
 pub(crate) mod resource;

@@ -1,11 +1,11 @@
 //! Endpoints.
 
-use postrider_domain::{EndpointId, EndpointStatus, FailReason, Secret, Transition};
+use postrider_domain::{DeliveryId, DeliveryStatus, EndpointId, EndpointStatus, FailReason, Secret, Transition};
 
-use super::samples::{World, all, at, endpoint, id_at, org_id, organization, outcome, page};
+use super::samples::{DAY, World, all, at, endpoint, id_at, org_id, organization, outcome, page};
 use super::{Subject, T0};
 use crate::error::StoreError;
-use crate::model::{DeliveryFilter, EndpointLimits};
+use crate::model::{Attempt, DeliveryFilter, EndpointLimits, Response};
 
 /// In every status, with and without what may be missing.
 pub async fn everything_about_one_comes_back(subject: &mut impl Subject) {
@@ -100,14 +100,15 @@ pub async fn an_update_replaces_everything_but_id_and_creation(subject: &mut imp
     assert!(matches!(missing, Err(StoreError::NotFound { .. })), "{missing:?}");
 }
 
-/// At once. What has ended stays in the list.
-pub async fn deleting_one_drops_its_open_work_and_the_text_of_its_attempts(subject: &mut impl Subject) {
+/// At once. That it was sent, when, and how that ended stays in the list; what was open is there again as failed.
+pub async fn deleting_one_fails_its_open_work_and_removes_the_text_of_its_attempts(subject: &mut impl Subject) {
     let world = World::new(subject).await;
     let store = &world.store;
-    let open = world.one_open(T0).await;
+    let tried = world.one_open(T0).await;
     let ended = world.one_open(at(1)).await;
-    let fail = Transition::Fail(FailReason::Gone);
-    store.record_outcomes(&[outcome(&ended, at(2), fail)]).await.unwrap();
+    let again = outcome(&tried, at(2), Transition::RetryAt(at(50)));
+    let failed = outcome(&ended, at(2), Transition::Fail(FailReason::Gone));
+    store.record_outcomes(&[again.clone(), failed.clone()]).await.unwrap();
     assert!(store.delete_endpoint(&world.org, world.endpoint).await.unwrap());
     assert!(!store.delete_endpoint(&world.org, world.endpoint).await.unwrap());
     assert_eq!(store.endpoint(&world.org, world.endpoint).await.unwrap(), None);
@@ -115,16 +116,32 @@ pub async fn deleting_one_drops_its_open_work_and_the_text_of_its_attempts(subje
     assert_eq!(store.lanes_due(None, 10).await.unwrap(), []);
     assert_eq!(store.lane_due(&world.org, world.endpoint, at(-9)).await.unwrap(), None);
     assert_eq!(world.claim(at(100)).await, []);
-    assert_eq!(store.delivery(&world.org, open.id).await.unwrap(), None);
-    assert_eq!(store.retry_delivery(&world.org, open.id, at(3)).await.unwrap(), None);
-    assert_eq!(store.retry_delivery(&world.org, ended.id, at(3)).await.unwrap(), None);
-    let detail = store.delivery(&world.org, ended.id).await.unwrap().unwrap();
-    assert_eq!((detail.delivery.fail_reason, detail.attempts), (Some(FailReason::Gone), vec![]));
-    let of_endpoint = DeliveryFilter { endpoint: Some(world.endpoint), ..DeliveryFilter::default() };
-    for filter in [DeliveryFilter::default(), of_endpoint] {
-        let rows = store.deliveries(&world.org, &filter, all()).await.unwrap().rows;
-        assert_eq!(rows.iter().map(|d| d.id).collect::<Vec<_>>(), [ended.id]);
+    assert_eq!(store.delivery(&world.org, tried.id).await.unwrap(), None);
+    for id in [tried.id, ended.id] {
+        assert_eq!(store.retry_delivery(&world.org, id, at(3)).await.unwrap(), None);
     }
-    let event = store.event(&world.org, &open.event.id).await.unwrap();
-    assert_eq!(event.map(|detail| detail.event), Some(open.event.clone()));
+    assert_without_text(&world, ended.id, FailReason::Gone, &failed.attempt).await;
+    while store.retain(at(60), at(-DAY), 100).await.unwrap().more {}
+    assert_without_text(&world, tried.id, FailReason::EndpointDeleted, &again.attempt).await;
+    assert_without_text(&world, ended.id, FailReason::Gone, &failed.attempt).await;
+    assert_eq!(store.stats().await.unwrap().open_deliveries, 0);
+    let of_endpoint = DeliveryFilter { endpoint: Some(world.endpoint), ..DeliveryFilter::default() };
+    let of_status = DeliveryFilter { status: Some(DeliveryStatus::Failed), ..DeliveryFilter::default() };
+    for filter in [DeliveryFilter::default(), of_endpoint, of_status] {
+        let rows = store.deliveries(&world.org, &filter, all()).await.unwrap().rows;
+        assert_eq!(rows.iter().map(|d| d.id).collect::<Vec<_>>(), [ended.id, tried.id]);
+    }
+    assert_eq!(store.retry_delivery(&world.org, tried.id, at(61)).await.unwrap(), None);
+    let event = store.event(&world.org, &tried.event.id).await.unwrap();
+    assert_eq!(event.map(|detail| detail.event), Some(tried.event.clone()));
+}
+
+/// A failed delivery shows its one attempt, and nothing of what was sent or answered.
+async fn assert_without_text(world: &World, id: DeliveryId, reason: FailReason, made: &Attempt) {
+    let detail = world.store.delivery(&world.org, id).await.unwrap().unwrap();
+    assert_eq!((detail.delivery.fail_reason, detail.delivery.attempts_count), (Some(reason), 1));
+    let response = made.response.clone().map(|response| Response { headers: vec![], body: vec![], ..response });
+    let left = Attempt { url: String::new(), request_headers: vec![], response, refused_first: None, ..made.clone() };
+    assert_eq!(detail.attempts, [left]);
+    assert!(detail.attempts[0].is_erased());
 }

@@ -16,6 +16,7 @@ pub mod keys;
 mod leased;
 pub mod leases;
 pub mod lists;
+pub mod operations;
 pub mod ordering;
 pub mod organizations;
 pub mod outcomes;
@@ -65,7 +66,7 @@ macro_rules! conformance_suite {
                 the_limit_is_counted_in_the_transaction,
                 pages_go_from_newest_to_oldest,
                 an_update_replaces_everything_but_id_and_creation,
-                deleting_one_drops_its_open_work_and_the_text_of_its_attempts,
+                deleting_one_fails_its_open_work_and_removes_the_text_of_its_attempts,
             ];
             keys: [
                 a_key_is_found_by_its_hash_until_it_is_deleted,
@@ -148,6 +149,15 @@ macro_rules! conformance_suite {
                 what_a_revoked_lease_left_is_taken_by_the_next,
                 a_lease_that_nobody_revokes_is_renewed,
                 a_commit_on_an_older_configuration_is_refused,
+            ];
+            operations: [
+                one_is_kept_from_its_beginning_to_its_end,
+                what_a_revoked_lease_was_at_is_taken_by_the_next,
+                events_of_a_span_come_with_what_was_made_of_them,
+                a_step_opens_failed_deliveries_and_makes_missed_ones,
+                a_step_of_what_is_over_writes_nothing,
+                an_erasure_removes_everything_about_a_record,
+                answers_are_looked_through_and_forgotten,
             ];
             lists: [
                 deliveries_go_from_newest_to_oldest_open_and_ended_together,

@@ -1,6 +1,6 @@
 //! What a store should hold, as simply as it can be said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use postrider_domain::{
@@ -34,6 +34,8 @@ enum State {
 #[derive(Default)]
 pub(super) struct Model {
     pub(super) deliveries: BTreeMap<DeliveryId, Modelled>,
+    /// Endpoints that were deleted; what was open to them is hidden until it is failed.
+    deleted: HashSet<EndpointId>,
 }
 
 impl Model {
@@ -56,7 +58,7 @@ impl Model {
 
     pub(super) fn record(&mut self, outcome: &Outcome) -> Recorded {
         let Some(found) = self.deliveries.get_mut(&outcome.delivery.id) else { return Recorded::Stale };
-        let is_open = matches!(found.state, State::Open { .. });
+        let is_open = matches!(found.state, State::Open { .. }) && !self.deleted.contains(&found.endpoint);
         if !is_open || found.progress.attempts_count != outcome.delivery.progress.attempts_count {
             return Recorded::Stale;
         }
@@ -86,13 +88,19 @@ impl Model {
         found.as_open(id)
     }
 
-    /// An endpoint is deleted: its open deliveries are gone.
+    /// An endpoint is deleted: its open deliveries are hidden, and fail with the next retention.
     pub(super) fn delete_endpoint(&mut self, endpoint: EndpointId) {
-        self.deliveries.retain(|_, found| found.endpoint != endpoint || !matches!(found.state, State::Open { .. }));
+        self.deleted.insert(endpoint);
     }
 
     pub(super) fn retain(&mut self, now: Millis, before: Millis, drops_whole_days: bool) {
-        for found in self.deliveries.values_mut().filter(|found| found.event.accepted_at < before) {
+        for found in self.deliveries.values_mut() {
+            if matches!(found.state, State::Open { .. }) && self.deleted.contains(&found.endpoint) {
+                found.state = State::Ended { at: now, reason: Some(FailReason::EndpointDeleted) };
+            }
+            if found.event.accepted_at >= before {
+                continue;
+            }
             found.event_is_kept = drops_whole_days;
             if let State::Open { .. } = found.state {
                 found.state = State::Ended { at: now, reason: Some(FailReason::Expired) };
@@ -106,7 +114,8 @@ impl Model {
     }
 
     pub(super) fn claim(&self, endpoint: EndpointId, now: Millis) -> Vec<OpenDelivery> {
-        let of_endpoint = self.deliveries.iter().filter(|(_, found)| found.endpoint == endpoint);
+        let is_there = !self.deleted.contains(&endpoint);
+        let of_endpoint = self.deliveries.iter().filter(|(_, found)| is_there && found.endpoint == endpoint);
         let mut open: Vec<_> = of_endpoint.filter_map(|(id, found)| found.as_open(*id)).collect();
         open.retain(|open| open.due_at <= now);
         open.sort_by_key(|open| (open.due_at, open.id));
@@ -116,7 +125,9 @@ impl Model {
     /// An organisation's deliveries, newest first.
     pub(super) fn list(&self, organization: &OrganizationId) -> Vec<Delivery> {
         let ours = self.deliveries.iter().rev().filter(|(_, found)| found.organization == *organization);
-        ours.map(|(id, found)| found.as_row(*id)).collect()
+        let shown = ours
+            .filter(|(_, found)| !matches!(found.state, State::Open { .. }) || !self.deleted.contains(&found.endpoint));
+        shown.map(|(id, found)| found.as_row(*id)).collect()
     }
 }
 

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::Leased;
 use super::failing;
+use super::operations;
 use super::random::Run;
 use super::samples::{DAY, HOUR, World, all, at, entry, key, org_id, organization, outcome};
 use crate::error::StoreError;
@@ -16,6 +17,7 @@ use crate::model::{
     Configuration, Delivery, DeliveryDetail, DeliveryFilter, EventDetail, EventFilter, Idempotency, LaneDue, NewEvent,
     OpenDelivery, PageRequest, StoredAnswer,
 };
+use crate::operations::Operation;
 use crate::postgres::PostgresStore;
 use crate::sqlite::SqliteStore;
 use crate::store::Store;
@@ -57,6 +59,7 @@ struct Picture {
     answer: Idempotency,
     streaks: Vec<(EndpointId, Streak)>,
     notices: Vec<ClaimedNotice>,
+    operations: Vec<Operation>,
 }
 
 async fn deliveries(store: &Leased, org: &OrganizationId, filter: &DeliveryFilter) -> Vec<Delivery> {
@@ -116,6 +119,7 @@ impl Picture {
             answer,
             streaks,
             notices: notices(store, org).await,
+            operations: store.operations(org, all()).await.unwrap().rows,
         }
     }
 }
@@ -156,6 +160,8 @@ async fn fill<S: Movable>(store: &Arc<S>, seed: u64) -> Vec<OrganizationId> {
         hash[0] = i;
         store.create_key(&key(&world.org, at(1)), hash, &entry()).await.unwrap();
         answer(store, Some(&world.org)).await;
+        store.create_operation(&operations::recovery(world, at(1))).await.unwrap();
+        store.create_operation(&operations::erasure(world, at(2))).await.unwrap();
         chosen(&*world, "crm-1", later).await;
         failing::fail(&*world, later).await;
         let mut test = world.event(later);

@@ -159,20 +159,20 @@ pub(super) async fn get(
     }
     let event = events::by_key(&tx, tenant.org, delivery.event_key).await?;
     let about = event.as_ref().map(About::of);
-    let attempts = if has_endpoint { attempts(&tx, &tenant, id).await? } else { Vec::new() };
     Ok(Some(DeliveryDetail {
         delivery: delivery.with_event(about.as_ref())?,
         event: event.map(|row| row.open(tenant.sealer()).map(Arc::new)).transpose()?,
-        attempts,
+        attempts: attempts(&tx, &tenant, id, has_endpoint).await?,
     }))
 }
 
-/// The newest attempts, oldest first.
-async fn attempts(tx: &Session, tenant: &Tenant, id: DeliveryId) -> Result<Vec<Attempt>> {
+/// The newest attempts, oldest first; those of a deleted endpoint have no text any more.
+async fn attempts(tx: &Session, tenant: &Tenant, id: DeliveryId, has_endpoint: bool) -> Result<Vec<Attempt>> {
     let sql = format!(
         "SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE org = $1 AND delivery = $2 ORDER BY id DESC LIMIT {}",
         DeliveryDetail::ATTEMPTS_MAX
     );
     let rows = tx.query(&sql, &[&tenant.org, &id.0]).await?;
-    rows.iter().rev().map(|row| attempt_row(row).open(tenant.sealer())).collect()
+    let shown = rows.iter().rev().map(attempt_row).map(|row| if has_endpoint { row } else { row.erased() });
+    shown.map(|row| row.open(tenant.sealer())).collect()
 }

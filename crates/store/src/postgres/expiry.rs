@@ -70,7 +70,7 @@ async fn turns_of_old(step: &Step<'_>, tx: &Session, org: Uuid) -> Result<Places
     Ok(Places::read(&rows))
 }
 
-/// Moves them into history, as long as that has their day; what belongs to nothing any more just goes. False when there may be more.
+/// Moves them into history, as long as that has their day. Those of a deleted endpoint had failed with that. False when there may be more.
 async fn expire(step: &mut Step<'_>, tx: &Session, org: Uuid) -> Result<bool> {
     let places = turns_of_old(step, tx, org).await?;
     let sql = "WITH old AS (
@@ -78,19 +78,20 @@ async fn expire(step: &mut Step<'_>, tx: &Session, org: Uuid) -> Result<bool> {
             ORDER BY d.id LIMIT $4 FOR UPDATE
         ), gone AS (
             DELETE FROM open_deliveries d USING old WHERE d.org = $1 AND d.id = old.id RETURNING d.*
-        ), expired AS (
-            SELECT g.* FROM gone g
-            WHERE EXISTS (SELECT FROM endpoints e WHERE e.org = g.org AND e.id = g.endpoint AND NOT e.deleted)
+        ), judged AS (
+            SELECT g.*, CASE WHEN EXISTS (SELECT FROM endpoints e WHERE e.org = g.org AND e.id = g.endpoint AND NOT e.deleted)
+                THEN 3 ELSE 4 END::smallint AS fail_reason
+            FROM gone g
         ), kept AS (
             INSERT INTO deliveries (org, id, endpoint, event_key, event_id, event_type, revision, test, created_at, ended_at,
                 fail_reason, attempts_count, slots_used, initial_failure_at, last_status_code)
             SELECT x.org, x.id, x.endpoint, x.event_key,
                 (SELECT v.id FROM events v WHERE v.org = x.org AND v.key = x.event_key),
-                x.event_type, x.revision, x.test, x.created_at, $5, 3, x.attempts_count, x.slots_used, x.initial_failure_at,
-                x.last_status_code
-            FROM expired x WHERE x.id >= $6
+                x.event_type, x.revision, x.test, x.created_at, $5, x.fail_reason, x.attempts_count, x.slots_used,
+                x.initial_failure_at, x.last_status_code
+            FROM judged x WHERE x.id >= $6
         )
-        SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM expired)";
+        SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM judged WHERE fail_reason = 3)";
     let oldest = super::partitions::oldest(tx).await?.map_or(Uuid::max(), Day::first_key);
     let (limit, key) = (step.limit(), highest_key(step.before));
     let rows = tx.query(sql, &[&org, &key, &step.before.0, &limit, &step.now.0, &oldest]).await?;

@@ -44,6 +44,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 3, oldest_program: 1, sql: include_str!("schema/003.sql") },
     Migration { version: 4, oldest_program: 1, sql: include_str!("schema/004.sql") },
     Migration { version: 5, oldest_program: 1, sql: include_str!("schema/005.sql") },
+    Migration { version: 6, oldest_program: 1, sql: include_str!("schema/006.sql") },
 ];
 
 /// What the database says about itself.

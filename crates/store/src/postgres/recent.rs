@@ -47,6 +47,15 @@ impl RecentEvents {
         }
     }
 
+    /// Events that were erased.
+    pub(super) fn forget(&self, org: Uuid, keys: &[Uuid]) {
+        let mut recent = self.0.lock();
+        for key in keys {
+            recent.young.remove(&(org, *key));
+            recent.old.remove(&(org, *key));
+        }
+    }
+
     /// Those of an organisation's events that are here.
     pub(super) fn find(&self, org: Uuid, keys: impl Iterator<Item = Uuid>) -> HashMap<Uuid, Arc<Event>> {
         let mut recent = self.0.lock();

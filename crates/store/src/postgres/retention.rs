@@ -91,6 +91,7 @@ impl Step<'_> {
         let forgotten = Millis(self.before.0.min(self.now.0.saturating_sub(CHOSEN_ID_MS)));
         let answered = Millis(self.now.0.saturating_sub(IDEMPOTENCY_MS));
         Ok(self.drop_aged("event_ids", "org, id", "accepted_at", Millis(forgotten.0.saturating_add(1))).await?
+            && self.drop_aged("operations", "org, id", "ended_at", self.before).await?
             && self.drop_aged("answers", "org, key", "created_at", answered).await?
             && self.drop_told().await?
             && sweep::run(self).await?)

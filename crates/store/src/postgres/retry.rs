@@ -86,7 +86,9 @@ async fn reopen(tx: &Session, org: Uuid, id: DeliveryId, now: Millis) -> Result<
     let rows = tx.query(&sql, &[&org, &id.0]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let event_key: Uuid = row.get(1);
-    if tx.query("SELECT 1 FROM events WHERE org = $1 AND key = $2", &[&org, &event_key]).await?.is_empty() {
+    // It stays until this is committed: what is erased at this moment is not opened again.
+    let kept = "SELECT 1 FROM events WHERE org = $1 AND key = $2 FOR KEY SHARE";
+    if tx.query(kept, &[&org, &event_key]).await?.is_empty() {
         return Ok(None);
     }
     let resume = fail_reason(row.get(2))?.map_or(Resume::Succeeded, Resume::Failed);

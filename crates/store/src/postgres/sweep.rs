@@ -1,7 +1,9 @@
 //! Drops what deleted organisations and endpoints left. A *sweep* is one of them with what is still to be dropped.
 
+use postrider_domain::FailReason;
 use uuid::Uuid;
 
+use super::ending;
 use super::retention::Step;
 use super::session::Session;
 use crate::error::Result;
@@ -63,14 +65,15 @@ async fn finish(tx: &Session, sweep: &Sweep) -> Result<()> {
     tx.execute("DELETE FROM sweeps WHERE org = $1 AND no = $2", &[&sweep.org, &sweep.no]).await.map(|_| ())
 }
 
-/// Open deliveries, then attempts, then, once time has taken its history, the endpoint itself.
+/// Open deliveries fail, attempts lose their text, and, once time has taken its history, the endpoint itself goes.
 async fn of_endpoint(step: &mut Step<'_>, tx: &Session, sweep: &Sweep, endpoint: Uuid) -> Result<()> {
     let open =
         "SELECT d.id FROM open_deliveries d WHERE d.org = $1 AND d.endpoint = $2 ORDER BY d.due_at LIMIT $3 FOR UPDATE";
     let ids = ids(&tx.query(open, &[&sweep.org, &endpoint, &step.limit()]).await?);
-    drop_open(step, tx, sweep.org, &ids).await?;
+    step.used(ending::fail(tx, sweep.org, &ids, FailReason::EndpointDeleted, step.now).await?);
+    step.used(ending::wipe_attempts(tx, sweep.org, &ids).await?);
     drop_turns(step, tx, sweep.org, endpoint).await?;
-    attempts_of_history(step, tx, sweep, endpoint).await?;
+    texts_of_history(step, tx, sweep, endpoint).await?;
     if step.rows_left == 0 || !sweep.is_settled {
         return Ok(());
     }
@@ -91,20 +94,6 @@ fn ids(rows: &[tokio_postgres::Row]) -> Vec<Uuid> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// Open deliveries with their attempts.
-async fn drop_open(step: &mut Step<'_>, tx: &Session, org: Uuid, ids: &Vec<Uuid>) -> Result<()> {
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let attempts = "DELETE FROM attempts a USING unnest($1::uuid[], $2::uuid[]) AS w(org, id) WHERE a.org = w.org AND a.delivery = w.id";
-    let dropped = tx.execute(attempts, &[&vec![org; ids.len()], ids]).await?;
-    step.dropped(dropped);
-    let open = "DELETE FROM open_deliveries d USING unnest($1::uuid[], $2::uuid[]) AS w(org, id) WHERE d.org = w.org AND d.id = w.id";
-    let dropped = tx.execute(open, &[&vec![org; ids.len()], ids]).await?;
-    step.dropped(dropped);
-    Ok(())
-}
-
 async fn drop_turns(step: &mut Step<'_>, tx: &Session, org: Uuid, endpoint: Uuid) -> Result<()> {
     let sql = "WITH left_over AS (SELECT record, turn FROM turns WHERE org = $1 AND endpoint = $2 LIMIT $3)
                DELETE FROM turns t USING left_over l WHERE t.org = $1 AND t.endpoint = $2 AND t.record = l.record AND t.turn = l.turn";
@@ -113,17 +102,16 @@ async fn drop_turns(step: &mut Step<'_>, tx: &Session, org: Uuid, endpoint: Uuid
     Ok(())
 }
 
-/// Their texts are the endpoint's; that they were made stays told by the delivery's row.
-async fn attempts_of_history(step: &mut Step<'_>, tx: &Session, sweep: &Sweep, endpoint: Uuid) -> Result<()> {
+/// The text of its attempts; that they were made stays told.
+async fn texts_of_history(step: &mut Step<'_>, tx: &Session, sweep: &Sweep, endpoint: Uuid) -> Result<()> {
     let mut after = sweep.after;
     while step.rows_left > 0 {
         let sql = "SELECT id FROM deliveries WHERE org = $1 AND endpoint = $2 AND id > $3 ORDER BY id LIMIT $4";
         let ids = ids(&tx.query(sql, &[&sweep.org, &endpoint, &after, &step.limit()]).await?);
         let Some(last) = ids.last() else { break };
-        let attempts = "DELETE FROM attempts a USING unnest($1::uuid[], $2::uuid[]) AS w(org, id) WHERE a.org = w.org AND a.delivery = w.id";
-        let dropped = tx.execute(attempts, &[&vec![sweep.org; ids.len()], &ids]).await?;
-        step.dropped(dropped);
-        after = *last;
+        let (last, looked_at) = (*last, ids.len() as u64);
+        step.used(looked_at + ending::wipe_attempts(tx, sweep.org, &ids).await?);
+        after = last;
     }
     if after != sweep.after {
         let note = "UPDATE sweeps SET after = $3 WHERE org = $1 AND no = $2";
@@ -133,7 +121,7 @@ async fn attempts_of_history(step: &mut Step<'_>, tx: &Session, sweep: &Sweep, e
 }
 
 /// Tables of an organisation with the key of their rows, in the order in which they are emptied.
-const TABLES: [(&str, &str); 13] = [
+const TABLES: [(&str, &str); 14] = [
     ("open_deliveries", "id"),
     ("turns", "endpoint, record, turn"),
     ("attempts", "delivery, id"),
@@ -143,6 +131,7 @@ const TABLES: [(&str, &str); 13] = [
     ("event_ids", "id"),
     ("answers", "key"),
     ("audit", "id"),
+    ("operations", "id"),
     ("lanes", "endpoint"),
     ("streaks", "endpoint"),
     ("notices", "id"),

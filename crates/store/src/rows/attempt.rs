@@ -11,7 +11,11 @@ use crate::error::Result;
 use crate::model::{Attempt, RefusedExchange, Response};
 use crate::seal::{self, RowKind};
 
+/// Nothing stays nothing: what was erased has no text to seal.
 pub(crate) fn seal_attempt(sealer: Sealer<'_>, attempt: &Attempt) -> Result<Vec<u8>> {
+    if attempt.is_erased() {
+        return Ok(Vec::new());
+    }
     let body_bytes = attempt.response.as_ref().map_or(0, |response| response.body.len());
     let mut buffer = seal::unsealed(1_024 + body_bytes);
     put_str(&mut buffer, &attempt.url);
@@ -91,7 +95,15 @@ pub(crate) struct AttemptRow {
 }
 
 impl AttemptRow {
+    /// Its text is not to be shown any more, though it may still be there for a moment.
+    pub(crate) fn erased(self) -> Self {
+        AttemptRow { sealed: Vec::new(), ..self }
+    }
+
     pub(crate) fn open(self, sealer: Sealer<'_>) -> Result<Attempt> {
+        if self.sealed.is_empty() {
+            return self.without_text();
+        }
         let plain = sealer.open(self.sealed, RowKind::Attempt, self.id.as_bytes())?;
         let mut from = Decoder::new(plain.bytes());
         let url = from.str()?.to_owned();
@@ -117,6 +129,34 @@ impl AttemptRow {
             response,
             failure,
             refused_first: finer.refused_first,
+        })
+    }
+}
+
+impl AttemptRow {
+    /// What is left of an attempt whose text was removed: that it was made, when, and how it ended.
+    fn without_text(self) -> Result<Attempt> {
+        let response = self.status_code.map(|status_code| Response {
+            status_code,
+            headers: Vec::new(),
+            body: Vec::new(),
+            note: None,
+        });
+        let failure = match self.failure.as_deref().map(FailureKind::parse) {
+            None => None,
+            Some(Some(kind)) => Some(AttemptFailure { kind, message: Attempt::ERASED.to_owned(), reason: None }),
+            Some(None) => return Err(damaged("an attempt's failure")),
+        };
+        Ok(Attempt {
+            id: AttemptId(self.id),
+            started_at: self.started_at,
+            response_time_ms: self.response_time_ms,
+            by_hand: self.by_hand,
+            url: String::new(),
+            request_headers: Vec::new(),
+            response,
+            failure,
+            refused_first: None,
         })
     }
 }

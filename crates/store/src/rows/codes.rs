@@ -14,6 +14,8 @@ pub(crate) fn fail_code(reason: Option<FailReason>) -> i16 {
         Some(FailReason::Exhausted) => 1,
         Some(FailReason::Gone) => 2,
         Some(FailReason::Expired) => 3,
+        Some(FailReason::EndpointDeleted) => 4,
+        Some(FailReason::Erased) => 5,
     }
 }
 
@@ -23,6 +25,8 @@ pub(crate) fn fail_reason(code: i16) -> Result<Option<FailReason>> {
         1 => Ok(Some(FailReason::Exhausted)),
         2 => Ok(Some(FailReason::Gone)),
         3 => Ok(Some(FailReason::Expired)),
+        4 => Ok(Some(FailReason::EndpointDeleted)),
+        5 => Ok(Some(FailReason::Erased)),
         _ => Err(damaged("a delivery's fail_reason")),
     }
 }
@@ -57,14 +61,14 @@ mod tests {
 
     #[test]
     fn every_trigger_comes_back_from_its_columns() {
-        let reasons = [FailReason::Exhausted, FailReason::Gone, FailReason::Expired].map(Resume::Failed);
+        let reasons = FailReason::ALL.map(Resume::Failed);
         let resumes = reasons.into_iter().chain([Resume::At(Millis(7)), Resume::Succeeded]);
         let triggers = resumes.map(|resume| Trigger::Person { resume }).chain([Trigger::Schedule]);
         for asked in triggers {
             let (resume, resume_at) = resume_columns(asked);
             assert_eq!(trigger(resume, resume_at).unwrap(), asked);
         }
-        for code in [-1, 0, 5, i16::MIN] {
+        for code in [-1, 0, 7, i16::MIN] {
             assert!(trigger(Some(code), None).is_err());
         }
     }

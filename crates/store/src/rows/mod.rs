@@ -8,6 +8,7 @@ mod codes;
 mod endpoint;
 mod event;
 mod notice;
+mod operation;
 mod pages;
 
 pub(crate) use attempt::{AttemptRow, Finer, put_finer, seal_attempt, take_finer};
@@ -21,6 +22,7 @@ pub(crate) use event::{
     shown_due,
 };
 pub(crate) use notice::notice_words;
+pub(crate) use operation::{OperationRow, WorkColumns, count_column};
 pub(crate) use pages::{is_within, key_range, ms_of, page_of, page_onwards};
 
 use crate::error::{Result, StoreError};

@@ -4,12 +4,16 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 use rusqlite::wal::CheckpointMode;
 
 use crate::limits::{CHECKPOINT_FRAMES, CHECKPOINT_FRAMES_INLINE, CHECKPOINT_FRAMES_MAX};
+
+/// How long a connection waits for one that has the file locked.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The writer's side.
 pub(super) struct Checkpointer {
@@ -97,6 +101,18 @@ pub(super) fn empty(conn: &Connection) {
         Ok(_) => {}
         Err(error) => tracing::warn!(%error, "the write-ahead log could not be emptied; the next start reads it"),
     }
+}
+
+/// The same between two groups, without waiting for anybody who reads in it. False when it was not emptied.
+pub(super) fn empty_at_once(conn: &Connection) -> bool {
+    let emptied = conn.busy_timeout(Duration::ZERO).and_then(|()| {
+        let (frames, copied) = conn.wal_checkpoint_v2(None::<&str>, CheckpointMode::TRUNCATE)?;
+        Ok(frames == 0 && copied == 0)
+    });
+    if let Err(error) = conn.busy_timeout(BUSY_TIMEOUT) {
+        tracing::warn!(%error, "how long the writer waits for others could not be set");
+    }
+    emptied.unwrap_or(false)
 }
 
 /// Frames in the log, and how many of them are in the database.

@@ -180,8 +180,8 @@ pub(super) async fn get(
         let key = event_key(&reader.conn, &row.state)?;
         let event = by_key(reader, org_no, key)?;
         let attempts = match row.last_attempt_no {
-            Some(last_no) if !is_deleted(&reader.conn, row.endpoint_no)? => attempts(&reader.conn, last_no)?,
-            _ => Vec::new(),
+            Some(last_no) => shown_attempts(&reader.conn, row.endpoint_no, last_no)?,
+            None => Vec::new(),
         };
         Ok(Some((enrich(reader, org_no, row)?, event, attempts)))
     };
@@ -193,8 +193,14 @@ pub(super) async fn get(
     }))
 }
 
+/// Those of a deleted endpoint have no text any more.
+pub(super) fn shown_attempts(conn: &Connection, endpoint_no: i64, last_no: i64) -> Result<Vec<AttemptRow>, Fault> {
+    let found = attempts(conn, last_no)?;
+    if is_deleted(conn, endpoint_no)? { Ok(found.into_iter().map(AttemptRow::erased).collect()) } else { Ok(found) }
+}
+
 /// Attempts from the last one backwards; those before retention's end are no more.
-pub(super) fn attempts(conn: &Connection, last_no: i64) -> Result<Vec<AttemptRow>, Fault> {
+fn attempts(conn: &Connection, last_no: i64) -> Result<Vec<AttemptRow>, Fault> {
     let sql = format!("SELECT {} FROM attempts WHERE no = ?", ATTEMPT_COLUMNS);
     let mut statement = conn.prepare_cached(&sql)?;
     let mut found = Vec::new();

@@ -7,6 +7,7 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::SqliteOptions;
+use super::checkpoint::BUSY_TIMEOUT;
 use super::numbers::{meta, set_meta};
 use super::schema;
 use super::tenants::{self, Tenant};
@@ -146,7 +147,7 @@ fn set_pragmas(conn: &Connection, options: &SqliteOptions) -> Result<(), Fault> 
     if let Some(pages_max) = options.pages_max {
         conn.pragma_update(None, "max_page_count", pages_max)?;
     }
-    conn.busy_timeout(std::time::Duration::from_secs(5))?;
+    conn.busy_timeout(BUSY_TIMEOUT)?;
     Ok(())
 }
 

@@ -1,16 +1,17 @@
 //! Retention, in steps so small that commits hardly wait: what is old lies at the left end of each table.
 
-use postrider_domain::{DeliveryId, Millis};
+use postrider_domain::{FailReason, Millis};
 use rusqlite::{OptionalExtension, params};
 use uuid::Uuid;
 
 use super::SqliteStore;
 use super::delivery_rows::is_deleted;
+use super::ending::Place;
 use super::numbers::NextNumbers;
 use super::reader::uuid_at;
 use super::related::split;
 use super::writer::{Fault, WriteTx};
-use super::{overlaps, resources, sweep, turns};
+use super::{ending, overlaps, resources, sweep};
 use crate::error::Result;
 use crate::limits::{
     CHOSEN_ID_MS, IDEMPOTENCY_MS, RETENTION_LOOKUPS_A_ROW, RETENTION_UNIT_ROWS, RETENTION_WINDOW_ROWS,
@@ -67,6 +68,11 @@ impl Unit {
         self.rows_left = self.rows_left.saturating_sub(1);
     }
 
+    /// Counts rows that were changed.
+    pub(super) fn used(&mut self, rows: usize) {
+        self.rows_left = self.rows_left.saturating_sub(rows);
+    }
+
     /// Counts what a dropped event had written elsewhere, or had looked up: a unit is as small with many records or deliveries an event.
     fn had(&mut self, event: &OldEvent, records: usize) {
         let looked_up = event.deliveries.len() / DELIVERY_ID_BYTES / RETENTION_LOOKUPS_A_ROW;
@@ -79,6 +85,7 @@ impl Unit {
         self.drop_aged(tx, "attempts", "started_at", self.before)?;
         self.drop_aged(tx, "answers", "created_at", Millis(self.now.0.saturating_sub(IDEMPOTENCY_MS)))?;
         self.drop_late_ids(tx)?;
+        self.drop_operations(tx)?;
         sweep::run(self, tx)?;
         self.done.more = self.rows_left == 0;
         Ok(())
@@ -132,56 +139,48 @@ impl Unit {
             if self.rows_left == 0 {
                 break;
             }
-            event.drop(tx, self)?;
-            NextNumbers::note_dropped(tx.conn, "events", event.no)?;
+            self.drop_event(tx, event)?;
         }
+        Ok(())
+    }
+
+    /// Removes an event.
+    pub(super) fn drop_event(&mut self, tx: &WriteTx<'_>, event: &OldEvent) -> Result<(), Fault> {
+        let records = event.drop(tx, self.now)?;
+        NextNumbers::note_dropped(tx.conn, "events", event.no)?;
+        self.dropped();
+        self.had(event, records);
         Ok(())
     }
 
     /// Moves an event's open deliveries into history as failed.
     fn expire(&mut self, tx: &mut WriteTx<'_>, event: &OldEvent) -> Result<(), Fault> {
         for id in split(&event.deliveries) {
-            let find = "SELECT endpoint_no, due_at, turn IS NOT NULL FROM open_deliveries WHERE org_no = ? AND id = ?";
-            let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+            let find = "SELECT endpoint_no, due_at FROM open_deliveries WHERE org_no = ? AND id = ?";
+            let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
             let key = params![event.org_no, id.as_bytes()];
-            let found: Option<(i64, i64, bool)> = tx.conn.prepare_cached(find)?.query_row(key, read).optional()?;
-            let Some((endpoint_no, due_at, has_turn)) = found else { continue };
+            let found: Option<(i64, i64)> = tx.conn.prepare_cached(find)?.query_row(key, read).optional()?;
+            let Some((endpoint_no, due_at)) = found else { continue };
             if self.rows_left == 0 {
                 return Ok(());
             }
-            let open = params![endpoint_no, due_at, id.as_bytes()];
-            let place = if has_turn { turns::place_of(tx.conn, event.org_no, DeliveryId(id))? } else { None };
-            if !is_deleted(tx.conn, endpoint_no)? {
-                self.move_to_history(tx, event, endpoint_no, due_at, id)?;
-                self.done.deliveries_expired += 1;
-            }
-            let delete = "DELETE FROM open_deliveries WHERE endpoint_no = ? AND due_at = ? AND id = ?";
-            tx.conn.prepare_cached(delete)?.execute(open)?;
-            tx.open_added -= 1;
+            let place = Place { org_no: event.org_no, endpoint_no, due_at, id };
+            let reason =
+                if is_deleted(tx.conn, endpoint_no)? { FailReason::EndpointDeleted } else { FailReason::Expired };
+            self.done.deliveries_expired += u64::from(reason == FailReason::Expired);
+            ending::fail(tx, place, reason, self.now)?;
             self.rows_left -= 1;
-            if let Some(place) = place {
-                turns::leave(tx.conn, &place, self.now)?;
-            }
         }
         Ok(())
     }
 
-    fn move_to_history(
-        &self,
-        tx: &mut WriteTx<'_>,
-        event: &OldEvent,
-        endpoint_no: i64,
-        due_at: i64,
-        id: Uuid,
-    ) -> Result<(), Fault> {
-        let sql = "INSERT INTO deliveries (no, org_no, endpoint_no, id, event_key, event_id, type_no, revision_no, test, created_at,
-                   ended_at, fail_reason, attempts_count, slots_used, initial_failure_at, last_status_code, last_attempt_no)
-                   SELECT ?, org_no, endpoint_no, id, ?, ?, type_no, revision_no, test, created_at, ?, 3, attempts_count,
-                   slots_used, initial_failure_at, last_status_code, last_attempt_no FROM open_deliveries
-                   WHERE endpoint_no = ? AND due_at = ? AND id = ?";
-        let no = tx.numbers.next.delivery();
-        let values = params![no, event.key.as_bytes(), event.id, self.now.0, endpoint_no, due_at, id.as_bytes()];
-        tx.conn.prepare_cached(sql)?.execute(values)?;
+    /// Operations that ended before retention.
+    fn drop_operations(&mut self, tx: &WriteTx<'_>) -> Result<(), Fault> {
+        let sql = "DELETE FROM operations WHERE no IN (SELECT no FROM operations WHERE ended_at < ? ORDER BY ended_at LIMIT ?)";
+        let most = i64::try_from(self.rows_left).unwrap_or(i64::MAX);
+        for _ in 0..tx.conn.prepare_cached(sql)?.execute([self.before.0, most])? {
+            self.dropped();
+        }
         Ok(())
     }
 
@@ -219,9 +218,9 @@ pub(super) struct OldEvent {
     org_no: i64,
     key: Uuid,
     id: Option<String>,
-    accepted_at: i64,
-    deliveries: Vec<u8>,
-    resource: Option<Vec<u8>>,
+    pub(super) accepted_at: i64,
+    pub(super) deliveries: Vec<u8>,
+    pub(super) resource: Option<Vec<u8>>,
 }
 
 impl OldEvent {
@@ -239,10 +238,11 @@ impl OldEvent {
         })
     }
 
-    /// Removes it with what points at it. An id chosen less than 72 hours ago is still remembered.
-    pub(super) fn drop(&self, tx: &WriteTx<'_>, unit: &mut Unit) -> Result<(), Fault> {
+    /// Removes it with what points at it, and returns with how many records it was indexed. An id chosen less than 72 hours ago is still
+    /// remembered.
+    pub(super) fn drop(&self, tx: &WriteTx<'_>, now: Millis) -> Result<usize, Fault> {
         if let Some(id) = &self.id {
-            if self.accepted_at > unit.now.0.saturating_sub(CHOSEN_ID_MS) {
+            if self.accepted_at > now.0.saturating_sub(CHOSEN_ID_MS) {
                 let sql = "INSERT INTO event_ids_late (org_no, id, key, accepted_at) VALUES (?, ?, ?, ?)";
                 let values = params![self.org_no, id, self.key.as_bytes(), self.accepted_at];
                 tx.conn.prepare_cached(sql)?.execute(values)?;
@@ -252,9 +252,7 @@ impl OldEvent {
         }
         let records = self.forget_records(tx)?;
         tx.conn.prepare_cached("DELETE FROM events WHERE no = ?")?.execute([self.no])?;
-        unit.dropped();
-        unit.had(self, records);
-        Ok(())
+        Ok(records)
     }
 
     /// Returns how many. An event whose record is damaged goes all the same, or nothing behind it ever would. What then stays in the index finds no event.

@@ -1,11 +1,12 @@
 //! Drops what deleted organisations and endpoints left. A *sweep* is one of them with what is still to be dropped.
 
-use postrider_domain::DeliveryId;
+use postrider_domain::FailReason;
 use rusqlite::{OptionalExtension, params};
 
+use super::ending::{self, Place};
 use super::numbers::NextNumbers;
+use super::reader::uuid_at;
 use super::retention::{OldEvent, Unit};
-use super::turns;
 use super::writer::{Fault, WriteTx};
 use crate::error::Result;
 use crate::limits::SWEEPS_A_STEP;
@@ -60,11 +61,13 @@ fn finish(tx: &WriteTx<'_>, sweep: &Sweep) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Open deliveries, then attempts, then, once time has taken its history, the endpoint itself.
+/// Open deliveries fail, attempts lose their text, and, once time has taken its history, the endpoint itself goes.
 fn endpoint(unit: &mut Unit, tx: &mut WriteTx<'_>, sweep: &Sweep, endpoint_no: i64) -> Result<(), Fault> {
     if !sweep.is_waiting {
-        open_deliveries(unit, tx, "endpoint_no", endpoint_no)?;
-        attempts_of_history(unit, tx, sweep, endpoint_no)?;
+        ending::overwrite_deleted(tx.conn, true)?;
+        let wiped = fail_open(unit, tx, endpoint_no).and_then(|()| texts_of_history(unit, tx, sweep, endpoint_no));
+        ending::overwrite_deleted(tx.conn, false)?;
+        wiped?;
         if unit.rows_left == 0 {
             return Ok(());
         }
@@ -79,31 +82,35 @@ fn endpoint(unit: &mut Unit, tx: &mut WriteTx<'_>, sweep: &Sweep, endpoint_no: i
     finish(tx, sweep)
 }
 
-/// Open deliveries of an endpoint or organisation, with their attempts.
-fn open_deliveries(unit: &mut Unit, tx: &mut WriteTx<'_>, column: &str, no: i64) -> Result<(), Fault> {
-    let find = format!(
-        "SELECT endpoint_no, due_at, id, last_attempt_no, org_no, turn FROM open_deliveries WHERE {column} = ? LIMIT 1"
-    );
-    let delete = "DELETE FROM open_deliveries WHERE endpoint_no = ? AND due_at = ? AND id = ?";
+/// Open deliveries of an endpoint: none of them will be sent.
+fn fail_open(unit: &mut Unit, tx: &mut WriteTx<'_>, endpoint_no: i64) -> Result<(), Fault> {
+    let find = "SELECT org_no, due_at, id, last_attempt_no FROM open_deliveries WHERE endpoint_no = ? LIMIT 1";
     while unit.rows_left > 0 {
         let read = |row: &rusqlite::Row<'_>| {
-            let id: [u8; 16] = row.get(2)?;
-            let ordered = row.get::<_, Option<i64>>(5)?.map(|_| row.get::<_, i64>(4)).transpose()?;
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, id, row.get::<_, Option<i64>>(3)?, ordered))
+            let place = Place { org_no: row.get(0)?, endpoint_no, due_at: row.get(1)?, id: uuid_at(row, 2)? };
+            Ok((place, row.get(3)?))
         };
-        let Some((endpoint_no, due_at, id, last_no, ordered)) =
-            tx.conn.prepare_cached(&find)?.query_row([no], read).optional()?
-        else {
-            return Ok(());
+        let found = tx.conn.prepare_cached(find)?.query_row([endpoint_no], read).optional()?;
+        let Some((place, last_no)) = found else { return Ok(()) };
+        let wiped = ending::wipe_attempts(tx.conn, last_no)?;
+        ending::fail(tx, place, FailReason::EndpointDeleted, unit.now)?;
+        unit.used(1 + wiped);
+    }
+    Ok(())
+}
+
+/// Open deliveries of an organisation, with their attempts.
+fn open_deliveries(unit: &mut Unit, tx: &mut WriteTx<'_>, org_no: i64) -> Result<(), Fault> {
+    let find = "SELECT endpoint_no, due_at, id, last_attempt_no FROM open_deliveries WHERE org_no = ? LIMIT 1";
+    while unit.rows_left > 0 {
+        let read = |row: &rusqlite::Row<'_>| {
+            let place = Place { org_no, endpoint_no: row.get(0)?, due_at: row.get(1)?, id: uuid_at(row, 2)? };
+            Ok((place, row.get::<_, Option<i64>>(3)?))
         };
+        let found = tx.conn.prepare_cached(find)?.query_row([org_no], read).optional()?;
+        let Some((place, last_no)) = found else { return Ok(()) };
         attempts(unit, tx, last_no)?;
-        if let Some(org_no) = ordered
-            && let Some(place) = turns::place_of(tx.conn, org_no, DeliveryId(uuid::Uuid::from_bytes(id)))?
-        {
-            turns::forget(tx.conn, &place)?;
-        }
-        tx.conn.prepare_cached(delete)?.execute(params![endpoint_no, due_at, id])?;
-        tx.open_added -= 1;
+        ending::drop_open(tx, place)?;
         unit.dropped();
     }
     Ok(())
@@ -125,15 +132,15 @@ fn attempts(unit: &mut Unit, tx: &WriteTx<'_>, last_no: Option<i64>) -> Result<(
     Ok(())
 }
 
-fn attempts_of_history(unit: &mut Unit, tx: &WriteTx<'_>, sweep: &Sweep, endpoint_no: i64) -> Result<(), Fault> {
+/// The text of an endpoint's attempts; its history stays.
+fn texts_of_history(unit: &mut Unit, tx: &WriteTx<'_>, sweep: &Sweep, endpoint_no: i64) -> Result<(), Fault> {
     let mut after = sweep.after.clone();
     while unit.rows_left > 0 {
         let find = "SELECT id, last_attempt_no FROM deliveries WHERE endpoint_no = ? AND id > ? ORDER BY id LIMIT 1";
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
         let found = tx.conn.prepare_cached(find)?.query_row(params![endpoint_no, after], read).optional()?;
         let Some((id, last_no)): Option<(Vec<u8>, Option<i64>)> = found else { break };
-        attempts(unit, tx, last_no)?;
-        unit.rows_left = unit.rows_left.saturating_sub(1);
+        unit.used(1 + ending::wipe_attempts(tx.conn, last_no)?);
         after = id;
     }
     tx.conn.prepare_cached("UPDATE sweeps SET after = ? WHERE no = ?")?.execute(params![after, sweep.no])?;
@@ -142,10 +149,10 @@ fn attempts_of_history(unit: &mut Unit, tx: &WriteTx<'_>, sweep: &Sweep, endpoin
 
 /// Everything that has the organisation's number, and the organisation last.
 fn organization(unit: &mut Unit, tx: &mut WriteTx<'_>, sweep: &Sweep, org_no: i64) -> Result<(), Fault> {
-    open_deliveries(unit, tx, "org_no", org_no)?;
+    open_deliveries(unit, tx, org_no)?;
     history(unit, tx, org_no)?;
     events(unit, tx, org_no)?;
-    for table in ["answers", "audit", "event_ids_late", "event_ids", "endpoints"] {
+    for table in ["answers", "audit", "operations", "event_ids_late", "event_ids", "endpoints"] {
         rest(unit, tx, table, org_no)?;
     }
     if unit.rows_left == 0 {
@@ -177,8 +184,7 @@ fn events(unit: &mut Unit, tx: &WriteTx<'_>, org_no: i64) -> Result<(), Fault> {
         let find = format!("SELECT {} FROM events WHERE org_no = ? LIMIT 1", OldEvent::COLUMNS);
         let found = tx.conn.prepare_cached(&find)?.query_row([org_no], OldEvent::read).optional()?;
         let Some(event) = found else { return Ok(()) };
-        event.drop(tx, unit)?;
-        NextNumbers::note_dropped(tx.conn, "events", event.no)?;
+        unit.drop_event(tx, &event)?;
     }
     Ok(())
 }

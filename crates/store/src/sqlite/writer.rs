@@ -3,13 +3,14 @@
 //! Words: a *unit* is what one caller wants written, all or none; a *group* is the units of one transaction.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use super::backup::{Between, Copying};
+use super::checkpoint;
 use super::numbers::Numbers;
 use super::queue::{ClosedAtEnd, Queue, QueueLimits, Refused};
 use super::resources::FreshResources;
@@ -107,6 +108,8 @@ where
 pub(super) struct WriterShared {
     queue: Arc<Queue<Box<dyn Unit>>>,
     backup: Mutex<Option<Copying>>,
+    /// What the write-ahead log still holds of what was removed is to go.
+    is_log_to_go: AtomicBool,
     pub(super) open_deliveries: AtomicI64,
 }
 
@@ -116,6 +119,7 @@ impl WriterShared {
         Arc::new(WriterShared {
             queue: Arc::new(Queue::new(limits)),
             backup: Mutex::new(None),
+            is_log_to_go: AtomicBool::new(false),
             open_deliveries: AtomicI64::new(0),
         })
     }
@@ -143,6 +147,13 @@ impl WriterShared {
     pub(super) fn copy(&self, copying: Copying) -> Result<(), Refused> {
         *self.backup.lock() = Some(copying);
         self.queue.push(Box::new(Woken), 0)
+    }
+
+    /// Has the writer empty the write-ahead log: what was overwritten in the database lies there as it was before. One that cannot be emptied at the
+    /// moment, because somebody reads in it, is after the next group.
+    pub(super) fn empty_log(&self) {
+        self.is_log_to_go.store(true, Ordering::Release);
+        let _ = self.queue.push(Box::new(Woken), 0);
     }
 
     pub(super) fn close(&self) {
@@ -192,6 +203,9 @@ impl Writer {
                 unit.answer();
             }
             after_group(&conn);
+            if shared.is_log_to_go.load(Ordering::Acquire) && checkpoint::empty_at_once(&conn) {
+                shared.is_log_to_go.store(false, Ordering::Release);
+            }
         };
         while taker.0.take(&mut group, limits) {
             work(&mut group);

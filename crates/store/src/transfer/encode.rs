@@ -10,6 +10,7 @@ use postrider_domain::{
 };
 
 use super::audit;
+use super::encode_operation;
 use super::failing;
 use super::fields::{
     i64_of, list, millis, opt, opt_string, parsed, put_i64, put_millis, put_opt, put_turn, put_u16, put_u32, put_uuid,
@@ -86,6 +87,10 @@ pub(super) fn put(out: &mut Vec<u8>, row: &Portable) {
             out.push(14);
             failing::put_notice(out, row);
         }
+        Portable::Operation(operation) => {
+            out.push(15);
+            encode_operation::put(out, operation);
+        }
     }
 }
 
@@ -118,6 +123,7 @@ pub(super) fn take(from: &mut Decoder<'_>) -> Result<Portable> {
         }
         13 => Portable::Streak(failing::streak(from)?),
         14 => Portable::Notice(failing::notice(from)?),
+        15 => Portable::Operation(encode_operation::take(from)?),
         _ => return Err(malformed()),
     })
 }
@@ -402,12 +408,14 @@ fn fail_code(reason: Option<FailReason>) -> u8 {
         Some(FailReason::Exhausted) => 1,
         Some(FailReason::Gone) => 2,
         Some(FailReason::Expired) => 3,
+        Some(FailReason::EndpointDeleted) => 4,
+        Some(FailReason::Erased) => 5,
     }
 }
 
 fn fail_reason(code: u8) -> Result<Option<FailReason>> {
-    [None, Some(FailReason::Exhausted), Some(FailReason::Gone), Some(FailReason::Expired)]
-        .into_iter()
+    std::iter::once(None)
+        .chain(FailReason::ALL.map(Some))
         .find(|reason| fail_code(*reason) == code)
         .ok_or_else(malformed)
 }

@@ -6,11 +6,12 @@
 //! kept, but nobody sees it and nothing of it is sent, because the store that it was imported into sends it.
 //!
 //! The order of an export is the order in which it can be applied: contract texts, organisations with keys and endpoints, ids that callers chose,
-//! events that still have open deliveries, those, answers to idempotent requests, the audit trail; then [`Portable::Ready`]; then history, which nothing
+//! events that still have open deliveries, those, answers to idempotent requests, the audit trail; then [`Portable::Ready`]; then history and operations, which nothing
 //! waits for: however long it is, a store on many nodes can work from `Ready` on.
 
 mod audit;
 mod encode;
+mod encode_operation;
 mod failing;
 mod fields;
 mod file;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::error::Result;
 use crate::failing::{PortableNotice, PortableStreak};
 use crate::model::{Attempt, ContractRevision, Event, RevisionId, StoredAnswer, Version};
+use crate::operations::Operation;
 use crate::rows::resource;
 
 /// One row, independent of the store that it lies in.
@@ -40,6 +41,8 @@ pub enum Portable {
     Streak(PortableStreak),
     /// What an owner is to be told.
     Notice(PortableNotice),
+    /// An operation, running or ended. It comes behind the history that it goes through.
+    Operation(Operation),
     /// Everything that work needs has come; what follows is history.
     Ready,
     /// An entry of an organisation's audit trail; none for the operator's own.

@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use postrider_domain::{
     AttemptFailure, AttemptId, DeliveryId, Endpoint, EndpointId, EndpointOrdering, EndpointStatus, EventId,
-    EventValidation, FailReason, FailureKind, Key, KeyId, Millis, Organization, OrganizationId, Overlap, Progress,
-    Resource, Resume, Scope, Secret, Trigger,
+    EventValidation, FailReason, FailureKind, Key, KeyId, Millis, OperationId, OperationStatus, Organization,
+    OrganizationId, Overlap, Progress, Resource, Resume, Scope, Secret, Trigger,
 };
 use uuid::Uuid;
 
 use super::*;
 use crate::MasterKey;
 use crate::model::{Attempt, ContractRevision, Event, RefusedExchange, Response, RevisionId, StoredAnswer, Version};
+use crate::operations::{Operation, Recovery, Removed, Work};
 
 fn master(byte: u8) -> MasterKey {
     MasterKey::from_base64(&data_encoding::BASE64.encode(&[byte; 32])).unwrap()
@@ -172,17 +173,50 @@ fn rows() -> Vec<Portable> {
     rows.extend(
         triggers.map(|trigger| delivery(PortableState::Open { due_at: Millis(6), trigger, turn: turn.clone() })),
     );
-    let reasons = [None, Some(FailReason::Exhausted), Some(FailReason::Gone), Some(FailReason::Expired)];
+    let reasons = std::iter::once(None).chain(FailReason::ALL.map(Some));
     let event = EventId::made(id(3));
     rows.extend(
         reasons.map(|reason| delivery(PortableState::Ended { ended_at: Millis(7), reason, event: event.clone() })),
     );
+    rows.extend(operations().map(Portable::Operation));
     for organization in [None, Some(acme())] {
         let answer = StoredAnswer { status: 201, body: b"{}\0".to_vec() };
         let (key, request_hash) = ("k".to_owned(), [5; 32]);
         rows.push(Portable::Answer(PortableAnswer { organization, key, request_hash, created_at: Millis(3), answer }));
     }
     rows
+}
+
+/// One of each kind, running and ended.
+fn operations() -> [Operation; 3] {
+    let running = Operation {
+        id: OperationId(id(8)),
+        organization: acme(),
+        work: Work::Recover(Recovery { endpoint: EndpointId(id(2)), since: Millis(1), until: Millis(2) }),
+        status: OperationStatus::Running,
+        fail_reason: None,
+        done: 3,
+        total: Some(4),
+        cursor: Some(id(3)),
+        removed: Removed::default(),
+        created_at: Millis(5),
+        ended_at: None,
+    };
+    let erasing = Operation {
+        work: Work::Erase { record: Some(("contact".to_owned(), "42".to_owned())) },
+        total: None,
+        cursor: None,
+        removed: Removed { events: 3, deliveries: 2, attempts: 1 },
+        ..running.clone()
+    };
+    let ended = Operation {
+        work: Work::Erase { record: None },
+        status: OperationStatus::Failed,
+        fail_reason: Some("no".to_owned()),
+        ended_at: Some(Millis(6)),
+        ..erasing.clone()
+    };
+    [running, erasing, ended]
 }
 
 const EXPORT: ExportId = ExportId(Uuid::from_u128(42));
@@ -195,8 +229,8 @@ fn written() -> Vec<u8> {
     writer.chunk(&rows()[2..5]).unwrap();
     let (bytes, counts, written) = writer.finish().unwrap();
     assert_eq!(bytes.len() as u64, written);
-    assert_eq!((counts.organizations, counts.keys, counts.open_deliveries, counts.ended_deliveries), (2, 4, 4, 4));
-    assert_eq!(counts.attempts, 16);
+    assert_eq!((counts.organizations, counts.keys, counts.open_deliveries, counts.ended_deliveries), (2, 4, 4, 6));
+    assert_eq!(counts.attempts, 20);
     bytes
 }
 

@@ -78,6 +78,9 @@ impl Exporter<'_> {
                 self.ended_deliveries(known, day).await?;
             }
         }
+        for known in &orgs {
+            export_config::operations(&mut self, known).await?;
+        }
         self.flush().await
     }
 
@@ -281,18 +284,23 @@ impl Exporter<'_> {
         Ok(())
     }
 
-    /// In the order of the deliveries, each one's oldest first; none of a deleted endpoint's.
+    /// In the order of the deliveries, each one's oldest first; a deleted endpoint's without their text.
     async fn attempts(&self, known: &Known, rows: &[Row]) -> Result<Vec<(Uuid, Attempt)>> {
-        let ids: Vec<Uuid> = rows.iter().filter(|row| row.get::<_, bool>(HAS_ENDPOINT)).map(|row| row.get(0)).collect();
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.get(0)).collect();
+        let has_endpoint: Vec<bool> = rows.iter().map(|row| row.get(HAS_ENDPOINT)).collect();
         let sql = format!(
-            "SELECT a.*, w.delivery FROM unnest($2::uuid[]) WITH ORDINALITY AS w(delivery, place)
+            "SELECT a.*, w.delivery, w.has_endpoint FROM unnest($2::uuid[], $3::boolean[]) WITH ORDINALITY AS w(delivery, has_endpoint, place)
              CROSS JOIN LATERAL (SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE org = $1 AND delivery = w.delivery
                                  ORDER BY id DESC LIMIT {}) a
              ORDER BY w.place, a.id",
             DeliveryDetail::ATTEMPTS_MAX
         );
-        let found = self.query(&sql, &[&known.org(), &ids]).await?;
-        found.iter().map(|row| Ok((row.get(7), attempt_row(row).open(known.tenant.sealer())?))).collect()
+        let found = self.query(&sql, &[&known.org(), &ids, &has_endpoint]).await?;
+        let opened = found.iter().map(|row| {
+            let attempt = if row.get(8) { attempt_row(row) } else { attempt_row(row).erased() };
+            Ok((row.get(7), attempt.open(known.tenant.sealer())?))
+        });
+        opened.collect()
     }
 }
 

@@ -11,9 +11,10 @@ use crate::postgres::audit;
 use crate::postgres::config::{KEY_COLUMNS, OPERATOR_KEY, key_from_row};
 use crate::postgres::failing::{NOTICE_COLUMNS, notice_row, streak_at};
 use crate::postgres::master::OPERATOR;
+use crate::postgres::operations::operation_row;
 use crate::postgres::organizations;
 use crate::postgres::rows::{ENDPOINT_COLUMNS, count_at, endpoint_row, millis_at};
-use crate::rows::{Sealer, damaged, open_answer};
+use crate::rows::{OperationRow, Sealer, damaged, open_answer};
 use crate::transfer::{ChosenId, DeletedEndpoint, Extent, Portable, PortableAnswer};
 
 /// Rows read at once.
@@ -201,6 +202,22 @@ async fn audit_trail(export: &mut Exporter<'_>, org: Uuid, sealer: Sealer<'_>, k
         for row in &rows {
             let entry = audit::from_row(row).open(sealer)?;
             export.push(Portable::Audit(known.map(|known| known.id.clone()), entry)).await?;
+        }
+    }
+}
+
+/// Operations, in the order in which they were made.
+pub(super) async fn operations(export: &mut Exporter<'_>, known: &Known) -> Result<()> {
+    let sql =
+        format!("SELECT {} FROM operations WHERE org = $1 AND id > $2 ORDER BY id LIMIT $3", OperationRow::COLUMNS);
+    let mut after = Uuid::nil();
+    loop {
+        let rows = export.query(&sql, &[&known.org(), &after, &PAGE_ROWS]).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.get(0);
+        for row in &rows {
+            let operation = operation_row(row).open(known.tenant.sealer(), &known.id)?;
+            export.push(Portable::Operation(operation)).await?;
         }
     }
 }

@@ -131,6 +131,7 @@ async fn import_once(
         match row {
             Portable::OperatorKey(hash) => set_meta(&tx, OPERATOR_KEY_BROUGHT, hash).await?,
             Portable::Ready | Portable::Organization(..) => {}
+            Portable::Operation(row) => import_config::operation(&tx, &tenants, row).await?,
             row => columns.add(&tenants, row)?,
         }
     }

@@ -9,10 +9,13 @@ use super::import::Made;
 use super::{IMPORTING, marked};
 use crate::error::{Result, StoreError};
 use crate::model::Version;
+use crate::operations::Operation;
 use crate::postgres::PostgresStore;
 use crate::postgres::master::key_owner;
+use crate::postgres::operations;
 use crate::postgres::session::Session;
 use crate::postgres::tenants::Tenant;
+use crate::rows::WorkColumns;
 use crate::transfer::Portable;
 
 /// Makes those of a chunk, invisible, and returns all that the import has made by now.
@@ -102,4 +105,11 @@ impl<'s> Tenants<'s> {
     pub(super) fn operator(&self) -> std::sync::Arc<Tenant> {
         self.store.tenants.operator()
     }
+}
+
+/// It is nobody's until a node takes it.
+pub(super) async fn operation(tx: &Session, tenants: &Tenants<'_>, row: &Operation) -> Result<()> {
+    let Some(tenant) = tenants.find(&row.organization)? else { return Ok(()) };
+    let columns = WorkColumns::of(tenant.sealer(), row)?;
+    operations::insert(tx, tenant.org, row, &columns).await.map(|_| ())
 }

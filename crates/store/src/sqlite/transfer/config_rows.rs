@@ -12,11 +12,12 @@ use super::export_columns::{Weighed, page};
 use crate::error::Result;
 use crate::failing::{PortableNotice, PortableStreak};
 use crate::model::{ContractRevision, RevisionId, Version};
-use crate::rows::{Sealer, damaged, open_answer};
+use crate::rows::{OperationRow, Sealer, damaged, open_answer};
 use crate::sqlite::audit;
 use crate::sqlite::config::{KEY_COLUMNS, OPERATOR_KEY, key_from_row};
 use crate::sqlite::failing::{NOTICE_COLUMNS, notice_row, streak_at};
 use crate::sqlite::numbers::meta;
+use crate::sqlite::operations::operation_row;
 use crate::sqlite::organizations;
 use crate::sqlite::reader::uuid_at;
 use crate::sqlite::rows::{ENDPOINT_COLUMNS, endpoint_row, millis_at};
@@ -225,6 +226,20 @@ fn audit_trail(export: &mut Exporter<'_>, org_no: i64, known: Option<&Rc<Known>>
     each(export, Some(org_no), sql, blob(), audit::from_row, |export, row| {
         let entry = row.open(sealer)?;
         export.push(Portable::Audit(organization.clone(), entry))
+    })
+}
+
+/// Operations, in the order in which they were made.
+pub(super) fn operations(export: &mut Exporter<'_>, org_no: Option<i64>) -> Result<(), Fault> {
+    let columns = OperationRow::COLUMNS;
+    let sql = format!(
+        "SELECT {columns}, org_no, no FROM operations WHERE (?2 IS NULL OR org_no = ?2) AND no > ?1 ORDER BY no"
+    );
+    let read = |row: &Row<'_>| Ok((operation_row(row)?, row.get(15)?));
+    each(export, org_no, &sql, Value::Integer(0), read, |export, (row, org_no)| {
+        let Some(known) = export.known(org_no)? else { return Ok(()) };
+        let operation = row.open(known.tenant.sealer(), &known.id)?;
+        export.push(Portable::Operation(operation))
     })
 }
 

@@ -19,7 +19,7 @@ use crate::limits::DATA_KEYS_CACHED;
 use crate::master_key::MasterKeys;
 use crate::rows::{damaged, event_id, fail_reason, trigger};
 use crate::sqlite::SqliteStore;
-use crate::sqlite::deliveries::attempts;
+use crate::sqlite::deliveries::shown_attempts;
 use crate::sqlite::delivery_rows::is_deleted;
 use crate::sqlite::open::open_reader;
 use crate::sqlite::reader::{Reader, uuid_at};
@@ -78,6 +78,7 @@ impl<'r> Exporter<'r> {
         self.push(Portable::Ready)?;
         self.history_events(org_no)?;
         self.ended_deliveries(org_no)?;
+        config_rows::operations(&mut self, org_no)?;
         self.flush()
     }
 
@@ -257,8 +258,8 @@ impl<'r> Exporter<'r> {
         state: PortableState,
     ) -> Result<PortableDelivery, Fault> {
         let attempts = match row.last_attempt_no {
-            Some(no) if !is_deleted(self.conn(), row.endpoint_no)? => attempts(self.conn(), no)?,
-            _ => Vec::new(),
+            Some(no) => shown_attempts(self.conn(), row.endpoint_no, no)?,
+            None => Vec::new(),
         };
         let attempts = attempts.into_iter().rev().map(|row| row.open(known.tenant.sealer()));
         Ok(PortableDelivery {

@@ -13,13 +13,15 @@ use crate::failing::{PortableNotice, PortableStreak};
 use crate::limits::DATA_KEYS_CACHED;
 use crate::master_key::MasterKeys;
 use crate::model::{Attempt, ContractRevision, Version};
+use crate::operations::Operation;
 use crate::rows::{
-    Sealer, chosen_id, disabled_reason, events_text, fail_code, hashes_of, overlap_ends_at, put_resource, record_hash,
-    resume_columns, seal_answer, seal_attempt, seal_audit, seal_endpoint, seal_event,
+    Sealer, WorkColumns, chosen_id, disabled_reason, events_text, fail_code, hashes_of, overlap_ends_at, put_resource,
+    record_hash, resume_columns, seal_answer, seal_attempt, seal_audit, seal_endpoint, seal_event,
 };
 use crate::sqlite::audit;
 use crate::sqlite::claim::endpoint_no;
 use crate::sqlite::failing::insert_notice;
+use crate::sqlite::operations;
 use crate::sqlite::tenants::{self, OPERATOR_NO, Tenant};
 use crate::sqlite::turns;
 use crate::sqlite::writer::{Fault, WriteTx};
@@ -50,6 +52,7 @@ pub(super) fn apply(
             Portable::Delivery(row) => chunk.delivery(row)?,
             Portable::Answer(row) => chunk.answer(row)?,
             Portable::Audit(organization, entry) => chunk.audit(organization.as_ref(), entry)?,
+            Portable::Operation(row) => chunk.operation(row)?,
             // Nobody works with this store while it is imported into: all of it is shown at the end.
             Portable::Ready => {}
         }
@@ -389,6 +392,12 @@ impl Chunk<'_, '_> {
             return Ok(());
         }
         audit::insert(self.tx, tenant.no, &row)
+    }
+
+    fn operation(&mut self, row: &Operation) -> Result<(), Fault> {
+        let tenant = self.tenant(&row.organization)?;
+        let columns = WorkColumns::of(tenant.sealer(), row)?;
+        operations::insert(self.tx, tenant.no, row, &columns)
     }
 
     /// Of two answers under one key the one that is here stays: only the operator's can meet another.
