@@ -12,4 +12,5 @@ mod operations;
 mod out_of_reach;
 mod outage;
 mod refusals;
+mod rotations;
 mod spread;

@@ -307,3 +307,28 @@ async fn the_real_resolver_is_cut_by_the_budget_when_nobody_answers() {
     let attempt = post(&Client::new(settings).unwrap(), "http://silent.example.com/").await;
     assert_failed(&attempt, AttemptErrorKind::Dns, "dns_timeout");
 }
+
+#[tokio::test]
+async fn an_examination_tells_the_verdict_on_each_address_and_connects_to_accepted_ones_alone() {
+    let receiver = answering(OK, true).await;
+    let found = addresses(&["127.0.0.1", "10.0.0.1", "127.0.0.2"]);
+    let script =
+        Script::new([("mixed.example.com", vec![found]), ("none.example.com", vec![Err(ResolveError::NoSuchName)])]);
+    let client = resolving(&script, Limits::default());
+    let within = Duration::from_secs(5);
+    let url = client.judge_url(&format!("http://mixed.example.com:{}/", receiver.address.port())).unwrap();
+    let examination = client.examine(&url, within).await;
+    let verdicts: Vec<_> =
+        examination.addresses.unwrap().into_iter().map(|f| (f.address.to_string(), f.verdict.is_ok())).collect();
+    let expected = [("127.0.0.1", true), ("10.0.0.1", false), ("127.0.0.2", true)];
+    assert_eq!(verdicts, expected.map(|(address, is_accepted)| (address.to_owned(), is_accepted)));
+    let connections: Vec<_> =
+        examination.connections.iter().map(|f| (f.address.ip().to_string(), f.tcp.is_ok())).collect();
+    assert_eq!(connections, [("127.0.0.1".to_owned(), true), ("127.0.0.2".to_owned(), false)]);
+    assert_eq!(receiver.requests(), 0, "nothing is sent");
+
+    let url = client.judge_url("https://none.example.com/").unwrap();
+    let examination = client.examine(&url, within).await;
+    assert_eq!(examination.addresses.unwrap_err().kind, AttemptErrorKind::Dns);
+    assert!(examination.connections.is_empty());
+}
