@@ -77,6 +77,22 @@ impl Authority {
         TlsReceiver { port, accepting: accepting.abort_handle() }
     }
 
+    /// A certificate for `localhost` and its key, each in a PEM file in this folder.
+    ///
+    /// # Panics
+    /// When a file cannot be written.
+    #[must_use]
+    pub fn files(&self, folder: &Path) -> [PathBuf; 2] {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        let files = [folder.join("server.pem"), folder.join("server.key")];
+        for (file, pem) in files.iter().zip([certificate.pem(), key.serialize_pem()]) {
+            std::fs::write(file, pem).expect("a writable folder");
+        }
+        files
+    }
+
     fn config(&self, certificate: Certificate) -> ServerConfig {
         let key = KeyPair::generate().expect("a key");
         let names = match certificate {

@@ -12,6 +12,7 @@ mod diagnose;
 mod disk_full;
 mod erasing;
 mod filters;
+mod giving_up;
 mod harness;
 mod hostile;
 mod house;
