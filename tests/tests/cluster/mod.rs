@@ -9,6 +9,7 @@ mod hand_over;
 mod keys;
 mod kills;
 mod operations;
+mod ordering;
 mod out_of_reach;
 mod outage;
 mod refusals;

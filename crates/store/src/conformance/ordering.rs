@@ -99,9 +99,7 @@ pub async fn a_stuck_record_holds_back_its_own_deliveries_alone(subject: &mut im
 pub async fn what_a_person_hastens_waits_again_when_it_fails(subject: &mut impl Subject) {
     let world = World::new(subject).await;
     let made = commit(&world, &[&["a"], &["a"], &["a"]]).await;
-    let hasten = async |id, now| {
-        Arc::new(world.store.retry_delivery(&world.org, id, at(now)).await.unwrap().expect("it is open"))
-    };
+    let hasten = async |id, now| Arc::new(world.store.retry_delivery(&world.org, id, at(now)).await.unwrap().unwrap());
     let fail = async |open: &Arc<OpenDelivery>, ended_at| {
         let Trigger::Person { resume: Resume::At(then) } = open.trigger else { panic!("a person asked") };
         record(&world, open, at(ended_at), Transition::RetryAt(then)).await;
