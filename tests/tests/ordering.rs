@@ -28,7 +28,7 @@ async fn order_holds(store: Store) {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        Reply::status(if state % 3 == 0 { 503 } else { 200 })
+        Reply::status(if state.is_multiple_of(3) { 503 } else { 200 })
     });
     world.receiver.script("/in", replies.collect::<Vec<_>>());
     let publish = async |world: &World, numbers: std::ops::Range<u64>| {
