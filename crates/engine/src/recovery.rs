@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_domain::{DeliveryId, EndpointId, EndpointStatus, Millis, OperationId, OrganizationId};
+use postrider_domain::{DeliveryId, EndpointId, EndpointStatus, Millis, OrganizationId};
 use postrider_store::{
     FormerDelivery, NewDelivery, Operation, OperationNote, RecoverStep, Recoverable, Recovery, Stepped, StoreError,
 };
@@ -255,7 +255,7 @@ impl Inner {
         let some: Vec<_> = page.wanted.drain(..room.min(page.wanted.len())).collect();
         let reached = if page.wanted.is_empty() { page.upto.take() } else { some.last().map(|row| row.event.key) };
         let Some(upto) = reached else { return Ok(Turn::More) };
-        let step = self.step(operation.id, operation.cursor, upto, view, recovery.endpoint, some, now);
+        let step = self.step(operation, upto, view, recovery.endpoint, some, now);
         let (organization, endpoint) = (&operation.organization, recovery.endpoint);
         let lease = self.lanes.lease();
         match self.store.recover(lease, organization, endpoint, &step).await? {
@@ -276,15 +276,21 @@ impl Inner {
 
     fn step(
         &self,
-        operation: OperationId,
-        after: Option<Uuid>,
+        operation: &Operation,
         upto: Uuid,
         view: &OrganizationView,
         endpoint: EndpointId,
         some: Vec<Recoverable>,
         now: Millis,
     ) -> RecoverStep {
-        let mut step = RecoverStep { operation, after, upto, reopen: Vec::new(), deliver: Vec::new(), now };
+        let mut step = RecoverStep {
+            operation: operation.id,
+            after: operation.cursor,
+            upto,
+            reopen: Vec::new(),
+            deliver: Vec::new(),
+            now,
+        };
         for Recoverable { event, former } in some {
             if let FormerDelivery::Failed(id) = former {
                 step.reopen.push((event.key, id));
