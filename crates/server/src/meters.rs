@@ -39,6 +39,7 @@ const ENGINE: [(&str, &str); 10] = [
 const ATTEMPTS: &str = "postrider_attempts_total";
 const STORE_ERRORS: &str = "postrider_store_errors_total";
 const ENDPOINT_STEPS: &str = "postrider_endpoint_steps_total";
+const NOTICES: &str = "postrider_notices_total";
 const NETWORK_OUTAGE: &str = "postrider_network_outage";
 const LANES_HELD: &str = "postrider_lanes_held";
 const OLDEST_DUE: &str = "postrider_oldest_due_seconds";
@@ -143,6 +144,13 @@ fn describe_engine() {
     );
     for kind in NoticeKind::ALL.map(NoticeKind::as_str) {
         counter!(ENDPOINT_STEPS, "kind" => kind).increment(0);
+    }
+    describe_counter!(
+        NOTICES,
+        "Mails to owners that were tried: `settled` is sent or given up, `retry` is tried again"
+    );
+    for result in ["settled", "retry"] {
+        counter!(NOTICES, "result" => result).increment(0);
     }
     describe_gauge!(
         NETWORK_OUTAGE,
