@@ -5,6 +5,7 @@ mod bad_input;
 mod cluster;
 mod command_line;
 mod compat;
+mod conformance;
 mod custom_headers;
 mod deploy;
 mod derived;
