@@ -47,7 +47,7 @@ const DELIVERIES_READ: Needs = Needs::Scope("deliveries:read");
 const DELIVERIES_WRITE: Needs = Needs::Scope("deliveries:write");
 
 /// All of them.
-pub const ROUTES: [Route; 36] = [
+pub const ROUTES: [Route; 37] = [
     route("POST", "/v1/organizations", Needs::Operator).body(),
     route("GET", "/v1/organizations", Needs::Operator).list(),
     route("GET", "/v1/organizations/{org}", ENDPOINTS_READ),
@@ -72,6 +72,7 @@ pub const ROUTES: [Route; 36] = [
     route("GET", "/v1/organizations/{org}/deliveries", DELIVERIES_READ).list(),
     route("GET", "/v1/organizations/{org}/deliveries/{dlv}", DELIVERIES_READ),
     route("POST", "/v1/organizations/{org}/deliveries/{dlv}/retry", DELIVERIES_WRITE),
+    route("GET", "/v1/organizations/{org}/endpoints/{ep}/stream", DELIVERIES_READ),
     route("POST", "/v1/organizations/{org}/endpoints/{ep}/recover", DELIVERIES_WRITE).body(),
     route("POST", "/v1/organizations/{org}/erasures", DELIVERIES_WRITE).body(),
     route("GET", "/v1/organizations/{org}/operations", DELIVERIES_READ).list(),

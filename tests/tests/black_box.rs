@@ -1,4 +1,5 @@
 //! The whole program, tested from outside: one module a concern, against the built binary.
+#![expect(clippy::cognitive_complexity, reason = "a walk is a row of steps, each with what must be so after it")]
 
 mod access;
 mod bad_input;

@@ -1,5 +1,4 @@
 //! The fifth document (004, "Create a webhook"), read from top to bottom.
-#![expect(clippy::cognitive_complexity, reason = "a test is a list of assertions")]
 
 use postrider_tests::api::Api;
 use postrider_tests::cluster::Cluster;

@@ -1,6 +1,5 @@
 //! Custom headers: sent as they were given, never shown again, and never able to say what the contract, HTTP or the signature says (000, "You can also
 //! configure custom HTTP headers"; contracts.md, reading 11).
-#![expect(clippy::cognitive_complexity, reason = "a row of answers, each looked through")]
 
 use postrider_tests::api::{Answer, Call};
 use postrider_tests::receiver::Reply;

@@ -207,6 +207,7 @@ async fn ports_names_and_addresses_that_lead_nowhere_are_told_with_what_to_do() 
     ] {
         let checks = told(&world.setup, &[url]).await;
         assert!(checks.is("url", "failed").0.contains(found), "{}", checks.0);
+        checks.are(&["dns", "tcp", "tls", "certificate"], "skipped");
         checks.are(&OF_THE_ANSWER, "skipped");
     }
 }
@@ -222,6 +223,7 @@ async fn an_endpoint_whose_address_was_allowed_once_is_told_that_it_is_not_any_m
     let checks = diagnosed(&organization, &endpoint).await;
     let (found, advice) = checks.is("url", "failed");
     assert!(found.contains("loopback") && !advice.is_empty(), "{found}");
+    checks.are(&["dns", "tcp", "tls", "certificate"], "skipped");
     checks.are(&OF_THE_ANSWER, "skipped");
     assert_eq!(world.receiver.count(), 0);
 }

@@ -20,7 +20,7 @@ async fn publish_all(organization: &Organization, events: Vec<Value>) {
 /// Deals of 1 to so many, every third won.
 fn deals(count: u32) -> Vec<Value> {
     let deal = |n: u32| {
-        let stage = if n % 3 == 0 { "won" } else { "proposal" };
+        let stage = if n.is_multiple_of(3) { "won" } else { "proposal" };
         json!({
             "type": "deal.updated", "id": format!("deal-{n}"), "data": {"amount": n, "stage": stage},
             "previous": {"stage": "proposal"},

@@ -1,6 +1,5 @@
 //! Signing secrets: rotated, confirmed, set and removed; and that receivers which hold either secret of a rotation verify at every moment, each
 //! as its document's own sample reads a signature (002, "both the old and new secrets will work for 24 hours"; contracts.md, reading 6).
-#![expect(clippy::cognitive_complexity, reason = "a rotation is a row of moments, each with its assertions")]
 
 use postrider_tests::foreign::Foreign;
 use postrider_tests::receiver::Reply;

@@ -2,7 +2,6 @@
 //!
 //! The routes, their parameters and their bodies come from the OpenAPI document, so a new route is asked by itself; a kind of id that this test
 //! cannot make fails it.
-#![expect(clippy::cognitive_complexity, reason = "a test is a list of assertions")]
 
 use std::collections::BTreeMap;
 

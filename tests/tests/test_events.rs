@@ -1,6 +1,5 @@
 //! Test events: any type of the catalogue, with realistic data and the contract's mark, in every status; never retried, never counted, listed apart
 //! (000, "Test Your Webhook"; 002, "Using the Test Feature"; 003, "Step 4"; contracts.md, reading 7).
-#![expect(clippy::cognitive_complexity, reason = "a row of test events, each with its assertions")]
 
 use postrider_tests::api::Call;
 use postrider_tests::receiver::Reply;

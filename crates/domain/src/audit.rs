@@ -99,6 +99,8 @@ actions! {
     KEY_CREATED = "key.created";
     KEY_DELETED = "key.deleted";
     DELIVERY_RETRIED = "delivery.retried";
+    RECOVERY_BEGUN = "recovery.begun";
+    ERASURE_BEGUN = "erasure.begun";
     OPERATOR_KEY_REPLACED = "operator_key.replaced";
 }
 

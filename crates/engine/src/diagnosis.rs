@@ -134,6 +134,7 @@ impl Engine {
         let can_arrive = match &view.url {
             Err(refusal) => {
                 checks.push(refused(refusal));
+                network::skip(&mut checks);
                 false
             }
             Ok(url) => {

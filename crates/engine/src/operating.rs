@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use postrider_domain::{EndpointId, Millis, OperationId, OperationStatus, OrganizationId};
+use postrider_domain::{AuditEntry, EndpointId, Millis, OperationId, OperationStatus, OrganizationId};
 use postrider_store::{Operation, OperationNote, Record, Recovery, Removed, StoreError, Work};
 
 use crate::engine::{Engine, Inner};
@@ -42,12 +42,13 @@ impl Engine {
         endpoint: EndpointId,
         since: Millis,
         until: Option<Millis>,
+        audit: AuditEntry,
     ) -> Result<Operation, RecoverError> {
         let inner = &self.inner;
         inner.view_to_recover(organization, endpoint).await?;
         let now = inner.clock.now();
         let operation = inner.operation(organization, Work::Recover(span(endpoint, since, until, now)), now);
-        match inner.store.create_operation(&operation).await {
+        match inner.store.create_operation(&operation, &audit).await {
             Err(StoreError::Exists { .. }) => return Err(RecoverError::Running),
             created => created?,
         }
@@ -71,14 +72,21 @@ impl Engine {
     }
 
     /// Removes everything about a record that was accepted up to now: events, what is pending of them, the text of their attempts. It is done in
-    /// the background; once the operation has succeeded, nothing of it is sent any more on any node.
+    /// the background; once the operation has succeeded, nothing of it is sent any more on any node. The audit trail tells of the operation, since the
+    /// record is to be forgotten.
     ///
     /// # Errors
     /// When the store cannot commit, or there is no such organisation.
-    pub async fn erase(&self, organization: &OrganizationId, record: Record) -> Result<Operation, EngineError> {
+    pub async fn erase(
+        &self,
+        organization: &OrganizationId,
+        record: Record,
+        audit: impl FnOnce(OperationId) -> AuditEntry,
+    ) -> Result<Operation, EngineError> {
         let inner = &self.inner;
         let operation = inner.operation(organization, Work::Erase { record: Some(record) }, inner.clock.now());
-        inner.store.create_operation(&operation).await?;
+        let audit = audit(operation.id);
+        inner.store.create_operation(&operation, &audit).await?;
         inner.look_for_operations.notify_one();
         Ok(operation)
     }

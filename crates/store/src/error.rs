@@ -92,6 +92,11 @@ impl StoreError {
 /// The result of asking a store.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
+/// Why a commit that waited too long for a writer is refused.
+pub(crate) fn too_late() -> StoreError {
+    StoreError::Unavailable { reason: "the store was too busy to commit in time; publish again".to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,9 +108,4 @@ mod tests {
         let lost = StoreError::LeaseLost.for_others();
         assert_eq!(lost.to_string(), "the store cannot commit: this node's lease was revoked");
     }
-}
-
-/// Why a commit that waited too long for a writer is refused.
-pub(crate) fn too_late() -> StoreError {
-    StoreError::Unavailable { reason: "the store was too busy to commit in time; publish again".to_owned() }
 }

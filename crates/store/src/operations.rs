@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use postrider_domain::{DeliveryId, EndpointId, Millis, OperationId, OperationStatus, OrganizationId};
+use postrider_domain::{AuditEntry, DeliveryId, EndpointId, Millis, OperationId, OperationStatus, OrganizationId};
 use uuid::Uuid;
 
 use crate::error::Result;
@@ -190,8 +190,8 @@ pub struct Erased {
 /// The part of a store that operations need.
 #[async_trait]
 pub trait Operations: Send + Sync + 'static {
-    /// Stores a new operation. [`crate::StoreError::Exists`] when the same endpoint is being recovered already.
-    async fn create_operation(&self, operation: &Operation) -> Result<()>;
+    /// Stores a new operation, with who asked for it. [`crate::StoreError::Exists`] when the same endpoint is being recovered already.
+    async fn create_operation(&self, operation: &Operation, audit: &AuditEntry) -> Result<()>;
     /// One operation.
     async fn operation(&self, organization: &OrganizationId, id: OperationId) -> Result<Option<Operation>>;
     /// A page of operations, newest first.

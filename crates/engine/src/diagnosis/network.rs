@@ -11,6 +11,11 @@ use crate::exchange::failure_of;
 const CERTIFICATE_DAYS_MIN: i64 = 14;
 const DAY_S: i64 = 86_400;
 
+/// Adds the same checks where the URL itself is refused: nothing is looked up for it.
+pub(super) fn skip(checks: &mut Vec<Check>) {
+    checks.extend(["dns", "tcp", "tls", "certificate"].map(|name| Check::skipped(name, "the URL is refused")));
+}
+
 /// Adds the checks `dns`, `tcp`, `tls` and `certificate`; whether a request can arrive.
 pub(super) fn check(url: &VettedUrl, found: &Examination, now: Millis, checks: &mut Vec<Check>) -> bool {
     let dns = dns(found);

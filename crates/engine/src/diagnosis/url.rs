@@ -38,6 +38,7 @@ impl UrlDiagnosis<'_> {
         match client.judge_url(self.url) {
             Err(refusal) => {
                 checks.push(refused(&refusal));
+                network::skip(&mut checks);
                 probe::skip(&mut checks);
             }
             Ok(url) => {

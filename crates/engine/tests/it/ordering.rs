@@ -76,7 +76,7 @@ async fn a_records_events_come_one_after_another_whatever_fails() {
     for seed in 0..2 {
         let world = World::new().await;
         let receiver =
-            Receiver::start(move |nth| Some(if mixed(seed * 7_919 + nth) % 3 == 0 { FAIL } else { OK })).await;
+            Receiver::start(move |nth| Some(if mixed(seed * 7_919 + nth).is_multiple_of(3) { FAIL } else { OK })).await;
         world.ordered_endpoint(&receiver.url).await;
         for number in 0..80 {
             let one = mixed(seed + number) % 8;
@@ -135,7 +135,7 @@ async fn a_stuck_record_holds_up_no_other_however_much_waits_for_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_order_goes_on_after_a_restart() {
     let world = World::new().await;
-    let receiver = Receiver::start(|nth| Some(if mixed(nth) % 2 == 0 { FAIL } else { OK })).await;
+    let receiver = Receiver::start(|nth| Some(if mixed(nth).is_multiple_of(2) { FAIL } else { OK })).await;
     world.ordered_endpoint(&receiver.url).await;
     for number in 0..30 {
         world.publish_about(&[number % 3], number).await;

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use postrider_domain::{EndpointId, OperationId, Scope};
+use postrider_domain::{Action, EndpointId, OperationId, Scope};
 
 use crate::call::{Call, json};
 use crate::paging::{Page, Query};
@@ -33,7 +33,8 @@ pub(crate) async fn recover(State(app): State<App>, call: Call) -> Result<Respon
         let preview = app.engine().preview_recovery(&organization, endpoint, since, until).await?;
         return json(StatusCode::OK, &RecoveryPreview::new(&preview));
     }
-    let operation = app.engine().recover(&organization, endpoint, since, until).await?;
+    let audit = call.audit(&app, Action::RECOVERY_BEGUN, endpoint);
+    let operation = app.engine().recover(&organization, endpoint, since, until, audit).await?;
     json(StatusCode::ACCEPTED, &OperationMade::new(&operation))
 }
 
@@ -50,7 +51,8 @@ pub(crate) async fn erase(State(app): State<App>, call: Call) -> Result<Response
     let organization = call.organization(Scope::DeliveriesWrite)?;
     app.organization(&organization).await?;
     let request = call.read(ErasureRequest::FIELDS, ErasureRequest::read)?;
-    let operation = app.engine().erase(&organization, request.record).await?;
+    let audit = |id| call.audit(&app, Action::ERASURE_BEGUN, id);
+    let operation = app.engine().erase(&organization, request.record, audit).await?;
     json(StatusCode::ACCEPTED, &OperationMade::new(&operation))
 }
 

@@ -10,7 +10,7 @@ use postrider_domain::{
 use uuid::Uuid;
 
 use super::samples::{DAY, T0, World, all, at, endpoint, id_at, key, org_id, organization, outcome, page};
-use super::{Leased, Subject};
+use super::{Leased, Subject, operations};
 use crate::edit::{AuditFilter, Edit};
 use crate::error::StoreError;
 use crate::model::{EndpointLimits, LeaseNo, OpenDelivery, Recorded};
@@ -95,6 +95,22 @@ pub async fn what_is_sent_by_hand_leaves_an_entry(subject: &mut impl Subject) {
     assert_eq!(store.record_test(new, &done, &late).await.unwrap(), Recorded::Stale);
     let by_hand = AuditFilter { actor: Some("jwt:ana@example.com".to_owned()), ..AuditFilter::default() };
     assert_eq!(trail(&world.store, &world.org, &by_hand).await, [tested, retried]);
+}
+
+/// Who asked for an operation is told with it, and not when it was refused.
+pub async fn an_operation_leaves_who_asked_for_it(subject: &mut impl Subject) {
+    let world = World::new(subject).await;
+    let store: &dyn Store = &*world.store;
+    let recovered = entry(at(1), Action::RECOVERY_BEGUN, &world.endpoint.to_string());
+    store.create_operation(&operations::recovery(&world, at(1)), &recovered).await.unwrap();
+    let again = entry(at(2), Action::RECOVERY_BEGUN, "again");
+    let refused = store.create_operation(&operations::recovery(&world, at(2)), &again).await;
+    assert!(matches!(refused, Err(StoreError::Exists { .. })), "{refused:?}");
+    let erasure = operations::erasure(&world, at(3));
+    let erased = entry(at(3), Action::ERASURE_BEGUN, &erasure.id.to_string());
+    store.create_operation(&erasure, &erased).await.unwrap();
+    let told = trail(&world.store, &world.org, &AuditFilter::default()).await;
+    assert_eq!(told[..2], [erased, recovered]);
 }
 
 /// What was refused, or was not there, leaves none.

@@ -77,6 +77,7 @@ macro_rules! conformance_suite {
             audit: [
                 each_change_leaves_its_entry,
                 what_is_sent_by_hand_leaves_an_entry,
+                an_operation_leaves_who_asked_for_it,
                 what_did_not_happen_leaves_none,
                 a_change_made_from_an_older_configuration_is_refused,
                 filters_and_pages_find_exactly_their_own,

@@ -6,7 +6,7 @@ use postrider_domain::{
     DeliveryId, DeliveryStatus, FailReason, Millis, OperationId, OperationStatus, Progress, Transition, Trigger,
 };
 
-use super::samples::{DAY, World, all, at, event, id_at, outcome, resource};
+use super::samples::{DAY, World, all, at, entry, event, id_at, outcome, resource};
 use super::{Subject, T0};
 use crate::error::StoreError;
 use crate::model::{DeliveryFilter, Event, EventFilter, NewDelivery, NewEvent, OpenDelivery, Recorded, StoredAnswer};
@@ -55,10 +55,10 @@ pub async fn one_is_kept_from_its_beginning_to_its_end(subject: &mut impl Subjec
     let lease = world.store.lease();
     let (first, second) = (recovery(&world, at(1)), erasure(&world, at(2)));
     for made in [&first, &second] {
-        world.store.create_operation(made).await.unwrap();
+        world.store.create_operation(made, &entry()).await.unwrap();
         assert_eq!(found(&world, made).await, *made);
     }
-    let again = world.store.create_operation(&recovery(&world, at(3))).await;
+    let again = world.store.create_operation(&recovery(&world, at(3)), &entry()).await;
     assert!(matches!(again, Err(StoreError::Exists { .. })), "{again:?}");
     let listed = world.store.operations(&world.org, all()).await.unwrap().rows;
     assert_eq!(listed, [second.clone(), first.clone()]);
@@ -84,7 +84,7 @@ pub async fn one_is_kept_from_its_beginning_to_its_end(subject: &mut impl Subjec
     assert_eq!((found(&world, &first).await, found(&world, &second).await), (failed, succeeded));
     assert!(!note(&world, &first, OperationNote::Succeeded, at(7)).await);
     assert_eq!(world.store.take_operations(lease, 9).await.unwrap(), []);
-    world.store.create_operation(&recovery(&world, at(8))).await.unwrap();
+    world.store.create_operation(&recovery(&world, at(8)), &entry()).await.unwrap();
     while world.store.retain(at(90 * DAY), at(60 * DAY), 100).await.unwrap().more {}
     assert_eq!(world.store.operations(&world.org, all()).await.unwrap().rows.len(), 1, "what runs stays");
 }
@@ -93,7 +93,7 @@ pub async fn one_is_kept_from_its_beginning_to_its_end(subject: &mut impl Subjec
 pub async fn what_a_revoked_lease_was_at_is_taken_by_the_next(subject: &mut impl Subject) {
     let world = World::new(subject).await;
     let made = recovery(&world, at(1));
-    world.store.create_operation(&made).await.unwrap();
+    world.store.create_operation(&made, &entry()).await.unwrap();
     let old = world.store.lease();
     assert_eq!(world.store.take_operations(old, 9).await.unwrap().len(), 1);
     world.store.revoke_lease(old).await.unwrap();
@@ -167,7 +167,7 @@ pub async fn a_step_opens_failed_deliveries_and_makes_missed_ones(subject: &mut 
     let event = missed.event.clone();
     world.commit(vec![missed]).await;
     let made = recovery(&world, at(10));
-    world.store.create_operation(&made).await.unwrap();
+    world.store.create_operation(&made, &entry()).await.unwrap();
     world.store.take_operations(world.store.lease(), 9).await.unwrap();
     let new = world.delivery(at(5));
     let mut step = step(&made, None, event.key);
@@ -236,12 +236,12 @@ pub async fn a_step_of_what_is_over_writes_nothing(subject: &mut impl Subject) {
     let world = World::new(subject).await;
     let (ended, running) = (recovery(&world, at(1)), recovery(&world, at(2)));
     let take = || world.store.take_operations(world.store.lease(), 9);
-    world.store.create_operation(&ended).await.unwrap();
+    world.store.create_operation(&ended, &entry()).await.unwrap();
     take().await.unwrap();
     assert!(note(&world, &ended, OperationNote::Succeeded, at(1)).await);
     let upto = id_at(at(3));
     assert_eq!(recover(&world, &step(&ended, None, upto)).await, Stepped::Stale);
-    world.store.create_operation(&running).await.unwrap();
+    world.store.create_operation(&running, &entry()).await.unwrap();
     take().await.unwrap();
     world.store.delete_endpoint(&world.org, world.endpoint).await.unwrap();
     assert_eq!(recover(&world, &step(&running, None, upto)).await, Stepped::Stale);
@@ -278,7 +278,7 @@ pub async fn an_erasure_removes_everything_about_a_record(subject: &mut impl Sub
     ];
     store.record_outcomes(&outcomes).await.unwrap();
     let made = erasure(&world, at(10));
-    store.create_operation(&made).await.unwrap();
+    store.create_operation(&made, &entry()).await.unwrap();
     store.take_operations(store.lease(), 9).await.unwrap();
     let record = ("contact".to_owned(), "42".to_owned());
     assert_eq!(store.count_about(&world.org, &record, at(80_000), 9).await.unwrap(), 3);

@@ -160,8 +160,8 @@ async fn fill<S: Movable>(store: &Arc<S>, seed: u64) -> Vec<OrganizationId> {
         hash[0] = i;
         store.create_key(&key(&world.org, at(1)), hash, &entry()).await.unwrap();
         answer(store, Some(&world.org)).await;
-        store.create_operation(&operations::recovery(world, at(1))).await.unwrap();
-        store.create_operation(&operations::erasure(world, at(2))).await.unwrap();
+        store.create_operation(&operations::recovery(world, at(1)), &entry()).await.unwrap();
+        store.create_operation(&operations::erasure(world, at(2)), &entry()).await.unwrap();
         chosen(&*world, "crm-1", later).await;
         failing::fail(&*world, later).await;
         let mut test = world.event(later);

@@ -421,7 +421,7 @@ impl Store for NodeStore {
 /// Nobody asks for an operation in these tests.
 #[async_trait]
 impl Operations for NodeStore {
-    async fn create_operation(&self, _: &Operation) -> Result<()> {
+    async fn create_operation(&self, _: &Operation, _: &AuditEntry) -> Result<()> {
         unreachable!("no test asks for one")
     }
     async fn operation(&self, _: &OrganizationId, _: OperationId) -> Result<Option<Operation>> {

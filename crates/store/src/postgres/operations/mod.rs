@@ -5,19 +5,19 @@ mod erase;
 mod recover;
 mod trait_impl;
 
-use postrider_domain::{Millis, OperationId, OrganizationId};
+use postrider_domain::{AuditEntry, Millis, OperationId, OrganizationId};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::PostgresStore;
 use super::lanes;
 use super::session::{Mode, Session};
 use super::tenants::missing;
+use super::{PostgresStore, audit};
 use crate::error::{Result, StoreError};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::model::{LeaseNo, PageOf, PageRequest};
 use crate::operations::{Operation, OperationNote};
-use crate::rows::{OperationRow, WorkColumns, count_column, damaged, page_of};
+use crate::rows::{OperationRow, WorkColumns, count_column, damaged, page_of, seal_audit};
 
 /// Reads [`OperationRow::COLUMNS`], which come first.
 pub(super) fn operation_row(row: &Row) -> OperationRow {
@@ -40,7 +40,7 @@ pub(super) fn operation_row(row: &Row) -> OperationRow {
     }
 }
 
-async fn create(store: &PostgresStore, operation: &Operation) -> Result<()> {
+async fn create(store: &PostgresStore, operation: &Operation, audit: &AuditEntry) -> Result<()> {
     let id = &operation.organization;
     let (tenant, tx) = store.begin_of(id, Mode::Write).await?.ok_or_else(|| missing(id))?;
     let columns = WorkColumns::of(tenant.sealer(), operation)?;
@@ -49,6 +49,7 @@ async fn create(store: &PostgresStore, operation: &Operation) -> Result<()> {
             columns.endpoint.map_or_else(|| "an operation".to_owned(), |_| "a recovery of this endpoint".to_owned());
         return Err(StoreError::Exists { what });
     }
+    audit::insert(&tx, tenant.org, &seal_audit(tenant.sealer(), audit)?).await?;
     tx.commit().await
 }
 

@@ -5,18 +5,18 @@ mod erase;
 mod recover;
 mod trait_impl;
 
-use postrider_domain::{Millis, OperationId, OrganizationId};
+use postrider_domain::{AuditEntry, Millis, OperationId, OrganizationId};
 use rusqlite::{OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::SqliteStore;
 use super::reader::{Reader, uuid_at};
 use super::writer::{Fault, WriteTx};
+use super::{SqliteStore, audit};
 use crate::error::{Result, StoreError};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::model::{PageOf, PageRequest};
 use crate::operations::{Operation, OperationNote, Work};
-use crate::rows::{OperationRow, WorkColumns, count_column, page_of};
+use crate::rows::{OperationRow, WorkColumns, count_column, page_of, seal_audit};
 
 /// About what one writes.
 const OPERATION_BYTES: usize = 512;
@@ -46,10 +46,10 @@ pub(super) fn operation_row(row: &Row<'_>) -> rusqlite::Result<OperationRow> {
     })
 }
 
-async fn create(store: &SqliteStore, operation: &Operation) -> Result<()> {
+async fn create(store: &SqliteStore, operation: &Operation, audit: &AuditEntry) -> Result<()> {
     let tenant = store.tenants.require(&store.readers, &operation.organization).await?;
     let columns = WorkColumns::of(tenant.sealer(), operation)?;
-    let operation = operation.clone();
+    let (operation, entry) = (operation.clone(), seal_audit(tenant.sealer(), audit)?);
     let write = move |tx: &mut WriteTx<'_>| {
         tx.numbers.require_organization(tx.conn, tenant.no)?;
         if let Work::Recover(recovery) = &operation.work {
@@ -58,7 +58,8 @@ async fn create(store: &SqliteStore, operation: &Operation) -> Result<()> {
                 return Err(StoreError::Exists { what: format!("a recovery of endpoint {}", recovery.endpoint) }.into());
             }
         }
-        insert(tx, tenant.no, &operation, &columns)
+        insert(tx, tenant.no, &operation, &columns)?;
+        audit::insert(tx, tenant.no, &entry)
     };
     store.writer.write(OPERATION_BYTES, write).await
 }

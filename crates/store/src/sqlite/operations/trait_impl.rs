@@ -1,7 +1,7 @@
 //! [`Operations`] for SQLite: each method stands in the module that it names.
 
 use async_trait::async_trait;
-use postrider_domain::{DeliveryId, EndpointId, Millis, OperationId, OrganizationId};
+use postrider_domain::{AuditEntry, DeliveryId, EndpointId, Millis, OperationId, OrganizationId};
 use uuid::Uuid;
 
 use super::{answers, erase, recover};
@@ -15,8 +15,8 @@ use crate::sqlite::SqliteStore;
 
 #[async_trait]
 impl Operations for SqliteStore {
-    async fn create_operation(&self, operation: &Operation) -> Result<()> {
-        super::create(self, operation).await
+    async fn create_operation(&self, operation: &Operation, audit: &AuditEntry) -> Result<()> {
+        super::create(self, operation, audit).await
     }
 
     async fn operation(&self, organization: &OrganizationId, id: OperationId) -> Result<Option<Operation>> {
