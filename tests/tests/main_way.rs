@@ -168,9 +168,10 @@ async fn a_test_event_says_how_it_was_answered_even_while_the_endpoint_is_paused
 async fn a_retry_by_hand_sends_the_same_body_once_more_however_soon_it_is_asked_for(store: Store) {
     let world = World::start_on(store).await;
     let organization = world.organization("standard").await;
-    organization.endpoint(&world.receiver.url("/in"), json!({})).await;
     // Many times, since the moment between a record and the retry is short.
     for number in 0..40 {
+        // The answer 410 disables an endpoint.
+        let endpoint = organization.endpoint(&world.receiver.url("/in"), json!({})).await;
         world.receiver.script("/in", [Reply::status(410)]);
         let event = organization.publish(&won()).await;
         let id = organization.delivery_of(&event).await;
@@ -182,6 +183,7 @@ async fn a_retry_by_hand_sends_the_same_body_once_more_however_soon_it_is_asked_
         let [first, second] = &arrived[2 * number..] else { panic!("{} requests", arrived.len()) };
         assert_eq!(first.body, second.body);
         assert_eq!(first.header("webhook-id"), second.header("webhook-id"));
+        world.api.delete(&organization.path(&format!("/endpoints/{}", endpoint.id))).await.expect(204);
     }
 }
 
