@@ -1,6 +1,8 @@
 //! Everything of an export that is neither an event nor a delivery.
 
 use postrider_domain::EndpointId;
+use tokio_postgres::Row;
+use tokio_postgres::types::{FromSqlOwned, ToSql};
 use uuid::Uuid;
 
 use super::export::{Exporter, Known};
@@ -19,6 +21,26 @@ use crate::transfer::{ChosenId, DeletedEndpoint, Extent, Portable, PortableAnswe
 
 /// Rows read at once.
 const PAGE_ROWS: i64 = 500;
+
+impl Exporter<'_> {
+    /// Pushes every row of a statement whose first column is its key: of $1, after $2, in order of the key, at most $3.
+    async fn pages<K: ToSql + FromSqlOwned + Sync>(
+        &mut self,
+        sql: &str,
+        org: Uuid,
+        mut after: K,
+        read: impl Fn(&Row) -> Result<Portable>,
+    ) -> Result<()> {
+        loop {
+            let rows = self.query(sql, &[&org, &after, &PAGE_ROWS]).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = last.get(0);
+            for row in &rows {
+                self.push(read(row)?).await?;
+            }
+        }
+    }
+}
 
 /// Contract texts, then each organisation with all it owns, then the operator's own.
 pub(super) async fn all(export: &mut Exporter<'_>, extent: &Extent, orgs: &[Known]) -> Result<()> {
@@ -77,40 +99,30 @@ async fn organization(export: &mut Exporter<'_>, known: &Known) -> Result<()> {
 async fn keys(export: &mut Exporter<'_>, known: &Known) -> Result<()> {
     let sql =
         format!("SELECT {KEY_COLUMNS}, k.hash FROM api_keys k WHERE k.org = $1 AND k.id > $2 ORDER BY k.id LIMIT $3");
-    let mut after = Uuid::nil();
-    loop {
-        let rows = export.query(&sql, &[&known.org(), &after, &PAGE_ROWS]).await?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        after = last.get(0);
-        for row in &rows {
-            let key = key_from_row(row, known.id.clone())?;
-            export.push(Portable::Key(key, array(row.get(6))?)).await?;
-        }
-    }
+    let read = |row: &Row| {
+        let key = key_from_row(row, known.id.clone())?;
+        Ok(Portable::Key(key, array(row.get(6))?))
+    };
+    export.pages(&sql, known.org(), Uuid::nil(), read).await
 }
 
 async fn endpoints(export: &mut Exporter<'_>, known: &Known) -> Result<()> {
     let sql =
         format!("SELECT {ENDPOINT_COLUMNS}, deleted FROM endpoints WHERE org = $1 AND id > $2 ORDER BY id LIMIT $3");
-    let mut after = Uuid::nil();
-    loop {
-        let rows = export.query(&sql, &[&known.org(), &after, &PAGE_ROWS]).await?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        after = last.get(0);
-        for row in &rows {
-            let portable = if row.get(12) {
-                Portable::DeletedEndpoint(DeletedEndpoint {
-                    organization: known.id.clone(),
-                    id: EndpointId(row.get(0)),
-                    created_at: millis_at(row, 8),
-                    updated_at: millis_at(row, 9),
-                })
-            } else {
-                Portable::Endpoint(endpoint_row(row, 0).open(known.tenant.sealer(), &known.id)?)
-            };
-            export.push(portable).await?;
-        }
-    }
+    let read = |row: &Row| {
+        let portable = if row.get(12) {
+            Portable::DeletedEndpoint(DeletedEndpoint {
+                organization: known.id.clone(),
+                id: EndpointId(row.get(0)),
+                created_at: millis_at(row, 8),
+                updated_at: millis_at(row, 9),
+            })
+        } else {
+            Portable::Endpoint(endpoint_row(row, 0).open(known.tenant.sealer(), &known.id)?)
+        };
+        Ok(portable)
+    };
+    export.pages(&sql, known.org(), Uuid::nil(), read).await
 }
 
 /// Streaks, and notices that were not sent yet.
@@ -118,106 +130,76 @@ async fn failing(export: &mut Exporter<'_>, known: &Known) -> Result<()> {
     let sql = "SELECT s.endpoint, s.failures, s.since, s.warned_at FROM streaks s
                JOIN endpoints e ON e.org = s.org AND e.id = s.endpoint AND NOT e.deleted
                WHERE s.org = $1 AND s.endpoint > $2 ORDER BY s.endpoint LIMIT $3";
-    let mut after = Uuid::nil();
-    loop {
-        let rows = export.query(sql, &[&known.org(), &after, &PAGE_ROWS]).await?;
-        let Some(last) = rows.last() else { break };
-        after = last.get(0);
-        for row in &rows {
-            let (organization, endpoint) = (known.id.clone(), EndpointId(row.get(0)));
-            let streak = streak_at(row, 1);
-            export.push(Portable::Streak(PortableStreak { organization, endpoint, streak })).await?;
-        }
-    }
+    let read = |row: &Row| {
+        let (organization, endpoint) = (known.id.clone(), EndpointId(row.get(0)));
+        let streak = streak_at(row, 1);
+        Ok(Portable::Streak(PortableStreak { organization, endpoint, streak }))
+    };
+    export.pages(sql, known.org(), Uuid::nil(), read).await?;
     let sql = format!(
         "SELECT {NOTICE_COLUMNS}, n.due_at FROM notices n JOIN organizations o ON o.org = n.org
          JOIN endpoints e ON e.org = n.org AND e.id = n.endpoint AND NOT e.deleted
          WHERE n.org = $1 AND n.id > $2 ORDER BY n.id LIMIT $3"
     );
-    let mut after = Uuid::nil();
-    loop {
-        let rows = export.query(&sql, &[&known.org(), &after, &PAGE_ROWS]).await?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        after = last.get(0);
-        for row in &rows {
-            let (notice, tries) = notice_row(row)?;
-            let due_at = millis_at(row, 11);
-            export.push(Portable::Notice(PortableNotice { notice, due_at, tries })).await?;
-        }
-    }
+    let read = |row: &Row| {
+        let (notice, tries) = notice_row(row)?;
+        let due_at = millis_at(row, 11);
+        Ok(Portable::Notice(PortableNotice { notice, due_at, tries }))
+    };
+    export.pages(&sql, known.org(), Uuid::nil(), read).await
 }
 
 async fn chosen_ids(export: &mut Exporter<'_>, known: &Known) -> Result<()> {
     let sql = "SELECT id, key, accepted_at, fingerprint, deliveries_count,
                    EXISTS (SELECT FROM events e WHERE e.org = i.org AND e.key = i.key)
                FROM event_ids i WHERE org = $1 AND id > $2 ORDER BY id LIMIT $3";
-    let mut after = String::new();
-    loop {
-        let rows = export.query(sql, &[&known.org(), &after, &PAGE_ROWS]).await?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        after = last.get(0);
-        for row in &rows {
-            let row = ChosenId {
-                organization: known.id.clone(),
-                id: row.get::<_, &str>(0).parse().map_err(|_| damaged("an event's id"))?,
-                key: row.get(1),
-                accepted_at: millis_at(row, 2),
-                fingerprint: array(row.get(3))?,
-                deliveries_count: count_at(row, 4),
-                is_event_kept: row.get(5),
-            };
-            export.push(Portable::ChosenId(row)).await?;
-        }
-    }
+    let read = |row: &Row| {
+        let row = ChosenId {
+            organization: known.id.clone(),
+            id: row.get::<_, &str>(0).parse().map_err(|_| damaged("an event's id"))?,
+            key: row.get(1),
+            accepted_at: millis_at(row, 2),
+            fingerprint: array(row.get(3))?,
+            deliveries_count: count_at(row, 4),
+            is_event_kept: row.get(5),
+        };
+        Ok(Portable::ChosenId(row))
+    };
+    export.pages(sql, known.org(), String::new(), read).await
 }
 
 /// Answers of an organisation or, without one, of the operator; not of requests that are still under way.
 async fn answers(export: &mut Exporter<'_>, org: Uuid, sealer: Sealer<'_>, known: Option<&Known>) -> Result<()> {
     let sql = "SELECT key, request_hash, created_at, status, sealed FROM answers
                WHERE org = $1 AND key > $2 AND status IS NOT NULL ORDER BY key LIMIT $3";
-    let mut after = String::new();
-    loop {
-        let rows = export.query(sql, &[&org, &after, &PAGE_ROWS]).await?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        after = last.get(0);
-        for row in &rows {
-            let (key, status): (String, i16) = (row.get(0), row.get(3));
-            let answer = open_answer(sealer, &key, status.unsigned_abs(), row.get(4))?;
-            let organization = known.map(|known| known.id.clone());
-            let (request_hash, created_at) = (array(row.get(1))?, millis_at(row, 2));
-            let row = PortableAnswer { organization, key, request_hash, created_at, answer };
-            export.push(Portable::Answer(row)).await?;
-        }
-    }
+    let read = |row: &Row| {
+        let (key, status): (String, i16) = (row.get(0), row.get(3));
+        let answer = open_answer(sealer, &key, status.unsigned_abs(), row.get(4))?;
+        let organization = known.map(|known| known.id.clone());
+        let (request_hash, created_at) = (array(row.get(1))?, millis_at(row, 2));
+        let row = PortableAnswer { organization, key, request_hash, created_at, answer };
+        Ok(Portable::Answer(row))
+    };
+    export.pages(sql, org, String::new(), read).await
 }
 
 /// The trail of an organisation or, without one, of the operator.
 async fn audit_trail(export: &mut Exporter<'_>, org: Uuid, sealer: Sealer<'_>, known: Option<&Known>) -> Result<()> {
     let sql = "SELECT id, action, object, sealed FROM audit WHERE org = $1 AND id > $2 ORDER BY id LIMIT $3";
-    let mut after = Uuid::nil();
-    loop {
-        let rows = export.query(sql, &[&org, &after, &PAGE_ROWS]).await?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        after = last.get(0);
-        for row in &rows {
-            let entry = audit::from_row(row).open(sealer)?;
-            export.push(Portable::Audit(known.map(|known| known.id.clone()), entry)).await?;
-        }
-    }
+    let read = |row: &Row| {
+        let entry = audit::from_row(row).open(sealer)?;
+        Ok(Portable::Audit(known.map(|known| known.id.clone()), entry))
+    };
+    export.pages(sql, org, Uuid::nil(), read).await
 }
 
 /// Operations, in the order in which they were made.
 pub(super) async fn operations(export: &mut Exporter<'_>, known: &Known) -> Result<()> {
     let sql =
         format!("SELECT {} FROM operations WHERE org = $1 AND id > $2 ORDER BY id LIMIT $3", OperationRow::COLUMNS);
-    let mut after = Uuid::nil();
-    loop {
-        let rows = export.query(&sql, &[&known.org(), &after, &PAGE_ROWS]).await?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        after = last.get(0);
-        for row in &rows {
-            let operation = operation_row(row).open(known.tenant.sealer(), &known.id)?;
-            export.push(Portable::Operation(operation)).await?;
-        }
-    }
+    let read = |row: &Row| {
+        let operation = operation_row(row).open(known.tenant.sealer(), &known.id)?;
+        Ok(Portable::Operation(operation))
+    };
+    export.pages(&sql, known.org(), Uuid::nil(), read).await
 }
