@@ -11,7 +11,7 @@ use postrider_egress::resolve::{Resolve, SystemResolver};
 use postrider_egress::{Client, ClientSettings, UrlRules};
 use postrider_engine::{Clock, Engine, EngineLimits, EngineParts, StoreClock, SystemClock};
 use postrider_mail::{Mailer, SmtpMailer, SmtpSecurity, SmtpSettings};
-use postrider_server::{ServerLimits, ServerState, Tokens};
+use postrider_server::{Passes, ServerLimits, ServerState, Tokens};
 use postrider_store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -177,10 +177,14 @@ impl Server {
         let tokens = Arc::new(Tokens::new(fixed, issuer, audience));
         let following = files.jwks.map(|jwks| tokio::spawn(token_keys::follow(jwks, Arc::clone(&tokens))));
         let limits = ServerLimits { event_bytes_max: settings.limits.payload_bytes_max, ..ServerLimits::default() };
+        let passes = Arc::new(Passes::of(store.as_ref())?);
+        let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
         let router = postrider_server::router(ServerState {
             engine: engine.clone(),
             operator_key_hash,
             tokens: Arc::clone(&tokens),
+            passes,
+            public_url: public_url.into(),
             url_rules: Arc::new(rules),
             egress_addresses: settings.egress.addresses.clone().into(),
             limits: limits.clone(),

@@ -1,7 +1,8 @@
 //! Who is asking, and what they may do.
 //!
 //! The *operator key* may do everything. An *organisation key* (`prk_…`) may do what its scopes say, within its organisation; the rest of the world
-//! does not exist for it. A *token* may do what its role says, within its organisation, by the same scopes. Keys are known by their SHA-256 alone.
+//! does not exist for it. A *token* may do what its role says, within its organisation, by the same scopes. A *pass* is a token that this server signed
+//! itself ([`crate::pass`]), or stands for the operator. Keys are known by their SHA-256 alone.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -13,12 +14,13 @@ use data_encoding::BASE32_NOPAD;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use parking_lot::Mutex;
-use postrider_domain::{Actor, Key, OrganizationId, Role, Scope};
+use postrider_domain::{Actor, EndpointId, Key, Millis, OrganizationId, Role, Scope};
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
 use crate::limits::ServerLimits;
+use crate::pass::{Pass, PassError, PassKind, mark};
 use crate::problem::{Kind, Problem};
 use crate::state::Running;
 use crate::token::{Token, TokenError};
@@ -35,6 +37,50 @@ pub(crate) enum Caller {
     Operator,
     Key(Arc<Key>),
     Token(Arc<Token>),
+}
+
+/// How the caller was let in.
+#[derive(Clone, Debug)]
+pub(crate) enum Shown {
+    /// With a key or a JWT.
+    Own,
+    /// With a pass, and the mark that tells it from others.
+    Pass(Arc<Pass>, [u8; 16]),
+}
+
+/// What the dashboard has to know of whoever is looking.
+#[derive(Clone, Debug)]
+pub(crate) struct Standing {
+    /// None for the operator.
+    pub(crate) token: Option<Arc<Token>>,
+    pub(crate) locale: Option<String>,
+    pub(crate) endpoint: Option<EndpointId>,
+    /// From when the credential is refused; never, when none.
+    pub(crate) expires_at: Option<Millis>,
+}
+
+impl Shown {
+    /// The pass that was shown, if it was one.
+    pub(crate) fn pass(&self) -> Option<(&Pass, [u8; 16])> {
+        match self {
+            Shown::Own => None,
+            Shown::Pass(pass, mark) => Some((pass, *mark)),
+        }
+    }
+
+    /// With the token that the caller is known by.
+    pub(crate) fn standing(&self, token: Option<Arc<Token>>) -> Standing {
+        match self.pass() {
+            None => {
+                let expires_at = token.as_ref().map(|token| token.expires_at);
+                Standing { token, locale: None, endpoint: None, expires_at }
+            }
+            Some((pass, _)) => {
+                let locale = pass.locale.clone();
+                Standing { token, locale, endpoint: pass.endpoint, expires_at: Some(pass.expires_at) }
+            }
+        }
+    }
 }
 
 /// What a route needs.
@@ -138,12 +184,43 @@ fn operator_only() -> Problem {
 }
 
 /// Finds out who is asking.
-pub(crate) async fn authenticate(app: &Running, headers: &HeaderMap) -> Result<Caller, Problem> {
+pub(crate) async fn authenticate(app: &Running, headers: &HeaderMap) -> Result<(Caller, Shown), Problem> {
     let credential = bearer(headers)?;
     let hash = sha256(credential);
-    if is_equal(&hash, &app.operator_key.hash(app.store()).await) {
-        return Ok(Caller::Operator);
+    let operator_key = app.operator_key.hash(app.store()).await;
+    if is_equal(&hash, &operator_key) {
+        return Ok((Caller::Operator, Shown::Own));
     }
+    match PassKind::of(credential) {
+        Some(kind) => admit_pass(app, kind, credential, &operator_key).await,
+        None => Ok((known(app, credential, hash).await?, Shown::Own)),
+    }
+}
+
+/// The bearer of a pass, if the organisation that it was made for is still there.
+async fn admit_pass(
+    app: &Running,
+    kind: PassKind,
+    credential: &[u8],
+    operator_key: &[u8; 32],
+) -> Result<(Caller, Shown), Problem> {
+    let refused = |error: PassError| Problem::new(Kind::Unauthenticated, error.to_string());
+    let pass = app.given.passes.judge(kind, credential, operator_key, app.now()).map_err(refused)?;
+    let caller = match &pass.member {
+        None => Caller::Operator,
+        Some(member) => {
+            let found = app.store().organization(&member.token.organization).await?;
+            if found.is_none_or(|found| found.created_at != member.organization_made_at) {
+                return Err(refused(PassError::Gone));
+            }
+            Caller::Token(Arc::clone(&member.token))
+        }
+    };
+    Ok((caller, Shown::Pass(Arc::new(pass), mark(credential))))
+}
+
+/// The bearer of an organisation key or a JWT.
+async fn known(app: &Running, credential: &[u8], hash: [u8; 32]) -> Result<Caller, Problem> {
     let unknown = || Problem::new(Kind::Unauthenticated, "the credential is not known");
     // Nothing else that is a credential here has a dot in it.
     if credential.contains(&b'.') && app.given.tokens.is_any() {
@@ -259,7 +336,7 @@ impl KeyCache {
 mod tests {
     use super::*;
     use http::HeaderValue;
-    use postrider_domain::{KeyId, Millis};
+    use postrider_domain::KeyId;
 
     fn key_of(organization: &str, scopes: &[Scope]) -> Caller {
         Caller::Key(Arc::new(Key {

@@ -11,7 +11,7 @@ use http::{HeaderValue, StatusCode};
 use postrider_domain::{Action, AuditEntry, AuditId, Facts, OrganizationId, Scope};
 use serde::Serialize;
 
-use crate::auth::{Caller, Need};
+use crate::auth::{Caller, Need, Shown};
 use crate::fields::{Fields, read_body, read_optional_body};
 use crate::idempotency;
 use crate::origin::{Peer, RequestId};
@@ -25,6 +25,7 @@ pub(crate) struct RequestBody(pub(crate) Bytes);
 /// Who asks for what.
 pub(crate) struct Call {
     pub(crate) caller: Caller,
+    pub(crate) shown: Shown,
     pub(crate) idempotency_key: Option<String>,
     request_id: Option<RequestId>,
     peer: Option<Peer>,
@@ -39,6 +40,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Call {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let caller = parts.extensions.remove::<Caller>();
         let caller = caller.ok_or_else(|| Problem::internal("a route is not behind the gate"))?;
+        let shown = parts.extensions.remove().unwrap_or(Shown::Own);
         // The gate refused a wrong one where it means something.
         let idempotency_key = idempotency::key(&parts.headers).ok().flatten();
         let RequestBody(body) = parts.extensions.remove().unwrap_or_default();
@@ -46,7 +48,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Call {
         let path = RawPathParams::from_request_parts(parts, state).await.ok();
         let request_id = parts.extensions.get().cloned();
         let peer = parts.extensions.get().copied();
-        Ok(Call { caller, idempotency_key, request_id, peer, path, query: parts.uri.query().map(str::to_owned), body })
+        let query = parts.uri.query().map(str::to_owned);
+        Ok(Call { caller, shown, idempotency_key, request_id, peer, path, query, body })
     }
 }
 

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::auth::{Caller, authenticate, sha256};
+use crate::auth::{Caller, Shown, authenticate, sha256};
 use crate::body;
 use crate::call::RequestBody;
 use crate::idempotency::{self, Idempotent};
@@ -67,8 +67,8 @@ fn is_writing(method: &Method) -> bool {
 
 async fn enter(app: &App, request: &mut Request) -> Result<InWork, Problem> {
     let body = std::mem::take(request.body_mut());
-    let caller = match admit(app, request.headers()).await {
-        Ok(caller) => caller,
+    let (caller, shown) = match admit(app, request.headers()).await {
+        Ok(admitted) => admitted,
         Err(problem) => {
             body::discard(app, request.headers(), body).await;
             return Err(problem);
@@ -78,17 +78,18 @@ async fn enter(app: &App, request: &mut Request) -> Result<InWork, Problem> {
     if is_writing(request.method()) {
         let bytes_max = body_bytes_max(app.limits(), request);
         let (bytes, held) = body::read(app, request.headers(), body, bytes_max).await?;
-        idempotent = idempotent_of(&caller, request, &bytes).await?;
+        idempotent = idempotent_of(&caller, &shown, request, &bytes).await?;
         request.extensions_mut().insert(RequestBody(bytes));
         share = Some(held);
     }
     let permit = permit(&app.in_work)?;
     request.extensions_mut().insert(caller);
+    request.extensions_mut().insert(shown);
     Ok(InWork { _permit: permit, _share: share, idempotent })
 }
 
 /// Before anything of the body is read.
-async fn admit(app: &App, headers: &HeaderMap) -> Result<Caller, Problem> {
+async fn admit(app: &App, headers: &HeaderMap) -> Result<(Caller, Shown), Problem> {
     if app.in_work.available_permits() == 0 {
         return Err(overloaded());
     }
@@ -120,12 +121,19 @@ fn body_bytes_max(limits: &ServerLimits, request: &Request) -> usize {
     }
 }
 
-async fn idempotent_of(caller: &Caller, request: &mut Request, body: &Bytes) -> Result<Option<Idempotent>, Problem> {
+async fn idempotent_of(
+    caller: &Caller,
+    shown: &Shown,
+    request: &mut Request,
+    body: &Bytes,
+) -> Result<Option<Idempotent>, Problem> {
     let Some(key) = idempotency::key(request.headers())? else { return Ok(None) };
     let uri = request.uri();
     let parts =
         [request.method().as_str().as_bytes(), uri.path().as_bytes(), uri.query().unwrap_or_default().as_bytes()];
     let mut hashed = caller.identity().to_vec();
+    // An answer may be a session, which does not outlive the pass that it was given for.
+    hashed.extend(shown.pass().map(|(_, mark)| mark).into_iter().flatten());
     for part in parts {
         hashed.extend_from_slice(&part.len().to_be_bytes());
         hashed.extend_from_slice(part);

@@ -103,6 +103,14 @@ pub(crate) const TOKEN_KEYS_TRIED_MAX: usize = 16;
 pub(crate) const TOKEN_SECRET_BYTES_MIN: usize = 32;
 /// The longest `sub` of a token, in characters.
 pub(crate) const TOKEN_SUBJECT_CHARS_MAX: usize = 255;
+/// How long a session lasts, at most, in seconds.
+pub(crate) const SESSION_S_MAX: u64 = 8 * 3_600;
+/// How long a portal link works that does not say so, in seconds.
+pub(crate) const PORTAL_LINK_S_DEFAULT: u64 = 3_600;
+/// How long a portal link works, at least, in seconds.
+pub(crate) const PORTAL_LINK_S_MIN: u64 = 60;
+/// How long a portal link works, at most, in seconds.
+pub(crate) const PORTAL_LINK_S_MAX: u64 = 24 * 3_600;
 /// The most keys of a JWK Set.
 pub(crate) const JWKS_KEYS_MAX: usize = 100;
 /// How long an `Idempotency-Key` stands for one request, in milliseconds. The store keeps answers as long.

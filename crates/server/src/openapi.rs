@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use crate::problem::PROBLEM_JSON;
 use crate::routes::{
     audit, compat, contracts, deliveries, diagnose, egress_addresses, endpoints, events, filters, keys, operations,
-    organizations, recoveries, secrets, stream,
+    organizations, portal_links, recoveries, secrets, sessions, stream,
 };
 use crate::state::App;
 
@@ -29,6 +29,7 @@ pub(crate) fn v1() -> OpenApiRouter<App> {
         .merge(endpoints_routes())
         .merge(deliveries_routes())
         .merge(operators_routes())
+        .merge(dashboard_routes())
         .merge(compat_routes())
 }
 
@@ -86,6 +87,14 @@ fn operators_routes() -> OpenApiRouter<App> {
         .routes(routes!(egress_addresses::list))
 }
 
+/// How whoever looks at the dashboard is let in.
+fn dashboard_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(portal_links::create))
+        .routes(routes!(sessions::create))
+        .routes(routes!(sessions::read))
+}
+
 /// The routes that need no credential.
 pub(crate) fn open() -> OpenApiRouter<App> {
     OpenApiRouter::default()
@@ -106,8 +115,8 @@ pub(crate) fn document() -> OpenApi {
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some(
-            "The operator key; an organisation key (`prk_…`) with the scope that the operation needs; or a token (JWT) that the CRM signed, with \
-             `org`, `role` (`admin` or `viewer`) and `exp`.",
+            "The operator key; an organisation key (`prk_…`) with the scope that the operation needs; a token (JWT) that the CRM signed, with \
+             `org`, `role` (`admin` or `viewer`) and `exp`; or the token of a portal link (`prt_…`) or a session (`ses_…`).",
         ))
         .build();
     document.components.get_or_insert_default().add_security_scheme(BEARER, SecurityScheme::Http(scheme));
@@ -147,6 +156,7 @@ fn tags() -> Vec<utoipa::openapi::Tag> {
         ("Deliveries", "Events on their way to endpoints, with every attempt."),
         ("Organisations", "The tenants: customers of the CRM."),
         ("Keys", "Credentials of one organisation, with scopes."),
+        ("Dashboard", "Links that let the people of an organisation in, and sessions of whoever is looking."),
         ("Audit", "Who changed what, and when."),
         ("Contracts", "What receivers are promised: catalogue, format, signature, schedule, limits."),
         ("Compatibility", "Endpoints in the words of a documented CRM API, which programs may be written for already."),

@@ -14,10 +14,12 @@ use postrider_egress::UrlRules;
 use postrider_engine::Engine;
 use postrider_store::Store;
 use tokio::sync::{Mutex, MutexGuard, Semaphore};
+use zeroize::Zeroizing;
 
 use crate::auth::KeyCache;
 use crate::limits::ServerLimits;
 use crate::operator_key::OperatorKey;
+use crate::pass::{Pass, Passes};
 use crate::problem::Problem;
 use crate::ready::Readiness;
 use crate::token::Tokens;
@@ -32,6 +34,10 @@ pub struct ServerState {
     pub operator_key_hash: [u8; 32],
     /// Which tokens are accepted.
     pub tokens: Arc<Tokens>,
+    /// Signs and knows the tokens of portal links and sessions.
+    pub passes: Arc<Passes>,
+    /// The address under which browsers reach this server, without a slash at its end.
+    pub public_url: Arc<str>,
     /// What the operator allows of endpoint URLs; the same rules that the egress client has.
     pub url_rules: Arc<UrlRules>,
     /// Addresses and CIDR ranges that deliveries come from, to show to receivers.
@@ -102,6 +108,12 @@ impl Running {
 
     pub(crate) fn now(&self) -> Millis {
         self.given.engine.now()
+    }
+
+    /// A pass as it is given away.
+    pub(crate) async fn give_out(&self, pass: &Pass) -> Result<Zeroizing<String>, Problem> {
+        let operator_key = self.operator_key.hash(self.store()).await;
+        self.given.passes.text(pass, &operator_key).map_err(Problem::internal)
     }
 
     /// The organisation, or 404.

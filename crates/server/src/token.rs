@@ -65,6 +65,8 @@ pub(crate) struct Token {
     pub(crate) system: Option<String>,
     /// Whom it was issued to.
     pub(crate) subject: Option<String>,
+    /// From when it is refused.
+    pub(crate) expires_at: Millis,
 }
 
 /// Why a token is refused; shown to whoever sent it.
@@ -152,7 +154,8 @@ impl Tokens {
             whole.filter(|seconds| *seconds >= 0).ok_or_else(|| wrong(&format!("`{name}` is no time in seconds")))
         };
         let now = now.unix_seconds();
-        if now >= seconds(&claims.exp, "exp")?.saturating_add(TOKEN_LEEWAY_S) {
+        let end = seconds(&claims.exp, "exp")?.saturating_add(TOKEN_LEEWAY_S);
+        if now >= end {
             return Err(TokenError::Expired);
         }
         if let Some(nbf) = &claims.nbf
@@ -178,6 +181,7 @@ impl Tokens {
             role: Role::parse(&claims.role).ok_or_else(|| wrong("`role` is neither admin nor viewer"))?,
             system: claims.system,
             subject: claims.sub,
+            expires_at: Millis(end.saturating_mul(1_000)),
         })
     }
 

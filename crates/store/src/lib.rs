@@ -18,6 +18,7 @@ mod operations;
 mod postgres;
 mod rows;
 mod seal;
+mod signing;
 mod sqlite;
 mod store;
 mod transfer;
@@ -32,6 +33,7 @@ pub use operations::{
     RecoverablePage, Recovery, Removed, Stepped, Waiting, Work,
 };
 pub use postgres::{MIGRATIONS, Migration, PostgresOptions, PostgresStore};
+pub use signing::{SIGNATURE_BYTES, Signing};
 pub use sqlite::{BackupProgress, Restored, SqliteOptions, SqliteStore, backup, restore};
 pub use store::Store;
 pub use transfer::{

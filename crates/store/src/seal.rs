@@ -64,6 +64,11 @@ impl SealingKey {
         SealingKey { cipher: XChaCha20Poly1305::new(&(*master.bytes).into()), id: master.id }
     }
 
+    /// What names the key without telling it.
+    pub(crate) fn mark(&self) -> [u8; KEY_ID_BYTES] {
+        self.id.0
+    }
+
     /// Seals what follows the header in a buffer made by [`unsealed`].
     pub(crate) fn seal(&self, mut buffer: Vec<u8>, owner: i64, kind: RowKind, row: &[u8]) -> Result<Vec<u8>> {
         let nonce = fresh_nonce()?;

@@ -19,6 +19,7 @@ use crate::model::{
     StoredAnswer,
 };
 use crate::operations::Operations;
+use crate::signing::Signing;
 
 /// A durable store, in whole steps of an event's way, so that an implementation can batch what is waiting.
 ///
@@ -243,6 +244,9 @@ pub trait Store: Operations + Send + Sync + 'static {
     /// Wraps with the current master key every data key that another wrapped, and returns how many those were. What the data keys sealed
     /// stays as it is. When it returns `Ok`, the other master keys are needed no more.
     async fn rewrap(&self) -> Result<u64>;
+    /// What all nodes of this store sign with for a purpose, now and after a restart: derived from the master keys and the store's own data key, and kept
+    /// nowhere. What was signed under a master key is not known any more once that key is given to no node.
+    fn signing(&self, purpose: &str) -> Result<Signing>;
     /// Numbers for metrics.
     async fn stats(&self) -> Result<StoreStats>;
     /// Finishes what is waiting and closes the files.

@@ -12,8 +12,10 @@ pub(crate) mod filters;
 pub(crate) mod keys;
 pub(crate) mod operations;
 pub(crate) mod organizations;
+pub(crate) mod portal_links;
 pub(crate) mod recoveries;
 pub(crate) mod secrets;
+pub(crate) mod sessions;
 pub(crate) mod stream;
 #[cfg(feature = "test-clock")]
 pub(crate) mod test_clock;

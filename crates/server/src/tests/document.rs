@@ -13,6 +13,7 @@ use crate::wire::key::NewKey;
 use crate::wire::organization::{NewOrganization, OrganizationChange};
 use crate::wire::resource::PublishedResource;
 use crate::wire::secret::{ConfirmRequest, RotateRequest};
+use crate::wire::session::{NewPortalLink, NewSession};
 use crate::wire::test::TestRequest;
 
 /// The routes of the API's specification that there are so far.
@@ -37,6 +38,9 @@ const ROUTES: &str = "
     GET /v1/contracts
     GET /v1/contracts/{name}
     GET /v1/egress-addresses
+    GET /v1/session
+    POST /v1/sessions
+    POST /v1/organizations/{org}/portal-links
     GET /v1/organizations
     GET /v1/organizations/{org}
     GET /v1/organizations/{org}/audit
@@ -126,6 +130,8 @@ fn requests_have_the_fields_that_the_document_says() {
         ("RotateRequest", RotateRequest::FIELDS),
         ("ConfirmRequest", ConfirmRequest::FIELDS),
         ("NewKey", NewKey::FIELDS),
+        ("NewPortalLink", NewPortalLink::FIELDS),
+        ("NewSession", NewSession::FIELDS),
     ] {
         assert_eq!(described(name), read(fields), "{name}");
     }

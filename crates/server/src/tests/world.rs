@@ -21,7 +21,7 @@ use tower::ServiceExt;
 
 use crate::auth::sha256;
 use crate::problem::Cause;
-use crate::{ServerLimits, ServerState, TokenKey, Tokens, router};
+use crate::{Passes, ServerLimits, ServerState, TokenKey, Tokens, router};
 
 pub(super) const OPERATOR: &str = "operator-key-of-the-tests";
 
@@ -41,6 +41,8 @@ fn state(engine: &Engine, url_rules: &Arc<UrlRules>, clock: &Arc<MovableClock>, 
         engine: engine.clone(),
         operator_key_hash: sha256(OPERATOR.as_bytes()),
         tokens: Arc::new(tokens()),
+        passes: Arc::new(Passes::of(engine.store().as_ref()).unwrap()),
+        public_url: "https://webhooks.example.com".into(),
         url_rules: Arc::clone(url_rules),
         egress_addresses: ["203.0.113.10".to_owned()].into(),
         limits,

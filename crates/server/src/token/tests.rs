@@ -140,6 +140,7 @@ fn each_algorithm_is_accepted_with_its_key_and_gives_what_the_claims_say() {
         role: Role::Admin,
         system: Some("erp".into()),
         subject: Some("ana".into()),
+        expires_at: Millis((NOW_S + 300 + TOKEN_LEEWAY_S) * 1_000),
     };
     for (signer, id) in
         [(&secret(), None), (&signers[0], Some("r")), (&signers[1], Some("e")), (&signers[2], Some("d"))]

@@ -15,6 +15,7 @@ pub(crate) mod organization;
 pub(crate) mod preview;
 pub(crate) mod resource;
 pub(crate) mod secret;
+pub(crate) mod session;
 pub(crate) mod stream;
 pub(crate) mod test;
 

@@ -210,7 +210,7 @@ fn email(text: &str) -> Result<String, String> {
 }
 
 /// The common form of RFC 5646 language tags: subtags of letters and digits, the first of two or three letters.
-fn locale(text: &str) -> Result<String, String> {
+pub(crate) fn locale(text: &str) -> Result<String, String> {
     Text::line(1, LOCALE_CHARS_MAX).check(text)?;
     let mut parts = text.split('-');
     let is_language = |part: &str| matches!(part.len(), 2 | 3) && part.bytes().all(|b| b.is_ascii_alphabetic());

@@ -65,3 +65,13 @@ pub async fn pages_go_from_newest_to_oldest(subject: &mut impl Subject) {
     assert_eq!(times, [at(3), at(2), at(1), T0]);
     assert_eq!((first.rows.len(), second.next), (3, None));
 }
+
+/// No signature is kept, and no key for it.
+pub async fn what_was_signed_is_known_after_opening_again_for_its_purpose_alone(subject: &mut impl Subject) {
+    let signature = subject.store().signing("a purpose").unwrap().sign(b"message");
+    subject.reopen().await;
+    let store = subject.store();
+    assert!(store.signing("a purpose").unwrap().is_signed(b"message", &signature));
+    assert!(!store.signing("a purpose").unwrap().is_signed(b"another", &signature));
+    assert!(!store.signing("another purpose").unwrap().is_signed(b"message", &signature));
+}

@@ -72,6 +72,7 @@ macro_rules! conformance_suite {
                 a_key_is_found_by_its_hash_until_it_is_deleted,
                 the_operator_key_is_replaced,
                 the_operator_key_that_is_settled_first_stays,
+                what_was_signed_is_known_after_opening_again_for_its_purpose_alone,
                 pages_go_from_newest_to_oldest,
             ];
             audit: [

@@ -22,6 +22,7 @@ use crate::model::{
     OpenDelivery, Outcome, PageOf, PageRequest, Recorded, Renewal, RetentionStep, Retried, RevisionId, StoreStats,
     StoredAnswer,
 };
+use crate::signing::Signing;
 use crate::store::Store;
 
 #[async_trait]
@@ -293,6 +294,10 @@ impl Store for PostgresStore {
 
     async fn rewrap(&self) -> Result<u64> {
         tenants::rewrap(self).await
+    }
+
+    fn signing(&self, purpose: &str) -> Result<Signing> {
+        Signing::new(&self.tenants.keys, self.tenants.operator().sealer().key, purpose)
     }
 
     async fn stats(&self) -> Result<StoreStats> {

@@ -22,6 +22,7 @@ use crate::model::{
     OpenDelivery, Outcome, PageOf, PageRequest, Recorded, Renewal, RetentionStep, Retried, RevisionId, StoreStats,
     StoredAnswer,
 };
+use crate::signing::Signing;
 use crate::store::Store;
 
 #[async_trait]
@@ -298,6 +299,10 @@ impl Store for SqliteStore {
 
     async fn rewrap(&self) -> Result<u64> {
         SqliteStore::rewrap(self).await
+    }
+
+    fn signing(&self, purpose: &str) -> Result<Signing> {
+        Signing::new(&self.tenants.keys, &self.tenants.operator().key, purpose)
     }
 
     async fn stats(&self) -> Result<StoreStats> {

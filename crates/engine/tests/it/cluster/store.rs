@@ -409,6 +409,10 @@ impl Store for NodeStore {
         Store::rewrap(&self.reach()?.sqlite).await
     }
 
+    fn signing(&self, purpose: &str) -> Result<Signing> {
+        self.reach()?.sqlite.signing(purpose)
+    }
+
     async fn stats(&self) -> Result<StoreStats> {
         Store::stats(&self.reach()?.sqlite).await
     }
