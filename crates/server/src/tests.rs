@@ -8,6 +8,7 @@ mod document;
 mod idempotent;
 mod lists;
 mod overload;
+mod passes;
 mod receiver;
 mod stream;
 mod tokens;
