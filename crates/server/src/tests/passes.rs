@@ -145,7 +145,7 @@ async fn an_operators_session_acts_as_the_operator_and_an_organisation_key_has_n
     let token = made["token"].as_str().unwrap();
     world.ask(token, Method::POST, "/v1/organizations", r#"{"id": "acme", "name": "A"}"#).await.expect(201);
     let told = world.get(&format!("{ORG}/audit")).await.expect(200);
-    assert_eq!(told["data"][0]["actor"]["type"], "operator", "{told}");
+    assert_eq!(told["data"][0]["actor"]["kind"], "operator", "{told}");
     let key = world.key("acme", &["endpoints:read"]).await;
     for (method, path) in [(Method::POST, "/v1/sessions"), (Method::GET, "/v1/session")] {
         assert_eq!(world.ask(&key, method, path, Body::empty()).await.problem(403), "forbidden");
