@@ -47,7 +47,7 @@ const DELIVERIES_READ: Needs = Needs::Scope("deliveries:read");
 const DELIVERIES_WRITE: Needs = Needs::Scope("deliveries:write");
 
 /// All of them.
-pub const ROUTES: [Route; 40] = [
+pub const ROUTES: [Route; 41] = [
     route("POST", "/v1/organizations", Needs::Operator).body(),
     route("GET", "/v1/organizations", Needs::Operator).list(),
     route("GET", "/v1/organizations/{org}", ENDPOINTS_READ),
@@ -65,6 +65,7 @@ pub const ROUTES: [Route; 40] = [
     route("GET", "/v1/organizations/{org}/endpoints/{ep}", ENDPOINTS_READ),
     route("PATCH", "/v1/organizations/{org}/endpoints/{ep}", ENDPOINTS_WRITE).body(),
     route("DELETE", "/v1/organizations/{org}/endpoints/{ep}", ENDPOINTS_WRITE),
+    route("POST", "/v1/organizations/{org}/endpoints/check", ENDPOINTS_WRITE).body(),
     route("POST", "/v1/organizations/{org}/endpoints/{ep}/test", ENDPOINTS_WRITE).body(),
     route("POST", "/v1/organizations/{org}/endpoints/{ep}/diagnose", ENDPOINTS_WRITE).body(),
     route("POST", "/v1/organizations/{org}/endpoints/{ep}/secret/rotate", ENDPOINTS_WRITE).body(),

@@ -76,7 +76,7 @@ async fn what_failed_and_what_was_missed_arrives_once(store: Store) {
 
     let body = json!({"since": LONG_AGO, "dry_run": true});
     let preview = organization.api.post(&recover_path(&organization, &endpoint.id), &body).await.expect(200);
-    assert_eq!(preview, json!({"total": 29, "failed": 1, "missed": 28, "complete": true}));
+    assert_eq!(preview, json!({"count": 29, "failed": 1, "missed": 28, "is_complete": true}));
     assert_eq!(world.receiver.count(), 2, "a preview sends nothing");
     let operation = recover(&organization, &endpoint.id).await;
     let found = ended(&organization, &operation).await;

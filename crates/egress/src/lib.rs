@@ -29,7 +29,7 @@ mod tls;
 pub use client::{Attempt, Client, ClientSettings, ClientStats};
 pub use error::{AttemptError, AttemptErrorKind, SetupError, Way};
 pub use examine::{AddressFound, CertificateFound, ConnectionFound, Examination, TlsFound};
-pub use guard::{UrlRefusal, UrlRules, VettedUrl, judge_ip, judge_url};
+pub use guard::{UrlRefusal, UrlRefusalCode, UrlRules, VettedUrl, judge_ip, judge_url};
 pub use limits::Limits;
 pub use proxy::{EgressProxy, ProxyAuth};
 pub use request::{Request, is_reserved_header};

@@ -9,7 +9,7 @@ use postrider_store::{Event, NewDelivery, OpenDelivery, StoreError};
 use crate::derive::filter_event;
 use crate::directory::OrganizationView;
 use crate::engine::{Engine, Inner};
-use crate::error::{AcceptError, EngineError, EventMistake};
+use crate::error::{AcceptError, EngineError, EventMistake, EventMistakeKind};
 use crate::json_depth::is_deeper_than;
 use crate::model::{Accepted, IncomingEvent};
 use crate::to_its_end::to_its_end;
@@ -60,8 +60,8 @@ impl Inner {
         let mut mistakes = Vec::new();
         let mut checked = Vec::with_capacity(events.len());
         for (index, mut event) in events.into_iter().enumerate() {
-            let mut mistake = |pointer: &str, detail: String| {
-                mistakes.push(EventMistake { index, pointer: pointer.to_owned(), detail });
+            let mut mistake = |pointer: &str, kind, detail: String| {
+                mistakes.push(EventMistake { index, pointer: pointer.to_owned(), detail, kind });
             };
             self.check(view, &mut event, &mut mistake);
             checked.push(event);
@@ -69,13 +69,19 @@ impl Inner {
         if mistakes.is_empty() { Ok(checked) } else { Err(AcceptError::Invalid(mistakes)) }
     }
 
-    fn check(&self, view: &OrganizationView, event: &mut IncomingEvent, mistake: &mut impl FnMut(&str, String)) {
+    fn check(
+        &self,
+        view: &OrganizationView,
+        event: &mut IncomingEvent,
+        mistake: &mut impl FnMut(&str, EventMistakeKind, String),
+    ) {
         let depth_max = self.limits.json_depth_max;
         for (pointer, text) in
             [("/data", Some(&event.data)), ("/previous", event.previous.as_ref()), ("/changes", event.changes.as_ref())]
         {
             if text.is_some_and(|text| is_deeper_than(text, depth_max)) {
-                return mistake(pointer, format!("is nested more than {depth_max} deep"));
+                let kind = EventMistakeKind::TooDeep { max: depth_max };
+                return mistake(pointer, kind, format!("is nested more than {depth_max} deep"));
             }
         }
         settle_changes(event, mistake);
@@ -94,11 +100,11 @@ impl Inner {
         published: &str,
         data: &str,
         facts: &FilterEvent<'_>,
-        mistake: &mut impl FnMut(&str, String),
+        mistake: &mut impl FnMut(&str, EventMistakeKind, String),
     ) {
         for event_type in view.contract.derived_types(published, facts) {
-            self.check_data(view, event_type, data, &mut |pointer: &str, detail: String| {
-                mistake(pointer, format!("as {event_type:?}, which this event also is: {detail}"));
+            self.check_data(view, event_type, data, &mut |pointer: &str, kind, detail: String| {
+                mistake(pointer, kind, format!("as {event_type:?}, which this event also is: {detail}"));
             });
         }
     }
@@ -108,12 +114,13 @@ impl Inner {
         view: &OrganizationView,
         published: &str,
         data: &str,
-        mistake: &mut impl FnMut(&str, String),
+        mistake: &mut impl FnMut(&str, EventMistakeKind, String),
     ) {
         let Some(event_type) = view.contract.resolve_type(published) else {
             let name = view.contract.name();
             let detail = format!("is not an event type of the contract {name:?}; GET …/event-types lists them");
-            return mistake("/type", detail);
+            let kind = EventMistakeKind::UnknownType { contract: name.to_owned() };
+            return mistake("/type", kind, detail);
         };
         self.check_data(view, event_type, data, mistake);
     }
@@ -123,7 +130,7 @@ impl Inner {
         view: &OrganizationView,
         event_type: &str,
         data: &str,
-        mistake: &mut impl FnMut(&str, String),
+        mistake: &mut impl FnMut(&str, EventMistakeKind, String),
     ) {
         let validation = view.organization.event_validation;
         if validation == EventValidation::Off {
@@ -131,7 +138,8 @@ impl Inner {
         }
         for misfit in view.contract.misfits(event_type, data) {
             if validation == EventValidation::Enforce {
-                mistake(&format!("/data{}", misfit.pointer), misfit.detail);
+                let kind = EventMistakeKind::Data { event_type: event_type.to_owned() };
+                mistake(&format!("/data{}", misfit.pointer), kind, misfit.detail);
             } else {
                 let organization = &view.organization.id;
                 tracing::warn!(%organization, event_type, pointer = misfit.pointer, "data does not fit its JSON Schema");
@@ -160,8 +168,8 @@ impl Inner {
     pub(crate) fn check_again(&self, view: &OrganizationView, made: &[Made]) -> Result<(), AcceptError> {
         let mut mistakes = Vec::new();
         for (index, Made { event, .. }) in made.iter().enumerate() {
-            let mut mistake = |pointer: &str, detail: String| {
-                mistakes.push(EventMistake { index, pointer: pointer.to_owned(), detail });
+            let mut mistake = |pointer: &str, kind, detail: String| {
+                mistakes.push(EventMistake { index, pointer: pointer.to_owned(), detail, kind });
             };
             self.check_type_and_data(view, &event.event_type, &event.data, &mut mistake);
             if view.organization.event_validation != EventValidation::Off {
@@ -173,16 +181,19 @@ impl Inner {
 }
 
 /// The event's `changes`: as they were published, or made from `previous`.
-fn settle_changes(event: &mut IncomingEvent, mistake: &mut impl FnMut(&str, String)) {
+fn settle_changes(event: &mut IncomingEvent, mistake: &mut impl FnMut(&str, EventMistakeKind, String)) {
     match (&event.previous, &event.changes) {
-        (Some(_), Some(_)) => mistake("/previous", "send `previous` or `changes`, not both".to_owned()),
+        (Some(_), Some(_)) => {
+            let detail = "send `previous` or `changes`, not both".to_owned();
+            mistake("/previous", EventMistakeKind::PreviousAndChanges, detail);
+        }
         (Some(previous), None) => match changes_from_previous(previous, &event.data) {
             Ok(changes) => event.changes = Some(changes.into()),
-            Err(error) => mistake("/previous", error.to_string()),
+            Err(error) => mistake("/previous", EventMistakeKind::Changes, error.to_string()),
         },
         (None, Some(changes)) => {
             for misfit in check_changes(changes).err().unwrap_or_default() {
-                mistake(&format!("/changes{}", misfit.pointer), misfit.detail);
+                mistake(&format!("/changes{}", misfit.pointer), EventMistakeKind::Changes, misfit.detail);
             }
         }
         (None, None) => {}
@@ -251,7 +262,7 @@ mod tests {
                 changes: Some(changes.into()),
             };
             let mut places = Vec::new();
-            settle_changes(&mut event, &mut |pointer: &str, _| places.push(pointer.to_owned()));
+            settle_changes(&mut event, &mut |pointer: &str, _, _| places.push(pointer.to_owned()));
             assert_eq!(event.changes.as_deref(), Some(changes), "they stay byte for byte");
             places
         };

@@ -36,6 +36,32 @@ pub struct EventMistake {
     pub pointer: String,
     /// What is wrong and what to do.
     pub detail: String,
+    /// Which rule is broken.
+    pub kind: EventMistakeKind,
+}
+
+/// A rule that an event breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventMistakeKind {
+    /// Its JSON is nested too deep.
+    TooDeep {
+        /// How deep it may be.
+        max: usize,
+    },
+    /// The contract has no such event type.
+    UnknownType {
+        /// The contract's name.
+        contract: String,
+    },
+    /// Its data does not fit the JSON Schema of an event type.
+    Data {
+        /// The event type: its own, or one that is derived from it.
+        event_type: String,
+    },
+    /// Both `previous` and `changes`.
+    PreviousAndChanges,
+    /// Its changes, or the earlier values, cannot be read.
+    Changes,
 }
 
 /// Why nothing is sent again.
@@ -67,9 +93,12 @@ pub enum TestError {
     /// There is no such endpoint.
     #[error("there is no such endpoint")]
     UnknownEndpoint,
-    /// The catalogue has no such type, or no sample for it.
-    #[error("{0}")]
-    UnknownType(String),
+    /// The catalogue has no such type.
+    #[error("the contract has no such event type; GET …/event-types lists them")]
+    UnknownType {
+        /// The contract's name.
+        contract: String,
+    },
     /// A fault of ours, or the store cannot commit.
     #[error(transparent)]
     Engine(#[from] EngineError),

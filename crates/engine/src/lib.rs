@@ -54,7 +54,9 @@ pub use clock::MovableClock;
 pub use clock::{Clock, StoreClock, SystemClock};
 pub use diagnosis::{Check, CheckOutcome, Diagnosis, UrlDiagnosis};
 pub use engine::{Engine, EngineParts};
-pub use error::{AcceptError, EngineError, EventMistake, PreviewError, RecoverError, TestError, count_store_error};
+pub use error::{
+    AcceptError, EngineError, EventMistake, EventMistakeKind, PreviewError, RecoverError, TestError, count_store_error,
+};
 pub use ids::Ids;
 pub use limits::EngineLimits;
 pub use model::{Accepted, IncomingEvent, Missed, Retry, TestOutcome};

@@ -87,9 +87,7 @@ impl Inner {
             Some(name) => contract.resolve_type(name),
             None => contract.first_type(&view.endpoint.events),
         }
-        .ok_or_else(|| {
-            TestError::UnknownType("the contract has no such event type; GET …/event-types lists them".to_owned())
-        })?
+        .ok_or_else(|| TestError::UnknownType { contract: contract.name().to_owned() })?
         .into();
         let sample = contract.sample(&event_type);
         let now = self.clock.now();

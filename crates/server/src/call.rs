@@ -12,10 +12,11 @@ use postrider_domain::{Action, AuditEntry, AuditId, Facts, OrganizationId, Scope
 use serde::Serialize;
 
 use crate::auth::{Caller, Need, Shown};
-use crate::fields::{Fields, read_body, read_optional_body};
+use crate::code::Code;
+use crate::fields::{Fields, check_body, read_body, read_optional_body};
 use crate::idempotency;
 use crate::origin::{Peer, RequestId};
-use crate::problem::{Kind, Problem};
+use crate::problem::{Kind, Mistake, Problem};
 use crate::state::Running;
 
 /// The body, read by the gate.
@@ -132,13 +133,24 @@ impl Call {
         read_optional_body(&self.body, known, read)
     }
 
+    /// Reads a body, perhaps of a part of the fields, and gives what is wrong with those that there are beside what was read.
+    pub(crate) fn check<'t, T>(
+        &'t self,
+        known: &'static [&'static str],
+        read: impl FnOnce(&mut Fields<'t, '_>) -> T,
+    ) -> Result<(T, Vec<Mistake>), Problem> {
+        self.no_query()?;
+        check_body(&self.body, known, read)
+    }
+
     /// For routes that take neither body nor query.
     pub(crate) fn nothing_more(&self) -> Result<(), Problem> {
         self.no_query()?;
         if self.body.iter().all(u8::is_ascii_whitespace) || self.body.trim_ascii() == b"{}" {
             return Ok(());
         }
-        Err(Problem::field(Kind::InvalidFields, "", "this request takes no body; leave it out"))
+        let wrong = Code::BodyUnexpected.says("this request takes no body; leave it out");
+        Err(Problem::field(Kind::InvalidFields, "", wrong))
     }
 
     /// The same call with another body and without a query: what it says in the words of another route.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
+use crate::code::Code;
 use crate::problem::Kind;
 
 /// The pages' style sheet.
@@ -58,8 +59,23 @@ pub(crate) fn problems_page() -> String {
         paragraphs(&mut out, kind.remedy());
         put(&mut out, "</section>");
     }
+    codes(&mut out);
     foot(&mut out);
     out
+}
+
+/// What the codes of wrong fields mean.
+fn codes(out: &mut String) {
+    put(out, "<section><h2 id=\"codes\">Codes</h2>");
+    let about = "Each entry of `errors` has a `code`, which does not change, and `params`, so that it can be said in another language.";
+    paragraphs(out, about);
+    put(out, "<dl>");
+    for code in Code::ALL {
+        put(out, &format!("<dt><code>{}</code></dt><dd>", code.as_str()));
+        paragraphs(out, code.meaning());
+        put(out, "</dd>");
+    }
+    put(out, "</dl></section>");
 }
 
 struct Operation<'d> {
@@ -285,6 +301,9 @@ mod tests {
         let problems = problems_page();
         for kind in Kind::ALL {
             assert!(problems.contains(&format!("id=\"{}\"", kind.uri().rsplit('#').next().unwrap())), "{kind:?}");
+        }
+        for code in Code::ALL {
+            assert!(problems.contains(&format!("<dt><code>{}</code></dt>", code.as_str())), "{code:?}");
         }
         for html in [html, problems] {
             assert!(!html.contains("<script") && !html.contains(" style=") && !html.contains("http-equiv"));

@@ -14,7 +14,9 @@ use serde::de::{DeserializeSeed, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::problem::{Kind, Mistakes, Problem, quoted};
+use crate::code::Code;
+use crate::problem::{Kind, Mistake, Mistakes, Problem, quoted};
+use crate::wrong::Wrong;
 
 pub(crate) use read::{Change, string_of, string_or_number};
 pub(crate) use text::{Text, json_kind};
@@ -35,17 +37,37 @@ pub(crate) fn read_body<'t, T>(
     known: &'static [&'static str],
     read: impl FnOnce(&mut Fields<'t, '_>) -> T,
 ) -> Result<T, Problem> {
-    let text = utf8(body)?;
     let mut mistakes = Mistakes::default();
+    let value = collect_body(body, known, &mut mistakes, read)?;
+    mistakes.into_result(Kind::InvalidFields).map(|()| value)
+}
+
+/// As [`read_body`] for a body of which fields may be missing that must be there in the end, and of which mistakes are what is asked for.
+pub(crate) fn check_body<'t, T>(
+    body: &'t [u8],
+    known: &'static [&'static str],
+    read: impl FnOnce(&mut Fields<'t, '_>) -> T,
+) -> Result<(T, Vec<Mistake>), Problem> {
+    let mut mistakes = Mistakes::of_a_part();
+    let value = collect_body(body, known, &mut mistakes, read)?;
+    Ok((value, mistakes.into_list()))
+}
+
+fn collect_body<'t, T>(
+    body: &'t [u8],
+    known: &'static [&'static str],
+    mistakes: &mut Mistakes,
+    read: impl FnOnce(&mut Fields<'t, '_>) -> T,
+) -> Result<T, Problem> {
+    let text = utf8(body)?;
     let mut values = vec![None; known.len()];
-    let collect = Collect { at: "", known, values: &mut values, mistakes: &mut mistakes };
+    let collect = Collect { at: "", known, values: &mut values, mistakes };
     let mut deserializer = serde_json::Deserializer::from_str(text);
     collect
         .deserialize(&mut deserializer)
         .and_then(|()| deserializer.end())
         .map_err(|error| malformed(text, &error))?;
-    let value = read(&mut Fields { at: String::new(), known, values, mistakes: &mut mistakes });
-    mistakes.into_result(Kind::InvalidFields).map(|()| value)
+    Ok(read(&mut Fields { at: String::new(), known, values, mistakes }))
 }
 
 /// As [`read_body`], where an empty body stands for an object without fields.
@@ -67,8 +89,8 @@ fn utf8(body: &[u8]) -> Result<&str, Problem> {
 
 fn malformed(text: &str, error: &serde_json::Error) -> Problem {
     if error.is_data() {
-        let detail = format!("must be a JSON object, but is {}", json_kind(text.trim_start()));
-        return Problem::field(Kind::InvalidFields, "", detail);
+        let wrong = Wrong::json_type("a JSON object", json_kind(text.trim_start()));
+        return Problem::field(Kind::InvalidFields, "", wrong);
     }
     if text.trim().is_empty() {
         return Problem::new(Kind::Malformed, "the body is empty; it must be a JSON object");
@@ -104,10 +126,12 @@ impl<'t> Visitor<'t> for Collect<'_, 't, '_> {
             let value = map.next_value::<&'t RawValue>()?.get();
             match self.known.iter().position(|known| *known == name) {
                 Some(index) if self.values[index].is_none() => self.values[index] = Some(value),
-                Some(_) => self.mistakes.add(member_at(self.at, &name), "is given twice; give it once"),
+                Some(_) => {
+                    self.mistakes.add(member_at(self.at, &name), Code::FieldTwice.says("is given twice; give it once"));
+                }
                 None => {
                     let detail = format!("is not a known field; known are {}", self.known.join(", "));
-                    self.mistakes.add(member_at(self.at, &name), detail);
+                    self.mistakes.add(member_at(self.at, &name), Code::FieldUnknown.says(detail));
                 }
             }
         }
@@ -145,8 +169,8 @@ fn member_at(at: &str, name: &str) -> String {
 
 impl<'t> Fields<'t, '_> {
     /// Notes a mistake of a field.
-    pub(crate) fn wrong(&mut self, name: &str, detail: impl Into<String>) {
-        self.mistakes.add(member_at(&self.at, name), detail);
+    pub(crate) fn wrong(&mut self, name: &str, wrong: impl Into<Wrong>) {
+        self.mistakes.add(member_at(&self.at, name), wrong);
     }
 
     /// The text of a field's value; none when it is left out or `null`.
@@ -165,10 +189,18 @@ impl<'t> Fields<'t, '_> {
         self.values[index]
     }
 
+    /// Whether a field that must be there in the end is left out of a part.
+    pub(crate) fn is_yet_to_come(&self, name: &'static str) -> bool {
+        self.mistakes.is_of_a_part() && !self.has(name)
+    }
+
     /// Notes that a field that must be there is not.
     fn missing(&mut self, name: &'static str) {
-        let detail = if self.has(name) { "must not be null" } else { "is missing" };
-        self.wrong(name, detail);
+        if self.is_yet_to_come(name) {
+            return;
+        }
+        let null = || Code::FieldNull.says("must not be null");
+        self.wrong(name, if self.has(name) { null() } else { Code::FieldMissing.says("is missing") });
     }
 
     /// An object within: its own known fields, read by `read`.
@@ -188,7 +220,7 @@ impl<'t> Fields<'t, '_> {
         match serde_json::from_str::<Vec<&'t RawValue>>(text) {
             Ok(elements) => Some(elements.into_iter().map(RawValue::get).collect()),
             Err(_) => {
-                self.wrong(name, format!("must be an array, but is {}", json_kind(text)));
+                self.wrong(name, Wrong::json_type("an array", json_kind(text)));
                 None
             }
         }
@@ -208,7 +240,9 @@ impl<'t> Fields<'t, '_> {
         }
         let elements = self.elements(name).unwrap_or_default();
         if elements.len() > count_max {
-            self.wrong(name, format!("has {} entries; at most {count_max} are accepted at once", elements.len()));
+            let has = elements.len();
+            let detail = format!("has {has} entries; at most {count_max} are accepted at once");
+            self.wrong(name, list_size(detail, 0, count_max, has));
             return Vec::new();
         }
         let mut read_all = Vec::with_capacity(elements.len());
@@ -226,7 +260,8 @@ impl<'t> Fields<'t, '_> {
         match collected {
             Ok(members) => Some(members),
             Err(error) if text.starts_with('{') && error.is_data() => {
-                self.wrong(name, format!("has more than {count_max} members"));
+                let detail = format!("has more than {count_max} members");
+                self.wrong(name, Code::ObjectTooManyMembers.says(detail).with("max", count_max));
                 None
             }
             Err(_) => {
@@ -253,11 +288,15 @@ fn nested<'t, T>(
     Some(read(&mut Fields { at, known, values, mistakes }))
 }
 
-fn not_an_object(text: &str) -> String {
+fn not_an_object(text: &str) -> Wrong {
     if text.starts_with('{') {
-        return "has a name with an escape that stands for no character".to_owned();
+        return Code::TextEscape.says("has a name with an escape that stands for no character");
     }
-    format!("must be an object, but is {}", json_kind(text))
+    Wrong::json_type("an object", json_kind(text))
+}
+
+pub(crate) fn list_size(detail: String, min: usize, max: usize, has: usize) -> Wrong {
+    Code::ListSize.says(detail).with("min", min).with("max", max).with("has", has)
 }
 
 /// An object's members in order, bounded.
@@ -294,7 +333,7 @@ impl<'t> Visitor<'t> for AnyMembers {
 /// What a field that cannot be changed answers when it is named.
 pub(crate) fn refuse(fields: &mut Fields<'_, '_>, name: &'static str, why: &str) {
     if fields.has(name) {
-        fields.wrong(name, why);
+        fields.wrong(name, Code::FieldFixed.says(why));
     }
 }
 

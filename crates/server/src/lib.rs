@@ -9,6 +9,7 @@ mod auth;
 mod body;
 mod call;
 mod changing;
+mod code;
 mod docs;
 mod edge;
 mod event_ids;
@@ -33,6 +34,7 @@ mod time;
 mod token;
 mod unkept;
 mod wire;
+mod wrong;
 
 use std::sync::Arc;
 

@@ -14,8 +14,8 @@ use utoipa_axum::routes;
 
 use crate::problem::PROBLEM_JSON;
 use crate::routes::{
-    audit, compat, contracts, deliveries, diagnose, egress_addresses, endpoints, events, filters, keys, operations,
-    organizations, portal_links, recoveries, secrets, sessions, stream,
+    audit, compat, contracts, deliveries, diagnose, egress_addresses, endpoint_check, endpoints, events, filters, keys,
+    operations, organizations, portal_links, recoveries, secrets, sessions, stream,
 };
 use crate::state::App;
 
@@ -45,6 +45,7 @@ fn endpoints_routes() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .routes(routes!(endpoints::create, endpoints::list))
         .routes(routes!(endpoints::read, endpoints::change, endpoints::delete))
+        .routes(routes!(endpoint_check::check))
         .routes(routes!(endpoints::test))
         .routes(routes!(diagnose::diagnose))
         .routes(routes!(filters::preview))

@@ -3,9 +3,11 @@
 //! A *cursor* is opaque: the place where a page ended, and a check that it is used with the filters it was made for.
 
 use std::borrow::Cow;
+use std::fmt::Display;
+use std::str::FromStr;
 
 use data_encoding::BASE64URL_NOPAD;
-use postrider_domain::Millis;
+use postrider_domain::{Millis, Param};
 use postrider_store::{PageOf, PageRequest};
 use serde::Serialize;
 use url::form_urlencoded;
@@ -13,9 +15,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::auth::sha256;
+use crate::code::Code;
 use crate::limits::{CURSOR_BYTES_MAX, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, QUOTED_CHARS_MAX};
 use crate::problem::{Kind, Mistakes, Problem};
 use crate::time::read_moment;
+use crate::wrong::Wrong;
 
 const CHECK_BYTES: usize = 4;
 
@@ -51,14 +55,15 @@ impl<'q> Query<'q> {
             let short: String = name.chars().take(QUOTED_CHARS_MAX).collect();
             match known.iter().find(|known| **known == name) {
                 None if known.is_empty() => {
-                    read.mistakes.add_in_query(&short, "is not a known parameter; this route takes none");
+                    let wrong = Code::FieldUnknown.says("is not a known parameter; this route takes none");
+                    read.mistakes.add_in_query(&short, wrong);
                 }
                 None => {
                     let detail = format!("is not a known parameter; known are {}", known.join(", "));
-                    read.mistakes.add_in_query(&short, detail);
+                    read.mistakes.add_in_query(&short, Code::FieldUnknown.says(detail));
                 }
                 Some(known) if read.parameters.iter().any(|(name, _)| name == known) => {
-                    read.mistakes.add_in_query(&short, "is given twice; give it once");
+                    read.mistakes.add_in_query(&short, Code::FieldTwice.says("is given twice; give it once"));
                 }
                 Some(known) => read.parameters.push((known, value)),
             }
@@ -72,12 +77,16 @@ impl<'q> Query<'q> {
     }
 
     /// What a parameter stands for.
-    pub(crate) fn parsed<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+    pub(crate) fn parsed<T, E: Into<Wrong>>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
         let text = self.text(name)?;
         match parse(&text) {
             Ok(value) => Some(value),
-            Err(detail) => {
-                self.mistakes.add_in_query(name, detail);
+            Err(wrong) => {
+                self.mistakes.add_in_query(name, wrong);
                 None
             }
         }
@@ -95,16 +104,13 @@ impl<'q> Query<'q> {
     pub(crate) fn resource(&mut self, name: &'static str) -> Option<(String, String)> {
         self.parsed(name, |text| match text.split_once(':') {
             Some((kind, id)) if !kind.is_empty() && !id.is_empty() => Ok((kind.to_owned(), id.to_owned())),
-            _ => Err("must be a type and an id with a colon between, such as deal:42".to_owned()),
+            _ => Err(Code::ResourceInvalid.says("must be a type and an id with a colon between, such as deal:42")),
         })
     }
 
     /// `limit` and `cursor`. `list` names the list; the filters read so far are part of the check.
     pub(crate) fn place(&mut self, list: &str) -> Place {
-        let limit = self.parsed("limit", |text| match text.parse() {
-            Ok(rows) if (1..=PAGE_ROWS_MAX).contains(&rows) => Ok(rows),
-            _ => Err(format!("must be a whole number from 1 to {PAGE_ROWS_MAX}")),
-        });
+        let limit = self.parsed("limit", |text| whole(text, 1, PAGE_ROWS_MAX));
         let check = self.check(list);
         let after = self.parsed("cursor", |text| read_cursor(text, check));
         Place { limit: limit.unwrap_or(PAGE_ROWS_DEFAULT), after, check }
@@ -124,11 +130,28 @@ impl<'q> Query<'q> {
     }
 }
 
-fn read_cursor(text: &str, check: [u8; CHECK_BYTES]) -> Result<Vec<u8>, String> {
+/// A whole number between two, both included.
+pub(crate) fn whole<T>(text: &str, min: T, max: T) -> Result<T, Wrong>
+where
+    T: FromStr + PartialOrd + Copy + Into<Param> + Display,
+{
+    match text.parse() {
+        Ok(number) if number >= min && number <= max => Ok(number),
+        _ => {
+            let detail = format!("must be a whole number from {min} to {max}");
+            Err(Code::NumberRange.says(detail).with("min", min).with("max", max))
+        }
+    }
+}
+
+fn read_cursor(text: &str, check: [u8; CHECK_BYTES]) -> Result<Vec<u8>, Wrong> {
     let bytes = if text.len() <= CURSOR_BYTES_MAX { BASE64URL_NOPAD.decode(text.as_bytes()).ok() } else { None };
     match bytes.as_deref().and_then(|bytes| bytes.split_first_chunk()) {
         Some((found, after)) if *found == check => Ok(after.to_vec()),
-        _ => Err("is not a cursor of this list with these filters; give `next_cursor` as it came".to_owned()),
+        _ => {
+            Err(Code::CursorInvalid
+                .says("is not a cursor of this list with these filters; give `next_cursor` as it came"))
+        }
     }
 }
 

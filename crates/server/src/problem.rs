@@ -8,12 +8,16 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
+use postrider_domain::{Param, Params};
 use postrider_engine::{AcceptError, EngineError, PreviewError, RecoverError, TestError, count_store_error};
 use postrider_store::StoreError;
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
+use crate::code::Code;
 use crate::limits::{MISTAKES_MAX, QUOTED_CHARS_MAX};
+use crate::wrong::{Wrong, event_wrong};
 
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
@@ -165,10 +169,40 @@ pub(crate) struct Mistake {
     /// What is wrong and what is accepted.
     #[schema(example = "is not an event type of the contract \"standard\"")]
     pub(crate) detail: String,
+    /// Which rule is broken; stable (`/docs/problems#codes`).
+    #[serde(serialize_with = "write_code")]
+    #[schema(value_type = String, example = "events.unknown")]
+    pub(crate) code: Code,
+    /// The facts of the detail, numbers and texts, so that it can be said in another language; left out when there are none.
+    #[serde(skip_serializing_if = "Params::is_empty", serialize_with = "write_params")]
+    #[schema(value_type = Object, required = false, example = json!({"contract": "standard"}))]
+    pub(crate) params: Params,
     /// `query` when the mistake is in the query; left out when it is in the body.
     #[serde(rename = "in", skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false)]
     pub(crate) part: Option<&'static str>,
+}
+
+impl Mistake {
+    fn new(pointer: impl Into<String>, wrong: impl Into<Wrong>) -> Self {
+        let Wrong { code, detail, params } = wrong.into();
+        Mistake { pointer: pointer.into(), detail, code, params, part: None }
+    }
+}
+
+fn write_code<S: Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(code.as_str())
+}
+
+fn write_params<S: Serializer>(params: &Params, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(params.len()))?;
+    for (name, value) in params {
+        match value {
+            Param::Number(number) => map.serialize_entry(name, number)?,
+            Param::Text(text) => map.serialize_entry(name, text)?,
+        }
+    }
+    map.end()
 }
 
 /// Wrong fields, collected until all are known.
@@ -176,19 +210,34 @@ pub(crate) struct Mistake {
 pub(crate) struct Mistakes {
     list: Vec<Mistake>,
     unlisted: usize,
+    is_of_a_part: bool,
 }
 
 impl Mistakes {
-    pub(crate) fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
+    /// Of something that need not be complete yet.
+    pub(crate) fn of_a_part() -> Self {
+        Mistakes { is_of_a_part: true, ..Mistakes::default() }
+    }
+
+    pub(crate) fn is_of_a_part(&self) -> bool {
+        self.is_of_a_part
+    }
+
+    /// Those that are listed.
+    pub(crate) fn into_list(self) -> Vec<Mistake> {
+        self.list
+    }
+
+    pub(crate) fn add(&mut self, pointer: impl Into<String>, wrong: impl Into<Wrong>) {
         if self.list.len() >= MISTAKES_MAX {
             self.unlisted += 1;
             return;
         }
-        self.list.push(Mistake { pointer: pointer.into(), detail: detail.into(), part: None });
+        self.list.push(Mistake::new(pointer, wrong));
     }
 
-    pub(crate) fn add_in_query(&mut self, parameter: &str, detail: impl Into<String>) {
-        self.add(format!("/{parameter}"), detail);
+    pub(crate) fn add_in_query(&mut self, parameter: &str, wrong: impl Into<Wrong>) {
+        self.add(format!("/{parameter}"), wrong);
         if let Some(mistake) = self.list.last_mut() {
             mistake.part = Some("query");
         }
@@ -264,9 +313,14 @@ impl Problem {
     }
 
     /// One wrong field.
-    pub(crate) fn field(kind: Kind, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        let mistake = Mistake { pointer: pointer.into(), detail: detail.into(), part: None };
-        Problem { mistakes: vec![mistake], ..Problem::new(kind, "1 field is wrong") }
+    pub(crate) fn field(kind: Kind, pointer: impl Into<String>, wrong: impl Into<Wrong>) -> Self {
+        Problem { mistakes: vec![Mistake::new(pointer, wrong)], ..Problem::new(kind, "1 field is wrong") }
+    }
+
+    /// A limit that would be passed; the pointer says by what.
+    pub(crate) fn limit(pointer: &'static str, wrong: Wrong) -> Self {
+        let detail = wrong.detail.clone();
+        Problem { mistakes: vec![Mistake::new(pointer, wrong)], ..Problem::new(Kind::LimitReached, detail) }
     }
 
     fn body(&self) -> Bytes {
@@ -311,12 +365,12 @@ impl From<StoreError> for Problem {
                 Problem::new(Kind::NotFound, format!("there is no such {what}"))
             }
             StoreError::Exists { what } => Problem::new(Kind::Exists, format!("{what} exists already")),
-            StoreError::LimitReached { limit, max } => Problem::new(
-                Kind::LimitReached,
-                format!(
+            StoreError::LimitReached { limit, max } => {
+                let detail = format!(
                     "the limit of {max} {limit} is reached; delete one that is not needed, or have the limit raised"
-                ),
-            ),
+                );
+                Problem::limit("", Code::LimitReached.says(detail).with("max", max).with("limit", limit))
+            }
             StoreError::EventDiffers { id, index } => event_differs(&id, &format!("/events/{index}")),
             StoreError::Unavailable { .. } | StoreError::LeaseLost | StoreError::Outdated => {
                 Problem::unavailable(error)
@@ -349,7 +403,10 @@ impl From<TestError> for Problem {
     fn from(error: TestError) -> Self {
         match error {
             TestError::UnknownEndpoint => Problem::missing("endpoint"),
-            TestError::UnknownType(detail) => Problem::field(Kind::InvalidFields, "/type", detail),
+            TestError::UnknownType { ref contract } => {
+                let wrong = Code::EventsUnknown.says(error.to_string()).with("contract", contract.as_str());
+                Problem::field(Kind::InvalidFields, "/type", wrong)
+            }
             TestError::Engine(error) => error.into(),
         }
     }
@@ -372,7 +429,7 @@ impl From<RecoverError> for Problem {
 /// An event's id was used before for another event; `at` points to the event.
 pub(crate) fn event_differs(id: &str, at: &str) -> Problem {
     let detail = format!("event id {id} was used within the last 72 hours with other content; nothing was stored");
-    let mistake = Mistake { pointer: format!("{at}/id"), detail: "was used before".to_owned(), part: None };
+    let mistake = Mistake::new(format!("{at}/id"), Code::EventIdReused.says("was used before"));
     Problem { mistakes: vec![mistake], ..Problem::new(Kind::EventIdReused, detail) }
 }
 
@@ -383,7 +440,8 @@ pub(crate) fn accept_problem(error: AcceptError, at: impl Fn(usize) -> String) -
         AcceptError::Invalid(found) => {
             let mut mistakes = Mistakes::default();
             for mistake in found {
-                mistakes.add(format!("{}{}", at(mistake.index), mistake.pointer), mistake.detail);
+                let pointer = format!("{}{}", at(mistake.index), mistake.pointer);
+                mistakes.add(pointer, event_wrong(mistake.kind, mistake.detail));
             }
             let nothing = || Problem::internal("the engine refused events without a mistake");
             mistakes.into_result(Kind::InvalidFields).err().unwrap_or_else(nothing)
@@ -420,7 +478,7 @@ mod tests {
     #[test]
     fn a_flood_of_mistakes_is_counted_and_not_listed() {
         let mut mistakes = Mistakes::default();
-        (0..1_000).for_each(|i| mistakes.add(format!("/{i}"), "is wrong"));
+        (0..1_000).for_each(|i| mistakes.add(format!("/{i}"), Code::FieldMissing.says("is missing")));
         let problem = mistakes.into_result(Kind::InvalidFields).unwrap_err();
         assert_eq!(problem.mistakes.len(), MISTAKES_MAX);
         assert_eq!(problem.detail, "1000 fields are wrong; the first 100 are listed");

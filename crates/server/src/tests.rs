@@ -3,8 +3,10 @@
 mod access;
 mod audit;
 mod bad_input;
+mod codes;
 mod contract_rules;
 mod document;
+mod endpoint_check;
 mod idempotent;
 mod lists;
 mod overload;

@@ -6,6 +6,9 @@ use jiff::Timestamp;
 use postrider_domain::Millis;
 use serde::{Serialize, Serializer};
 
+use crate::code::Code;
+use crate::wrong::Wrong;
+
 /// 0000-01-01T00:00:00Z to 9999-12-30T21:59:59.999Z: RFC 3339 has the years 0000 to 9999 (section 1), jiff's last moment comes
 /// before the end of the last one.
 const RANGE_MS: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_207_199_999;
@@ -42,8 +45,8 @@ impl utoipa::PartialSchema for Moment {
 impl utoipa::ToSchema for Moment {}
 
 /// Reads RFC 3339 with any offset; finer than a millisecond is cut.
-pub(crate) fn read_moment(text: &str) -> Result<Millis, String> {
-    let refusal = || "must be a moment in RFC 3339, such as 2026-11-20T10:30:00Z".to_owned();
+pub(crate) fn read_moment(text: &str) -> Result<Millis, Wrong> {
+    let refusal = || Code::TimeInvalid.says("must be a moment in RFC 3339, such as 2026-11-20T10:30:00Z");
     if !text.as_bytes().first().is_some_and(u8::is_ascii_digit) {
         return Err(refusal());
     }

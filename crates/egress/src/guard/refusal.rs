@@ -1,8 +1,9 @@
 //! Why a URL is refused, as stable codes and as words for its owner.
 
+use postrider_domain::{Param, Params};
+
 /// What a refusal is about. The strings of [`UrlRefusalCode::as_str`] are part of the public API and do not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum UrlRefusalCode {
     /// Longer than the limit.
     TooLong,
@@ -71,8 +72,22 @@ pub struct UrlRefusal {
     pub code: UrlRefusalCode,
     /// For people; may quote the host, never user info.
     pub message: String,
+    /// The facts of the message.
+    pub params: Params,
+}
+
+impl UrlRefusal {
+    /// The same with a fact more.
+    pub(super) fn with(mut self, name: &'static str, value: impl Into<Param>) -> Self {
+        self.params.push((name, value.into()));
+        self
+    }
+}
+
+pub(super) fn refusal(code: UrlRefusalCode, message: impl Into<String>) -> UrlRefusal {
+    UrlRefusal { code, message: message.into(), params: Params::new() }
 }
 
 pub(super) fn refuse<T>(code: UrlRefusalCode, message: impl Into<String>) -> Result<T, UrlRefusal> {
-    Err(UrlRefusal { code, message: message.into() })
+    Err(refusal(code, message))
 }

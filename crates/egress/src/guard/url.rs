@@ -11,7 +11,7 @@ use http::HeaderValue;
 use http::uri::PathAndQuery;
 
 use super::names::{self, NameKind};
-use super::refusal::{UrlRefusal, UrlRefusalCode, refuse};
+use super::refusal::{UrlRefusal, UrlRefusalCode, refusal, refuse};
 use super::{UrlRules, ip, judge_address, ports};
 
 /// The two schemes that exist here.
@@ -155,7 +155,7 @@ pub fn judge_url(raw: &str, rules: &UrlRules) -> Result<VettedUrl, UrlRefusal> {
 fn check_length(bytes: usize, rules: &UrlRules) -> Result<(), UrlRefusal> {
     if bytes > rules.url_bytes_max {
         let message = format!("the URL has {bytes} bytes; at most {} are accepted", rules.url_bytes_max);
-        return refuse(UrlRefusalCode::TooLong, message);
+        return Err(refusal(UrlRefusalCode::TooLong, message).with("max", rules.url_bytes_max).with("has", bytes));
     }
     Ok(())
 }
@@ -171,11 +171,10 @@ fn check_characters(raw: &str) -> Result<(), UrlRefusal> {
             return refuse(UrlRefusalCode::Fragment, message);
         }
         if c.is_control() || c.is_whitespace() || is_invisible(c) {
-            let message = format!(
-                "the URL has a space, control or invisible character (U+{:04X}) at byte {at}; remove it",
-                u32::from(c)
-            );
-            return refuse(UrlRefusalCode::Character, message);
+            let character = format!("U+{:04X}", u32::from(c));
+            let message =
+                format!("the URL has a space, control or invisible character ({character}) at byte {at}; remove it");
+            return Err(refusal(UrlRefusalCode::Character, message).with("character", character).with("at", at));
         }
     }
     Ok(())
@@ -260,7 +259,7 @@ fn vet(parsed: &url::Url, scheme: Scheme, rules: &UrlRules) -> Result<VettedUrl,
     let port = parsed.port().unwrap_or(scheme.default_port());
     if ports::is_bad(port) {
         let message = format!("port {port} belongs to another protocol; use 443 or a port that is free for HTTP");
-        return refuse(UrlRefusalCode::PortRefused, message);
+        return Err(refusal(UrlRefusalCode::PortRefused, message).with("port", port));
     }
     let host = match parsed.host() {
         Some(url::Host::Ipv4(v4)) => Host::Address(IpAddr::V4(v4)),
@@ -279,7 +278,7 @@ fn name_host(name: &str) -> Result<Host, UrlRefusal> {
         Ok(NameKind::Private) => Ok(Host::PrivateName(name.into())),
         Ok(NameKind::Never) => {
             let message = format!("the host \"{name}\" lies in a domain that is reserved and never has a receiver");
-            refuse(UrlRefusalCode::ReservedName, message)
+            Err(refusal(UrlRefusalCode::ReservedName, message).with("host", name))
         }
         Err(wrong) => refuse(UrlRefusalCode::Host, format!("the host \"{name}\" {wrong}")),
     }
@@ -292,7 +291,7 @@ fn check_host(host: &Host, port: u16, rules: &UrlRules) -> Result<(), UrlRefusal
         Host::PrivateName(name) if rules.allow_cidrs.is_empty() => {
             let message =
                 format!("the host \"{name}\" is a private name that public DNS does not know; use a public host name");
-            refuse(UrlRefusalCode::PrivateName, message)
+            Err(refusal(UrlRefusalCode::PrivateName, message).with("host", &**name))
         }
         Host::PrivateName(_) | Host::Name(_) => Ok(()),
     }
@@ -302,7 +301,7 @@ fn check_host(host: &Host, port: u16, rules: &UrlRules) -> Result<(), UrlRefusal
 fn check_localhost(port: u16, rules: &UrlRules) -> Result<(), UrlRefusal> {
     if loopbacks(rules).next().is_none() {
         let message = "localhost is this server itself; use a public host name, or have the operator allow loopback";
-        return refuse(UrlRefusalCode::PrivateName, message);
+        return Err(refusal(UrlRefusalCode::PrivateName, message).with("host", "localhost"));
     }
     loopbacks(rules).try_for_each(|address| check_literal(address, port, rules))
 }
@@ -311,11 +310,11 @@ fn check_literal(address: IpAddr, port: u16, rules: &UrlRules) -> Result<(), Url
     let nat64 = matches!(address, IpAddr::V6(v6) if ip::is_nat64(v6)) && !rules.allows_by_hand(address);
     if nat64 {
         let message = format!("{address} is a NAT64 address; write the IPv4 address itself");
-        return refuse(UrlRefusalCode::Address, message);
+        return Err(refusal(UrlRefusalCode::Address, message).with("address", address.to_string()));
     }
     match judge_address(SocketAddr::new(address, port), rules) {
         Ok(()) => Ok(()),
-        Err(refusal) => refuse(UrlRefusalCode::Address, refusal.to_string()),
+        Err(refused) => Err(refusal(UrlRefusalCode::Address, refused.to_string()).with("address", address.to_string())),
     }
 }
 

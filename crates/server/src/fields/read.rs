@@ -1,14 +1,15 @@
 //! Reading single fields: texts, booleans, moments, and what is parsed from a text.
 
-use std::fmt::Display;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use postrider_domain::Millis;
 
-use super::{Fields, Text, json_kind};
+use super::{Fields, Text, json_kind, list_size};
+use crate::code::Code;
 use crate::problem::quoted;
 use crate::time::read_moment;
+use crate::wrong::Wrong;
 
 /// What a change says about a field that may be empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +39,8 @@ impl Fields<'_, '_> {
         let text = self.string(name)?;
         match rule.check(&text) {
             Ok(()) => Some(text),
-            Err(detail) => {
-                self.wrong(name, detail);
+            Err(wrong) => {
+                self.wrong(name, wrong);
                 None
             }
         }
@@ -69,17 +70,21 @@ impl Fields<'_, '_> {
     }
 
     /// What a text stands for; none when it is left out or `null`.
-    pub(crate) fn parsed<T: FromStr<Err: Display>>(&mut self, name: &'static str) -> Option<T> {
-        self.chosen(name, |text| text.parse().map_err(|error: T::Err| error.to_string()))
+    pub(crate) fn parsed<T: FromStr<Err: Into<Wrong>>>(&mut self, name: &'static str) -> Option<T> {
+        self.chosen(name, str::parse)
     }
 
     /// As [`Fields::parsed`], with the reader given.
-    pub(crate) fn chosen<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+    pub(crate) fn chosen<T, E: Into<Wrong>>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
         let text = self.string(name)?;
         match parse(&text) {
             Ok(value) => Some(value),
-            Err(detail) => {
-                self.wrong(name, detail);
+            Err(wrong) => {
+                self.wrong(name, wrong);
                 None
             }
         }
@@ -96,7 +101,8 @@ impl Fields<'_, '_> {
             "true" => Some(true),
             "false" => Some(false),
             other => {
-                self.wrong(name, format!("must be true or false, but is {}", json_kind(other)));
+                let detail = format!("must be true or false, but is {}", json_kind(other));
+                self.wrong(name, Wrong { detail, ..Wrong::json_type("a boolean", json_kind(other)) });
                 None
             }
         }
@@ -108,7 +114,8 @@ impl Fields<'_, '_> {
         let count = json.parse().ok().filter(|count: &NonZeroU32| count.get() <= max);
         if count.is_none() {
             let is = if json_kind(json) == "a number" { quoted(json) } else { json_kind(json).to_owned() };
-            self.wrong(name, format!("must be a whole number from 1 to {max}, but is {is}"));
+            let detail = format!("must be a whole number from 1 to {max}, but is {is}");
+            self.wrong(name, Code::NumberRange.says(detail).with("min", 1_u32).with("max", max));
         }
         count
     }
@@ -128,7 +135,7 @@ impl Fields<'_, '_> {
         &mut self,
         name: &'static str,
         count_max: usize,
-        mut read: impl FnMut(&str) -> Result<T, String>,
+        mut read: impl FnMut(&str) -> Result<T, Wrong>,
     ) -> Option<Vec<T>> {
         self.list_of(name, count_max, |element| string_of(element).and_then(|text| read(&text)))
     }
@@ -138,7 +145,7 @@ impl Fields<'_, '_> {
         &mut self,
         name: &'static str,
         count_max: usize,
-        mut read: impl FnMut(String) -> Result<T, String>,
+        mut read: impl FnMut(String) -> Result<T, Wrong>,
     ) -> Option<Vec<T>> {
         self.list_of(name, count_max, |element| string_or_number(element).and_then(&mut read))
     }
@@ -147,18 +154,20 @@ impl Fields<'_, '_> {
         &mut self,
         name: &'static str,
         count_max: usize,
-        mut read: impl FnMut(&str) -> Result<T, String>,
+        mut read: impl FnMut(&str) -> Result<T, Wrong>,
     ) -> Option<Vec<T>> {
         let elements = self.elements(name)?;
         if elements.is_empty() || elements.len() > count_max {
-            self.wrong(name, format!("has {} entries; 1 to {count_max} are accepted", elements.len()));
+            let has = elements.len();
+            let detail = format!("has {has} entries; 1 to {count_max} are accepted");
+            self.wrong(name, list_size(detail, 1, count_max, has));
             return None;
         }
         let mut values = Vec::with_capacity(elements.len());
         for (index, element) in elements.into_iter().enumerate() {
             match read(element) {
                 Ok(value) => values.push(value),
-                Err(detail) => self.wrong_within(name, &index.to_string(), detail),
+                Err(wrong) => self.wrong_within(name, &index.to_string(), wrong),
             }
         }
         Some(values)
@@ -169,7 +178,7 @@ impl Fields<'_, '_> {
         &mut self,
         name: &'static str,
         count_max: usize,
-        read: impl FnMut(&str) -> Result<T, String>,
+        read: impl FnMut(&str) -> Result<T, Wrong>,
     ) -> Vec<T> {
         if self.raw(name).is_none() {
             self.missing(name);
@@ -178,9 +187,9 @@ impl Fields<'_, '_> {
     }
 
     /// Notes a mistake of something within a field.
-    pub(crate) fn wrong_within(&mut self, name: &str, within: &str, detail: impl Into<String>) {
+    pub(crate) fn wrong_within(&mut self, name: &str, within: &str, wrong: impl Into<Wrong>) {
         let at = super::member_at(&super::member_at(&self.at, name), within);
-        self.mistakes.add(at, detail);
+        self.mistakes.add(at, wrong);
     }
 
     /// Notes a mistake when a field that cannot be emptied is `null`.
@@ -200,8 +209,8 @@ impl Fields<'_, '_> {
     fn string(&mut self, name: &'static str) -> Option<String> {
         match string_of(self.raw(name)?) {
             Ok(text) => Some(text),
-            Err(detail) => {
-                self.wrong(name, detail);
+            Err(wrong) => {
+                self.wrong(name, wrong);
                 None
             }
         }
@@ -209,17 +218,17 @@ impl Fields<'_, '_> {
 }
 
 /// The string that a JSON text is.
-pub(crate) fn string_of(json: &str) -> Result<String, String> {
+pub(crate) fn string_of(json: &str) -> Result<String, Wrong> {
     if !json.starts_with('"') {
-        return Err(format!("must be a string, but is {}", json_kind(json)));
+        return Err(Wrong::json_type("a string", json_kind(json)));
     }
     // What can still be wrong with a string that is JSON is half of a surrogate pair.
     serde_json::from_str(json)
-        .map_err(|_| "has an escape that stands for no character (half of a surrogate pair)".to_owned())
+        .map_err(|_| Code::TextEscape.says("has an escape that stands for no character (half of a surrogate pair)"))
 }
 
 /// A string, or a whole number's digits: CRMs write the ids of their records in both ways.
-pub(crate) fn string_or_number(json: &str) -> Result<String, String> {
+pub(crate) fn string_or_number(json: &str) -> Result<String, Wrong> {
     let digits = json.strip_prefix('-').unwrap_or(json);
     if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
         return Ok(json.to_owned());

@@ -9,8 +9,9 @@ fn mistakes_of<T: fmt::Debug>(result: Result<T, Problem>) -> Vec<(String, String
 fn read_all(fields: &mut Fields<'_, '_>) -> (String, Option<bool>, Option<Vec<String>>) {
     let name = fields.required_text("name", Text::line(1, 5));
     let enabled = fields.boolean("enabled");
-    let events =
-        fields.list("events", 3, |text| if text == "bad" { Err("is bad".into()) } else { Ok(text.to_owned()) });
+    let events = fields.list("events", 3, |text| {
+        if text == "bad" { Err(Code::FieldFixed.says("is bad")) } else { Ok(text.to_owned()) }
+    });
     fields.object("inner", &["x"], |inner| inner.required_text("x", Text::line(1, 5)));
     (name, enabled, events)
 }

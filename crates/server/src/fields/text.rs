@@ -1,5 +1,8 @@
 //! Texts: how long they may be and what may stand in them.
 
+use crate::code::Code;
+use crate::wrong::Wrong;
+
 /// What a text may be.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Text {
@@ -23,19 +26,25 @@ impl Text {
     }
 
     /// What is wrong with a text, if anything.
-    pub(crate) fn check(self, text: &str) -> Result<(), String> {
+    pub(crate) fn check(self, text: &str) -> Result<(), Wrong> {
         let chars = text.chars().count();
         if chars < self.chars_min || chars > self.chars_max {
-            let Text { chars_min, chars_max, .. } = self;
-            return Err(match (chars_min, chars) {
-                (_, 0) => "must not be empty".to_owned(),
-                (0 | 1, _) => format!("has {chars} characters; at most {chars_max} are accepted"),
-                _ => format!("has {chars} characters; {chars_min} to {chars_max} are accepted"),
+            return Err(match chars {
+                0 => Code::TextEmpty.says("must not be empty"),
+                _ => {
+                    let max = self.chars_max;
+                    let detail = format!("has {chars} characters; at most {max} are accepted");
+                    Code::TextTooLong.says(detail).with("max", max).with("has", chars)
+                }
             });
         }
         let is_line_part = |c: char| self.lines && matches!(c, '\n' | '\r' | '\t');
         match text.chars().find(|c| c.is_control() && !is_line_part(*c)) {
-            Some(control) => Err(format!("has a control character (U+{:04X}); remove it", u32::from(control))),
+            Some(control) => {
+                let character = format!("U+{:04X}", u32::from(control));
+                let detail = format!("has a control character ({character}); remove it");
+                Err(Code::TextControlCharacter.says(detail).with("character", character))
+            }
             None => Ok(()),
         }
     }

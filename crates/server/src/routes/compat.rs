@@ -9,6 +9,7 @@ use postrider_domain::{Endpoint, OrganizationId, Scope};
 use postrider_store::PageRequest;
 
 use crate::call::{Call, json};
+use crate::code::Code;
 use crate::fields::{Fields, Text};
 use crate::limits::{PAGE_ROWS_MAX, SYSTEM_CHARS_MAX};
 use crate::paging::Query;
@@ -175,7 +176,8 @@ impl Said {
             let is_wrapped = fields.has(WRAPPED);
             let within = fields.object(WRAPPED, &MEMBERS[1..], Self::read_members);
             if is_wrapped && MEMBERS[1..].iter().any(|name| fields.has(name)) {
-                fields.wrong(WRAPPED, "holds all fields, or none of them: give them in one place");
+                let detail = "holds all fields, or none of them: give them in one place";
+                fields.wrong(WRAPPED, Code::FieldConflict.says(detail));
             }
             let said = if is_wrapped { within } else { Some(Self::read_members(fields)) };
             let nothing = Said { is_wrapped, has_uri: false, members: Vec::new() };
@@ -186,7 +188,8 @@ impl Said {
     fn read_members(fields: &mut Fields<'_, '_>) -> Self {
         let has_uri = fields.has("uri");
         if has_uri && fields.has("url") {
-            fields.wrong("uri", "is another word for `url`; give one of them");
+            let detail = "is another word for `url`; give one of them";
+            fields.wrong("uri", Code::FieldConflict.says(detail).with("other", "url"));
         }
         let mut members = Vec::new();
         for (theirs, ours) in [("name", "name"), ("url", "url"), ("uri", "url"), ("events", "events")] {
@@ -195,7 +198,7 @@ impl Said {
         let status = fields.chosen("status", |text| match text {
             "active" => Ok("true"),
             "paused" => Ok("false"),
-            _ => Err("must be active or paused".to_owned()),
+            _ => Err(Code::none_of(["active", "paused"], "must be active or paused")),
         });
         members.extend(status.map(|enabled| ("enabled", enabled.to_owned())));
         Said { is_wrapped: false, has_uri, members }

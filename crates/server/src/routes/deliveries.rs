@@ -8,10 +8,12 @@ use postrider_engine::Retry;
 use postrider_store::{DeliveryDetail, DeliveryFilter};
 
 use crate::call::{Call, json};
+use crate::code::Code;
 use crate::paging::{Page, Query};
 use crate::problem::{Kind, Problem};
 use crate::state::{App, Running};
 use crate::wire::delivery::{DeliveryBody, DeliveryDetailBody, read_status};
+use crate::wrong::Wrong;
 
 const FILTERS: &[&str] =
     &["endpoint", "event", "type", "status", "resource", "since", "until", "test", "limit", "cursor"];
@@ -40,14 +42,14 @@ pub(crate) async fn list(State(app): State<App>, call: Call) -> Result<Response,
     let organization = call.organization(Scope::DeliveriesRead)?;
     let mut query = Query::read(call.query(), FILTERS);
     let filter = DeliveryFilter {
-        endpoint: query.parsed("endpoint", |text| text.parse::<EndpointId>().map_err(|e| e.to_string())),
-        event: query.parsed("event", |text| text.parse::<EventId>().map_err(|e| e.to_string())),
+        endpoint: query.parsed("endpoint", str::parse::<EndpointId>),
+        event: query.parsed("event", str::parse::<EventId>),
         event_type: query.text("type"),
         status: query.parsed("status", read_status),
         resource: query.resource("resource"),
         since: query.moment("since"),
         until: query.moment("until"),
-        test: query.parsed("test", |text| text.parse().map_err(|_| "must be true or false".to_owned())),
+        test: query.parsed("test", read_bool),
     };
     let place = query.place("deliveries");
     query.finish()?;
@@ -91,6 +93,10 @@ pub(crate) async fn retry(State(app): State<App>, call: Call) -> Result<Response
     }
     let detail = detail(&app, &organization, id).await?;
     json(StatusCode::ACCEPTED, &DeliveryBody::new(&detail.delivery))
+}
+
+fn read_bool(text: &str) -> Result<bool, Wrong> {
+    text.parse().map_err(|_| Code::none_of(["true", "false"], "must be true or false"))
 }
 
 async fn detail(app: &Running, organization: &OrganizationId, id: DeliveryId) -> Result<DeliveryDetail, Problem> {

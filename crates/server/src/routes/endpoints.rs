@@ -14,13 +14,14 @@ use postrider_store::{Edit, EndpointLimits, StoreError};
 use crate::auth::random_bytes;
 use crate::call::{Call, json, no_content};
 use crate::changing::Changing;
-use crate::fields::Text;
+use crate::code::Code;
+use crate::fields::{Fields, Text};
 use crate::limits::{EDIT_TRIES_MAX, NAME_CHARS_MAX};
 use crate::paging::{Page, Query};
-use crate::problem::{Kind, Problem};
+use crate::problem::Problem;
 use crate::state::{App, Running};
 use crate::system_limit;
-use crate::wire::endpoint::{EndpointBody, EndpointChange, NewEndpoint, Rules};
+use crate::wire::endpoint::{EndpointBody, EndpointChange, NewEndpoint, ReadEndpoint, Rules};
 use crate::wire::organization::known_contract;
 use crate::wire::test::{TestRequest, TestResult};
 
@@ -71,20 +72,38 @@ fn read_new<'c>(
     organization: &Organization,
     random: &[u8; SecretRules::RANDOM_BYTES],
 ) -> Result<(Endpoint, &'c Contract), Problem> {
-    let read = call.read(NewEndpoint::FIELDS, |fields| {
-        let named = fields.text("contract", Text::line(1, NAME_CHARS_MAX));
-        let named = named.as_ref().unwrap_or(&organization.contract);
-        let contract = known_contract(fields, app.contracts(), Some(named));
-        let rules = Rules { contract, urls: &app.given.url_rules };
-        (contract, NewEndpoint::read(fields, rules, random))
-    })?;
-    let (Some(contract), read) = read else {
+    let read = call.read(NewEndpoint::FIELDS, |fields| read_parts(app, fields, organization, random))?;
+    let (Some(contract), parts) = read else {
         return Err(Problem::internal("an endpoint was read without a contract"));
     };
+    Ok((assembled(app, &organization.id, contract, parts), contract))
+}
+
+/// What an endpoint is made of, and the contract that it follows, if that exists.
+pub(crate) fn read_parts<'a>(
+    app: &'a Running,
+    fields: &mut Fields<'_, '_>,
+    organization: &Organization,
+    random: &[u8; SecretRules::RANDOM_BYTES],
+) -> (Option<&'a Contract>, ReadEndpoint) {
+    let named = fields.text("contract", Text::line(1, NAME_CHARS_MAX));
+    let named = named.as_ref().unwrap_or(&organization.contract);
+    let contract = known_contract(fields, app.contracts(), Some(named));
+    let rules = Rules { contract, urls: &app.given.url_rules };
+    (contract, NewEndpoint::read(fields, rules, random))
+}
+
+/// The endpoint that is made of it, now.
+pub(crate) fn assembled(
+    app: &Running,
+    organization: &OrganizationId,
+    contract: &Contract,
+    read: ReadEndpoint,
+) -> Endpoint {
     let now = app.now();
-    let endpoint = Endpoint {
+    Endpoint {
         id: EndpointId(app.engine().ids().next(now)),
-        organization: organization.id.clone(),
+        organization: organization.clone(),
         name: read.name,
         description: read.description,
         url: read.url,
@@ -101,8 +120,7 @@ fn read_new<'c>(
         resumed_at: None,
         created_at: now,
         updated_at: now,
-    };
-    Ok((endpoint, contract))
+    }
 }
 
 /// List endpoints
@@ -239,7 +257,7 @@ pub(crate) async fn find(app: &Running, organization: &OrganizationId, id: Endpo
 }
 
 /// Refuses an endpoint with which its system would have more endpoints for one event than its contract allows.
-fn check_system_limit(all: &[Endpoint], contract: &Contract, endpoint: &Endpoint) -> Result<(), Problem> {
+pub(crate) fn check_system_limit(all: &[Endpoint], contract: &Contract, endpoint: &Endpoint) -> Result<(), Problem> {
     let Some(max) = contract.limits().endpoints_per_event_and_system_max else { return Ok(()) };
     if matches!(endpoint.status, EndpointStatus::Disabled { .. }) {
         return Ok(());
@@ -253,7 +271,9 @@ fn check_system_limit(all: &[Endpoint], contract: &Contract, endpoint: &Endpoint
                  delete one of them or leave this event out",
                 contract.name()
             );
-            Err(Problem::new(Kind::LimitReached, detail))
+            let wrong =
+                Code::LimitSystem.says(detail).with("max", max).with("event", event).with("contract", contract.name());
+            Err(Problem::limit("/events", wrong))
         }
     }
 }

@@ -8,7 +8,9 @@ use postrider_engine::{AcceptError, IncomingEvent};
 use postrider_store::EventFilter;
 
 use crate::call::{Call, json};
+use crate::code::Code;
 use crate::event_ids::{self, Source};
+use crate::fields::list_size;
 use crate::idempotency::key_reused;
 use crate::paging::{Page, Query};
 use crate::problem::{Kind, Problem, accept_problem};
@@ -51,13 +53,14 @@ pub(crate) async fn publish_batch(State(app): State<App>, call: Call) -> Result<
             PublishedEvent::read(fields)
         });
         if events.is_empty() && fields.raw("events") == Some("[]") {
-            fields.wrong("events", "must not be empty");
+            fields.wrong("events", list_size("must not be empty".to_owned(), 1, count_max, 0));
         }
         events
     });
     if let Some(index) = too_large {
         let detail = format!("has more than {bytes_max} bytes, the most that one event may have");
-        return Err(Problem::field(Kind::TooLarge, format!("/events/{index}"), detail));
+        let wrong = Code::EventTooLarge.says(detail).with("max", bytes_max);
+        return Err(Problem::field(Kind::TooLarge, format!("/events/{index}"), wrong));
     }
     let data = accept(&app, &call, &organization, read?, |index| format!("/events/{index}")).await?;
     json(StatusCode::ACCEPTED, &AcceptedBatch { data })

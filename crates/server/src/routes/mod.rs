@@ -6,6 +6,7 @@ pub(crate) mod contracts;
 pub(crate) mod deliveries;
 pub(crate) mod diagnose;
 pub(crate) mod egress_addresses;
+pub(crate) mod endpoint_check;
 pub(crate) mod endpoints;
 pub(crate) mod events;
 pub(crate) mod filters;

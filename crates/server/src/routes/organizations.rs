@@ -7,6 +7,7 @@ use postrider_domain::{Action, Facts, Organization, OrganizationId, Scope, encod
 use postrider_store::Edit;
 
 use crate::call::{Call, json, no_content};
+use crate::code::Code;
 use crate::paging::{Page, Query};
 use crate::problem::{Kind, Problem};
 use crate::state::{App, Running};
@@ -94,7 +95,7 @@ pub(crate) async fn replace(State(app): State<App>, call: Call) -> Result<Respon
     let new = call.read(NewOrganization::FIELDS, |fields| {
         let new = NewOrganization::read(fields, app.contracts());
         if new.id.as_ref().is_some_and(|given| *given != id) {
-            fields.wrong("id", "must be the id in the path, or left out");
+            fields.wrong("id", Code::FieldIdOfPath.says("must be the id in the path, or left out"));
         }
         new
     })?;

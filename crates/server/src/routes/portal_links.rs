@@ -8,6 +8,7 @@ use http::StatusCode;
 use zeroize::Zeroizing;
 
 use crate::call::{Call, json};
+use crate::code::Code;
 use crate::pass::{Member, Pass, PassKind};
 use crate::problem::{Kind, Problem};
 use crate::state::App;
@@ -39,7 +40,11 @@ pub(crate) async fn create(State(app): State<App>, call: Call) -> Result<Respons
     if let Some(endpoint) = new.endpoint
         && app.store().endpoint(&id, endpoint).await?.is_none()
     {
-        return Err(Problem::field(Kind::InvalidFields, "/endpoint", "is no endpoint of this organization"));
+        return Err(Problem::field(
+            Kind::InvalidFields,
+            "/endpoint",
+            Code::EndpointUnknown.says("is no endpoint of this organization"),
+        ));
     }
     let expires_at = app.now() + new.expires_in;
     let token = Token { organization: id.clone(), role, system: None, subject: Some(SUBJECT.to_owned()), expires_at };

@@ -9,11 +9,13 @@ use postrider_domain::{DeliveryId, EndpointId, Millis, Scope};
 use postrider_engine::StreamPosition;
 
 use crate::call::{Call, json};
+use crate::code::Code;
 use crate::limits::{PAGE_ROWS_DEFAULT, STREAM_ROWS_MAX, STREAM_WAIT_S_MAX};
-use crate::paging::Query;
+use crate::paging::{Query, whole};
 use crate::problem::Problem;
 use crate::state::App;
 use crate::wire::stream::{StreamBody, read_position};
+use crate::wrong::Wrong;
 
 /// Read what an endpoint was or will be sent
 ///
@@ -42,19 +44,13 @@ pub(crate) async fn read(State(app): State<App>, call: Call) -> Result<Response,
     json(StatusCode::OK, &StreamBody::new(&page))
 }
 
-fn place(text: &str, now: Millis) -> Result<StreamPosition, String> {
+fn place(text: &str, now: Millis) -> Result<StreamPosition, Wrong> {
     if text == "now" {
         return Ok(StreamPosition::at(now));
     }
     if let Ok(delivery) = text.parse::<DeliveryId>() {
         return Ok(StreamPosition::behind(delivery));
     }
-    read_position(text).ok_or_else(|| "must be `next_after` as it came, a delivery's id (dlv_…), or now".to_owned())
-}
-
-fn whole<T: std::str::FromStr + PartialOrd + std::fmt::Display>(text: &str, min: T, max: T) -> Result<T, String> {
-    match text.parse() {
-        Ok(number) if number >= min && number <= max => Ok(number),
-        _ => Err(format!("must be a whole number from {min} to {max}")),
-    }
+    let wrong = || Code::PositionInvalid.says("must be `next_after` as it came, a delivery's id (dlv_…), or now");
+    read_position(text).ok_or_else(wrong)
 }

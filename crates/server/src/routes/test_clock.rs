@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::body;
 use crate::call::json;
+use crate::code::Code;
 use crate::fields::read_body;
 use crate::problem::Problem;
 use crate::state::App;
@@ -31,7 +32,7 @@ pub(crate) async fn advance(State(app): State<App>, headers: HeaderMap, body: Bo
         fields.require("ms");
         let ms = fields.raw("ms").and_then(|text| text.parse::<u64>().ok());
         if ms.is_none() && fields.raw("ms").is_some() {
-            fields.wrong("ms", "must be a whole number of milliseconds");
+            fields.wrong("ms", Code::NumberRange.says("must be a whole number of milliseconds").with("min", 0_u32));
         }
         ms
     })?;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::world::World;
 use crate::openapi::documented;
 use crate::wire::endpoint::{EndpointChange, NewEndpoint};
+use crate::wire::endpoint_check::EndpointCheck;
 use crate::wire::event::{EventBatch, PublishedEvent};
 use crate::wire::key::NewKey;
 use crate::wire::organization::{NewOrganization, OrganizationChange};
@@ -62,6 +63,7 @@ const ROUTES: &str = "
     GET /v1/organizations/{org}/operations
     GET /v1/organizations/{org}/operations/{operation}
     POST /v1/organizations/{org}/endpoints
+    POST /v1/organizations/{org}/endpoints/check
     POST /v1/organizations/{org}/endpoints/{endpoint}/diagnose
     POST /v1/organizations/{org}/endpoints/{endpoint}/secret/confirm
     POST /v1/organizations/{org}/endpoints/{endpoint}/secret/rotate
@@ -126,6 +128,7 @@ fn requests_have_the_fields_that_the_document_says() {
         ("EventBatch", EventBatch::FIELDS),
         ("NewEndpoint", NewEndpoint::FIELDS),
         ("EndpointChange", &fixed),
+        ("EndpointCheck", EndpointCheck::FIELDS),
         ("TestRequest", TestRequest::FIELDS),
         ("RotateRequest", RotateRequest::FIELDS),
         ("ConfirmRequest", ConfirmRequest::FIELDS),

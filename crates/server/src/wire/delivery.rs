@@ -9,10 +9,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use crate::code::Code;
 use crate::time::Moment;
 use crate::wire::event::resource_json;
 use crate::wire::resource::ResourceBody;
 use crate::wire::{HeaderMap, as_text};
+use crate::wrong::Wrong;
 
 /// Where a delivery stands.
 #[derive(Debug, ToSchema)]
@@ -86,8 +88,9 @@ impl DeliveryBody {
 }
 
 /// Reads a status as a filter names it.
-pub(crate) fn read_status(text: &str) -> Result<DeliveryStatus, String> {
-    DeliveryStatus::parse(text).ok_or_else(|| "must be pending, succeeded or failed".to_owned())
+pub(crate) fn read_status(text: &str) -> Result<DeliveryStatus, Wrong> {
+    let words = ["pending", "succeeded", "failed"];
+    DeliveryStatus::parse(text).ok_or_else(|| Code::none_of(words, "must be pending, succeeded or failed"))
 }
 
 /// The request of the latest attempt, exactly as it was sent; header values that are secrets are masked.

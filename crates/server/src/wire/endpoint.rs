@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use crate::time::Moment;
 use crate::wire::HeaderMap;
 
-pub(crate) use read::{Rules, choose_secret, events as read_events, filter as read_filter};
+pub(crate) use read::{ReadEndpoint, Rules, choose_secret, events as read_events, filter as read_filter};
 
 /// Shown instead of a secret value.
 const MASK: &str = "********";

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::fields::{Fields, Text, json_kind};
 use crate::time::Moment;
 use crate::wire::resource::{PublishedResource, ResourceBody};
+use crate::wrong::Wrong;
 
 /// An event as a CRM publishes it.
 #[derive(Debug, ToSchema)]
@@ -58,7 +59,7 @@ impl PublishedEvent {
 fn object_text(fields: &mut Fields<'_, '_>, name: &'static str) -> Option<Box<str>> {
     let text = fields.raw(name)?;
     if !text.starts_with('{') {
-        fields.wrong(name, format!("must be an object, but is {}", json_kind(text)));
+        fields.wrong(name, Wrong::json_type("an object", json_kind(text)));
         return None;
     }
     Some(text.into())

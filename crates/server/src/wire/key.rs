@@ -4,6 +4,7 @@ use postrider_domain::{Key, Millis, Scope};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::code::Code;
 use crate::fields::{Fields, Text};
 use crate::limits::NAME_CHARS_MAX;
 use crate::time::Moment;
@@ -48,13 +49,13 @@ impl NewKey {
 
     pub(crate) fn read(fields: &mut Fields<'_, '_>, now: Millis) -> Self {
         let name = fields.required_text("name", Text::line(1, NAME_CHARS_MAX));
-        let read_scope = |text: &str| text.parse::<Scope>().map_err(|error| error.to_string());
+        let read_scope = |text: &str| Ok(text.parse::<Scope>()?);
         let mut scopes = fields.required_list("scopes", Scope::ALL.len() * 2, read_scope);
         scopes.sort_unstable();
         scopes.dedup();
         let expires_at = fields.moment("expires_at");
         if expires_at.is_some_and(|end| end <= now) {
-            fields.wrong("expires_at", "must be in the future");
+            fields.wrong("expires_at", Code::TimeNotFuture.says("must be in the future"));
         }
         NewKey { name, scopes, expires_at }
     }

@@ -8,6 +8,7 @@ pub(crate) mod contract;
 pub(crate) mod delivery;
 pub(crate) mod diagnosis;
 pub(crate) mod endpoint;
+pub(crate) mod endpoint_check;
 pub(crate) mod event;
 pub(crate) mod key;
 pub(crate) mod operation;

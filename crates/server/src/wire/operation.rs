@@ -6,6 +6,7 @@ use postrider_store::{Operation, Record, Removed, Work};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::code::Code;
 use crate::fields::{Fields, Text};
 use crate::time::Moment;
 
@@ -29,16 +30,16 @@ impl RecoverRequest {
     pub(crate) fn read(fields: &mut Fields<'_, '_>, now: Millis) -> Self {
         let since = fields.moment("since");
         if since.is_none() && !fields.has("since") {
-            fields.wrong("since", "is missing; from when on is to be recovered?");
+            fields.wrong("since", Code::FieldMissing.says("is missing; from when on is to be recovered?"));
         }
         let until = fields.moment("until");
         if since.is_some_and(|since| since >= now) {
-            fields.wrong("since", "must be before now: nothing was accepted since");
+            fields.wrong("since", Code::TimeNotPast.says("must be before now: nothing was accepted since"));
         }
         if let (Some(since), Some(until)) = (since, until)
             && until <= since
         {
-            fields.wrong("until", "must be after `since`");
+            fields.wrong("until", Code::TimeOrder.says("must be after `since`").with("other", "since"));
         }
         RecoverRequest { since: since.unwrap_or_default(), until, dry_run: fields.boolean("dry_run").unwrap_or(false) }
     }
@@ -61,7 +62,8 @@ impl ErasureRequest {
             Some((kind, id)) if !kind.is_empty() && !id.is_empty() => (kind.to_owned(), id.to_owned()),
             _ => {
                 if !text.is_empty() {
-                    fields.wrong("resource", "must be a type and an id with a colon between, such as contact:42");
+                    let detail = "must be a type and an id with a colon between, such as contact:42";
+                    fields.wrong("resource", Code::ResourceInvalid.says(detail));
                 }
                 (String::new(), String::new())
             }
@@ -88,19 +90,19 @@ impl OperationMade {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RecoveryPreview {
     /// Deliveries in all.
-    total: u64,
+    count: u64,
     /// Those that failed and would be tried again.
     failed: u64,
     /// Events that made none and would make one now.
     missed: u64,
     /// Whether all of the span was counted; otherwise there may be more.
-    complete: bool,
+    is_complete: bool,
 }
 
 impl RecoveryPreview {
     pub(crate) fn new(preview: &Missed) -> Self {
         let Missed { failed, never_made: missed, is_complete } = *preview;
-        RecoveryPreview { total: preview.total(), failed, missed, complete: is_complete }
+        RecoveryPreview { count: preview.total(), failed, missed, is_complete }
     }
 }
 

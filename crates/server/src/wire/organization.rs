@@ -5,9 +5,11 @@ use postrider_domain::{EventValidation, Millis, Organization, OrganizationId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::code::Code;
 use crate::fields::{Change, Fields, Text, choices};
 use crate::limits::{EMAIL_CHARS_MAX, LOCALE_CHARS_MAX, NAME_CHARS_MAX};
 use crate::time::Moment;
+use crate::wrong::Wrong;
 
 const NAME: Text = Text::line(1, NAME_CHARS_MAX);
 const WORD: Text = Text::line(1, NAME_CHARS_MAX);
@@ -166,7 +168,7 @@ impl OrganizationChange {
 fn changed(
     fields: &mut Fields<'_, '_>,
     name: &'static str,
-    read: impl FnOnce(&str) -> Result<String, String>,
+    read: impl FnOnce(&str) -> Result<String, Wrong>,
 ) -> Change<String> {
     match (fields.has(name), fields.chosen(name, read)) {
         (_, Some(text)) => Change::Set(text),
@@ -184,7 +186,8 @@ pub(crate) fn known_contract<'c>(
     let found = contracts.get(name.unwrap_or(contracts.default_name()));
     if found.is_none() {
         let known = choices(contracts.iter().map(|contract| contract.name()));
-        fields.wrong("contract", format!("is not a contract of this server; known are {known}"));
+        let detail = format!("is not a contract of this server; known are {known}");
+        fields.wrong("contract", Code::ContractUnknown.says(detail).with("known", known));
     }
     found.map(AsRef::as_ref)
 }
@@ -195,22 +198,26 @@ fn check_plan(fields: &mut Fields<'_, '_>, contract: Option<&Contract>, plan: Op
         return;
     }
     let known = choices(contract.limits().plans.iter().map(|plan| plan.name.as_str()));
-    let detail = match known.as_str() {
-        "" => format!("the contract {:?} has no plans; leave it out", contract.name()),
-        _ => format!("is not a plan of the contract {:?}; its plans are {known}", contract.name()),
+    let name = contract.name();
+    let wrong = match known.as_str() {
+        "" => Code::PlanNone.says(format!("the contract {name:?} has no plans; leave it out")),
+        _ => {
+            let detail = format!("is not a plan of the contract {name:?}; its plans are {known}");
+            Code::PlanUnknown.says(detail).with("known", known)
+        }
     };
-    fields.wrong("plan", detail);
+    fields.wrong("plan", wrong.with("contract", name));
 }
 
-fn email(text: &str) -> Result<String, String> {
+fn email(text: &str) -> Result<String, Wrong> {
     Text::line(1, EMAIL_CHARS_MAX).check(text)?;
     let is_plausible = !text.contains(char::is_whitespace)
         && text.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
-    if is_plausible { Ok(text.to_owned()) } else { Err("must be an e-mail address".to_owned()) }
+    if is_plausible { Ok(text.to_owned()) } else { Err(Code::EmailInvalid.says("must be an e-mail address")) }
 }
 
 /// The common form of RFC 5646 language tags: subtags of letters and digits, the first of two or three letters.
-pub(crate) fn locale(text: &str) -> Result<String, String> {
+pub(crate) fn locale(text: &str) -> Result<String, Wrong> {
     Text::line(1, LOCALE_CHARS_MAX).check(text)?;
     let mut parts = text.split('-');
     let is_language = |part: &str| matches!(part.len(), 2 | 3) && part.bytes().all(|b| b.is_ascii_alphabetic());
@@ -218,11 +225,12 @@ pub(crate) fn locale(text: &str) -> Result<String, String> {
     if parts.next().is_some_and(is_language) && parts.all(is_subtag) {
         return Ok(text.to_owned());
     }
-    Err("must be a language tag such as en or pt-BR".to_owned())
+    Err(Code::LocaleInvalid.says("must be a language tag such as en or pt-BR"))
 }
 
-fn validation(text: &str) -> Result<EventValidation, String> {
-    EventValidation::parse(text).ok_or_else(|| "must be off, warn or enforce".to_owned())
+fn validation(text: &str) -> Result<EventValidation, Wrong> {
+    let words = ["off", "warn", "enforce"];
+    EventValidation::parse(text).ok_or_else(|| Code::none_of(words, "must be off, warn or enforce"))
 }
 
 #[cfg(test)]

@@ -4,8 +4,10 @@ use postrider_domain::Resource;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::code::Code;
 use crate::fields::{Fields, Text, string_or_number};
 use crate::limits::URI_CHARS_MAX;
+use crate::wrong::Wrong;
 
 /// The record, or the records of one type, that an event is about.
 #[derive(Debug, Serialize, ToSchema)]
@@ -56,7 +58,7 @@ impl PublishedResource {
     pub(crate) fn read(fields: &mut Fields<'_, '_>) -> Resource {
         let kind = fields.required_text("type", Text::line(1, Resource::TEXT_BYTES_MAX));
         if kind.contains(':') {
-            fields.wrong("type", "must have no colon: `type:id` names a record");
+            fields.wrong("type", Code::ResourceColon.says("must have no colon: `type:id` names a record"));
         }
         check_bytes(fields, "type", &kind);
         Resource { kind, ids: read_ids(fields), uri: fields.text("uri", Text::line(1, URI_CHARS_MAX)) }
@@ -65,27 +67,35 @@ impl PublishedResource {
 
 fn read_ids(fields: &mut Fields<'_, '_>) -> Vec<String> {
     match (fields.raw("id"), fields.raw("ids")) {
-        (Some(_), Some(_)) => fields.wrong("ids", "must not stand beside id; send one of the two"),
-        (None, None) => fields.wrong("id", "is missing; send id, or ids for several records"),
+        (Some(_), Some(_)) => {
+            let detail = "must not stand beside id; send one of the two";
+            fields.wrong("ids", Code::FieldConflict.says(detail).with("other", "id"));
+        }
+        (None, None) => {
+            fields.wrong("id", Code::FieldMissing.says("is missing; send id, or ids for several records"));
+        }
         (None, Some(_)) => return fields.id_list("ids", Resource::IDS_MAX, check_id).unwrap_or_default(),
         (Some(json), None) => match string_or_number(json).and_then(check_id) {
             Ok(id) => return vec![id],
-            Err(detail) => fields.wrong("id", detail),
+            Err(wrong) => fields.wrong("id", wrong),
         },
     }
     Vec::new()
 }
 
-fn check_id(id: String) -> Result<String, String> {
+fn check_id(id: String) -> Result<String, Wrong> {
     Text::line(1, Resource::TEXT_BYTES_MAX).check(&id)?;
-    if id.len() > Resource::TEXT_BYTES_MAX {
-        return Err(format!("has {} bytes; at most {} are accepted", id.len(), Resource::TEXT_BYTES_MAX));
-    }
-    Ok(id)
+    if id.len() > Resource::TEXT_BYTES_MAX { Err(too_many_bytes(&id)) } else { Ok(id) }
 }
 
 fn check_bytes(fields: &mut Fields<'_, '_>, name: &'static str, text: &str) {
     if text.len() > Resource::TEXT_BYTES_MAX {
-        fields.wrong(name, format!("has {} bytes; at most {} are accepted", text.len(), Resource::TEXT_BYTES_MAX));
+        fields.wrong(name, too_many_bytes(text));
     }
+}
+
+fn too_many_bytes(text: &str) -> Wrong {
+    let (max, has) = (Resource::TEXT_BYTES_MAX, text.len());
+    let detail = format!("has {has} bytes; at most {max} are accepted");
+    Code::TextTooManyBytes.says(detail).with("max", max).with("has", has)
 }

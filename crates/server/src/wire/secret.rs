@@ -7,6 +7,7 @@ use postrider_domain::{Endpoint, Millis, Secret};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::code::Code;
 use crate::fields::Fields;
 use crate::time::Moment;
 use crate::wire::endpoint::choose_secret;
@@ -45,7 +46,7 @@ impl RotateRequest {
     ) -> Rotate {
         let present = endpoint.secret.as_ref();
         let secret = if !contract.is_signed() {
-            fields.wrong("secret", "cannot be had: the endpoint's contract signs nothing");
+            fields.wrong("secret", Code::SecretUnsigned.says("cannot be had: the endpoint's contract signs nothing"));
             None
         } else if fields.raw("secret").is_some() {
             choose_secret(fields, contract, random)
@@ -53,11 +54,11 @@ impl RotateRequest {
             let like = |present| contract.generate_secret_like(present, random);
             Some(present.map_or_else(|| contract.generate_secret(random), like))
         } else {
-            fields.wrong("secret", "is missing; the secrets of this contract are chosen");
+            fields.wrong("secret", Code::SecretRequired.says("is missing; the secrets of this contract are chosen"));
             None
         };
         if secret.is_some() && secret.as_ref() == present {
-            fields.wrong("secret", "is the endpoint's present secret; give another one");
+            fields.wrong("secret", Code::SecretSame.says("is the endpoint's present secret; give another one"));
         }
         Rotate { secret, overlap: overlap(fields).unwrap_or(contract.secret().overlap) }
     }
@@ -67,7 +68,8 @@ fn overlap(fields: &mut Fields<'_, '_>) -> Option<Duration> {
     fields.chosen("overlap", |text| {
         let lasts = parse_duration(text).filter(|lasts| *lasts <= OVERLAP_MAX);
         lasts.ok_or_else(|| {
-            "must be a number and s, m, h or d, such as 24h, and at most 30d; 0s after a leak".to_owned()
+            let detail = "must be a number and s, m, h or d, such as 24h, and at most 30d; 0s after a leak";
+            Code::DurationInvalid.says(detail).with("max", "30d")
         })
     })
 }

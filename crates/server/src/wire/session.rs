@@ -8,10 +8,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::auth::Standing;
+use crate::code::Code;
 use crate::fields::Fields;
 use crate::limits::{PORTAL_LINK_S_DEFAULT, PORTAL_LINK_S_MAX, PORTAL_LINK_S_MIN};
 use crate::time::Moment;
 use crate::wire::organization::locale;
+use crate::wrong::Wrong;
 
 /// What the bearer of a portal link may do.
 #[derive(Debug, ToSchema)]
@@ -46,7 +48,7 @@ impl NewPortalLink {
     pub(crate) fn read(fields: &mut Fields<'_, '_>) -> Self {
         fields.require("role");
         NewPortalLink {
-            role: fields.chosen("role", |text| Role::parse(text).ok_or_else(|| "must be admin or viewer".to_owned())),
+            role: fields.chosen("role", role),
             locale: fields.chosen("locale", locale),
             expires_in: fields.chosen("expires_in", lasts).unwrap_or(Duration::from_secs(PORTAL_LINK_S_DEFAULT)),
             endpoint: fields.parsed("endpoint"),
@@ -54,10 +56,17 @@ impl NewPortalLink {
     }
 }
 
-fn lasts(text: &str) -> Result<Duration, String> {
+fn role(text: &str) -> Result<Role, Wrong> {
+    Role::parse(text).ok_or_else(|| Code::none_of(["admin", "viewer"], "must be admin or viewer"))
+}
+
+fn lasts(text: &str) -> Result<Duration, Wrong> {
     let accepted = Duration::from_secs(PORTAL_LINK_S_MIN)..=Duration::from_secs(PORTAL_LINK_S_MAX);
     let lasts = parse_duration(text).filter(|lasts| accepted.contains(lasts));
-    lasts.ok_or_else(|| "must be a number and m or h, such as 1h; at least 1m and at most 24h".to_owned())
+    lasts.ok_or_else(|| {
+        let detail = "must be a number and m or h, such as 1h; at least 1m and at most 24h";
+        Code::DurationInvalid.says(detail).with("min", "1m").with("max", "24h")
+    })
 }
 
 /// A portal link.

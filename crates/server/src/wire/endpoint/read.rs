@@ -7,12 +7,14 @@ use postrider_domain::{Endpoint, EndpointOrdering, EndpointStatus, Millis, Secre
 use postrider_egress::{UrlRules, judge_url};
 
 use super::{EndpointChange, NewEndpoint};
+use crate::code::Code;
 use crate::fields::{Fields, Text, choices, json_kind, refuse, string_of};
 use crate::limits::{
     DESCRIPTION_CHARS_MAX, HEADERS_MAX, NAME_CHARS_MAX, RATE_LIMIT_PER_S_MAX, SUBSCRIPTIONS_MAX, SYSTEM_CHARS_MAX,
     URI_CHARS_MAX,
 };
 use crate::problem::quoted;
+use crate::wrong::Wrong;
 
 const NAME: Text = Text::line(1, NAME_CHARS_MAX);
 const DESCRIPTION: Text = Text::lines(DESCRIPTION_CHARS_MAX);
@@ -108,7 +110,8 @@ impl EndpointChange {
 
 fn ordering(fields: &mut Fields<'_, '_>) -> Option<EndpointOrdering> {
     let words = [EndpointOrdering::None, EndpointOrdering::Resource].map(EndpointOrdering::as_str);
-    let refusal = |text: &str| format!("{} is not known; it is one of {}", quoted(text), choices(words));
+    let refusal =
+        |text: &str| Code::none_of(words, format!("{} is not known; it is one of {}", quoted(text), choices(words)));
     fields.chosen("ordering", |text| EndpointOrdering::parse(text).ok_or_else(|| refusal(text)))
 }
 
@@ -122,7 +125,7 @@ fn url(fields: &mut Fields<'_, '_>, rules: Rules<'_>) -> Option<String> {
     match judge_url(&url, rules.urls) {
         Ok(_) => Some(url),
         Err(refusal) => {
-            fields.wrong("url", refusal.message);
+            fields.wrong("url", refusal);
             None
         }
     }
@@ -130,7 +133,7 @@ fn url(fields: &mut Fields<'_, '_>, rules: Rules<'_>) -> Option<String> {
 
 /// A filter that can be read.
 pub(crate) fn filter(fields: &mut Fields<'_, '_>) -> Option<Filter> {
-    fields.chosen("filter", |text| Filter::parse(text).map_err(|error| error.to_string()))
+    fields.chosen("filter", Filter::parse)
 }
 
 /// Subscriptions that can ever match under the contract.
@@ -138,7 +141,8 @@ pub(crate) fn events(fields: &mut Fields<'_, '_>, contract: Option<&Contract>) -
     let read = |text: &str| {
         let subscription: Subscription = text
             .parse()
-            .map_err(|_| format!("{} is no event type, no prefix such as contact.*, and not *", quoted(text)))?;
+            .map_err(|_| format!("{} is no event type, no prefix such as contact.*, and not *", quoted(text)))
+            .map_err(|detail| Code::EventsInvalid.says(detail))?;
         match contract {
             Some(contract) if !contract.knows_subscription(&subscription) => Err(unknown(contract, &subscription)),
             _ => Ok(subscription),
@@ -150,15 +154,25 @@ pub(crate) fn events(fields: &mut Fields<'_, '_>, contract: Option<&Contract>) -
     Some(events)
 }
 
-fn unknown(contract: &Contract, subscription: &Subscription) -> String {
+fn unknown(contract: &Contract, subscription: &Subscription) -> Wrong {
     let name = contract.name();
-    match subscription {
+    let wrong = match subscription {
         Subscription::Type(text) => match contract.resolve_type(text) {
-            Some(own) => format!("the contract {name:?} calls this {own:?}; subscribe to that"),
-            None => format!("is not an event type of the contract {name:?}; GET …/event-types lists them"),
+            Some(own) => {
+                let detail = format!("the contract {name:?} calls this {own:?}; subscribe to that");
+                Code::EventsRenamed.says(detail).with("name", own)
+            }
+            None => {
+                let detail = format!("is not an event type of the contract {name:?}; GET …/event-types lists them");
+                Code::EventsUnknown.says(detail)
+            }
         },
-        _ => format!("no event type of the contract {name:?} begins so; GET …/event-types lists them"),
-    }
+        _ => {
+            let detail = format!("no event type of the contract {name:?} begins so; GET …/event-types lists them");
+            Code::EventsUnknownPrefix.says(detail)
+        }
+    };
+    wrong.with("contract", name)
 }
 
 fn secret(
@@ -171,8 +185,9 @@ fn secret(
         if rules.generated && contract.is_signed() {
             return Some(contract.generate_secret(random));
         }
-        if rules.required {
-            fields.wrong("secret", "is missing; this contract signs always, and its secrets are chosen");
+        if rules.required && !fields.is_yet_to_come("secret") {
+            let detail = "is missing; this contract signs always, and its secrets are chosen";
+            fields.wrong("secret", Code::SecretRequired.says(detail));
         }
         return None;
     }
@@ -182,11 +197,11 @@ fn secret(
 /// `null` removes it. Another one comes with a rotation, so that receivers are not left behind with the old one.
 fn remove_secret(fields: &mut Fields<'_, '_>, contract: Option<&Contract>, endpoint: &mut Endpoint) {
     if fields.raw("secret").is_some() {
-        fields
-            .wrong("secret", "cannot be set here; POST …/secret/rotate sets it, and lets the old one work for a while");
+        let detail = "cannot be set here; POST …/secret/rotate sets it, and lets the old one work for a while";
+        fields.wrong("secret", Code::SecretRotate.says(detail));
     } else if fields.has("secret") && contract.is_some_and(|contract| contract.secret().required) {
-        fields
-            .wrong("secret", "cannot be removed: this contract signs every delivery; POST …/secret/rotate replaces it");
+        let detail = "cannot be removed: this contract signs every delivery; POST …/secret/rotate replaces it";
+        fields.wrong("secret", Code::SecretKept.says(detail));
     } else if fields.has("secret") {
         endpoint.remove_secret();
     }
@@ -199,15 +214,15 @@ pub(crate) fn choose_secret(
     random: &[u8; SecretRules::RANDOM_BYTES],
 ) -> Option<Secret> {
     let chosen = string_of(fields.raw("secret")?).and_then(|text| choose(contract, text, random));
-    chosen.map_err(|detail| fields.wrong("secret", detail)).ok()
+    chosen.map_err(|wrong| fields.wrong("secret", wrong)).ok()
 }
 
-fn choose(contract: &Contract, text: String, random: &[u8; SecretRules::RANDOM_BYTES]) -> Result<Secret, String> {
+fn choose(contract: &Contract, text: String, random: &[u8; SecretRules::RANDOM_BYTES]) -> Result<Secret, Wrong> {
     let is_prefix = contract.secret().generated && !text.is_empty();
     if let Some(made) = is_prefix.then(|| contract.generate_secret_of(&text, random)).flatten() {
         return Ok(made);
     }
-    contract.check_secret(&text).map_err(|error| error.to_string())?;
+    contract.check_secret(&text)?;
     Ok(Secret::new(text))
 }
 
@@ -228,7 +243,7 @@ fn headers(
                 (Ok(value), Some(place)) => headers[place] = (name, Secret::new(value)),
                 (Ok(value), None) => headers.push((name, Secret::new(value))),
                 (Err(_), _) => {
-                    fields.wrong_within("headers", &name, format!("must be a string, but is {}", json_kind(json)));
+                    fields.wrong_within("headers", &name, Wrong::json_type("a string", json_kind(json)));
                 }
             },
         }
@@ -236,7 +251,7 @@ fn headers(
     let pairs = headers.iter().map(|(name, value)| (name.as_str(), value.reveal()));
     for (index, error) in contract.map(|contract| contract.check_custom_headers(pairs)).unwrap_or_default() {
         let name = headers.get(index).map_or("", |(name, _)| name);
-        fields.wrong_within("headers", name, error.to_string());
+        fields.wrong_within("headers", name, error);
     }
     Some(headers)
 }
