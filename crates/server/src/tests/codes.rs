@@ -164,6 +164,8 @@ async fn changes_and_rotations(world: &World, found: &mut Found) {
     found.answer(&world.patch(&one, json!({"secret": "whsec_"})).await, &["secret.rotate"]);
     found.answer(&world.patch(&one, json!({"secret": null})).await, &["secret.kept"]);
     let rotate = format!("{one}/secret/rotate");
+    let link = json!({"role": "viewer", "endpoint": "ep_00000000000000000000000001"});
+    found.answer(&world.post("/v1/organizations/acme/portal-links", link).await, &["endpoint.unknown"]);
     found.answer(&world.post(&rotate, json!({"secret": made["secret"]})).await, &["secret.same"]);
     found.answer(&world.post(&rotate, json!({"overlap": "31d"})).await, &["duration.invalid"]);
     let recover = format!("{one}/recover");
