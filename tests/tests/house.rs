@@ -3,12 +3,13 @@
 use std::path::Path;
 
 /// Each crate with its floor (ARCHITECTURE.md, The house).
-const FLOORS: [(&str, u8); 9] = [
+const FLOORS: [(&str, u8); 10] = [
     ("domain", 1),
     ("contract", 2),
     ("egress", 2),
     ("mail", 2),
     ("store", 2),
+    ("traces", 2),
     ("engine", 3),
     ("server", 4),
     ("postrider", 5),

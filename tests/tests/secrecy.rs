@@ -6,7 +6,9 @@ use std::path::Path;
 use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER};
 use postrider_tests::files;
 use postrider_tests::program::{OPERATOR_KEY, Setup};
-use postrider_tests::receiver::Reply;
+use postrider_tests::receiver::{Receiver, Reply};
+use postrider_tests::tokens::{self, claims, token};
+use postrider_tests::wait::until;
 use postrider_tests::world::{Data, Store, World, text};
 use serde_json::json;
 
@@ -20,6 +22,12 @@ const TYPED_SECRET: &str = "typed-secret-marker-91ac";
 const HEADER_VALUE: &str = "header-value-marker-77d2";
 const ANSWER_BODY: &str = "answer-body-marker-e03b";
 const ANSWER_HEADER: &str = "answer-header-marker-5c6d";
+const MAIL_PASSWORD: &str = "mail-password-marker-ab31";
+const OTLP_TOKEN: &str = "otlp-token-marker-08fe";
+const FILTER_VALUE: &str = "filter-value-marker-6e12";
+const URL_QUERY: &str = "url-query-marker-c7d5";
+const PERSON: &str = "person-marker-2f9b";
+const OWNER: &str = "owner-marker-83aa@customer.example";
 
 /// Every form in which a secret might be written down by accident; all of them ASCII.
 fn forms(secret: &str) -> Vec<String> {
@@ -109,19 +117,80 @@ async fn use_secrets(world: &World) -> Vec<String> {
     secrets
 }
 
+/// A token, a filter, a URL with a credential, an owner who cannot be told, a diagnosis, the audit trail, a recovery and an erasure. What it returns last is
+/// stored on purpose, and must not be written anywhere else.
+async fn use_the_rest(world: &World) -> (Vec<String>, Vec<String>) {
+    let organization = world.organization("standard").await;
+    world.api.patch(&organization.path(""), &json!({"owner_email": OWNER})).await.expect(200);
+    let url = world.receiver.url(&format!("/rest?token={URL_QUERY}"));
+    let filter = format!("data.note != \"{FILTER_VALUE}\"");
+    let token = token(&claims(&organization.id, "admin"));
+    let admin = world.api.with(Some(&token));
+    let body = json!({"name": "Rest", "url": url, "events": ["*"], "filter": filter});
+    let made = admin.post(&organization.path("/endpoints"), &body).await.expect(201);
+    let (endpoint, secret) = (text(&made["id"]), text(&made["secret"]));
+    let wrong = json!({"name": "Rest", "url": url, "events": ["*"], "filter": format!("{filter} (")});
+    admin.post(&organization.path("/endpoints"), &wrong).await.problem(422);
+    admin.post(&organization.path("/filters/preview"), &json!({"filter": filter})).await.expect(200);
+    world.api.with(Some(&format!("{token}x"))).get(&organization.path("/endpoints")).await.problem(401);
+    world.receiver.script(&format!("/rest?token={URL_QUERY}"), [Reply::status(410)]);
+    let resource = json!({"type": "contact", "id": PERSON});
+    let event = json!({"type": "contact.updated", "resource": resource, "data": {"note": PAYLOAD}});
+    organization.publish(&event).await;
+    let path = organization.path(&format!("/endpoints/{endpoint}"));
+    let is_disabled = async || (admin.get(&path).await.expect(200)["status"] == "disabled").then_some(());
+    until("the endpoint disabled and its owner to be told", is_disabled).await;
+    until("a mail that nobody takes", async || world.program.output().contains("could not be told").then_some(()))
+        .await;
+    admin.patch(&path, &json!({"enabled": true})).await.expect(200);
+    admin.post(&format!("{path}/diagnose"), &json!({})).await.expect(200);
+    admin.post(&format!("{path}/recover"), &json!({"since": "2020-01-01T00:00:00Z"})).await.expect(202);
+    let erasure = admin.post(&organization.path("/erasures"), &json!({"resource": format!("contact:{PERSON}")})).await;
+    let operation = organization.path(&format!("/operations/{}", text(&erasure.expect(202)["id"])));
+    let is_done = async || (admin.get(&operation).await.expect(200)["status"] != "running").then_some(());
+    until("the erasure's end", is_done).await;
+    let audit = admin.get(&organization.path("/audit")).await;
+    assert_without("the audit trail", &audit.text(), &[secret.clone(), token.clone(), URL_QUERY.to_owned()]);
+    let sealed = [token, secret, tokens::SECRET.to_owned(), FILTER_VALUE.to_owned(), URL_QUERY.to_owned()];
+    let given = [MAIL_PASSWORD, OTLP_TOKEN].map(str::to_owned);
+    (sealed.into_iter().chain(given).collect(), [PERSON, OWNER].map(str::to_owned).to_vec())
+}
+
 async fn logs_metrics_and_what_is_stored_hold_no_secret_in_the_clear(store: Store) {
-    let world = World::with_on(store, |setup| setup.env("POSTRIDER_LOG", "trace")).await;
-    let secrets = use_secrets(&world).await;
+    let collector = Receiver::start().await;
+    // A collector that refuses what it is sent, and a mail server that is none: both are told of in the log.
+    collector.always("/v1/traces", Reply::status(401));
+    let world = World::with_on(store, |setup| {
+        setup
+            .env("POSTRIDER_LOG", "trace")
+            .env("POSTRIDER_JWT_HS256_SECRET", tokens::SECRET)
+            .env("POSTRIDER_SMTP_URL", &format!("smtp://user:{MAIL_PASSWORD}@127.0.0.1:1"))
+            .env("POSTRIDER_MAIL_FROM", "webhooks@crm.example")
+            .env("POSTRIDER_OTLP_ENDPOINT", &collector.url(""))
+            .env("POSTRIDER_OTLP_HEADERS", &format!("Authorization=Bearer%20{OTLP_TOKEN}"))
+    })
+    .await;
+    let mut secrets = use_secrets(&world).await;
+    let (sealed, told_nowhere) = use_the_rest(&world).await;
+    secrets.extend(sealed);
+    collector.wait_for("/v1/traces", 1).await;
+    for request in collector.at("/v1/traces") {
+        assert_without("the collector", &request.text(), &secrets);
+        assert_without("the collector", &request.text(), &told_nowhere);
+    }
     let metrics = world.api.get("/metrics").await;
     assert_eq!(metrics.status, 200);
     assert!(metrics.text().contains("postrider_"), "{}", metrics.text());
     assert_without("/metrics", &metrics.text(), &secrets);
+    assert_without("/metrics", &metrics.text(), &told_nowhere);
     // With the write-ahead log as it is now, and after a stop.
     assert_stored_without(&world.data, &secrets);
     let (ended, _, data) = world.stop().await;
     assert_eq!(ended.status, Some(0));
     assert_without("stdout", &ended.stdout, &secrets);
     assert_without("stderr", &ended.stderr, &secrets);
+    assert_without("stdout", &ended.stdout, &told_nowhere);
+    assert_without("stderr", &ended.stderr, &told_nowhere);
     assert_stored_without(&data, &secrets);
 }
 

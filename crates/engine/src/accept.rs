@@ -5,6 +5,7 @@ use std::sync::Arc;
 use postrider_contract::{FilterEvent, changes_from_previous, check_changes};
 use postrider_domain::{EventId, EventValidation, OrganizationId, Progress, Trigger};
 use postrider_store::{Event, NewDelivery, OpenDelivery, StoreError};
+use postrider_traces::Span;
 
 use crate::derive::filter_event;
 use crate::directory::OrganizationView;
@@ -12,6 +13,7 @@ use crate::engine::{Engine, Inner};
 use crate::error::{AcceptError, EngineError, EventMistake, EventMistakeKind};
 use crate::json_depth::is_deeper_than;
 use crate::model::{Accepted, IncomingEvent};
+use crate::spans::Origin;
 use crate::to_its_end::to_its_end;
 
 /// An event that is to be committed, as it will be kept.
@@ -31,14 +33,28 @@ impl Engine {
         organization: &OrganizationId,
         events: Vec<IncomingEvent>,
     ) -> Result<Vec<Accepted>, AcceptError> {
+        self.accept_for(organization, events, None).await
+    }
+
+    /// The same for a request that is traced.
+    ///
+    /// # Errors
+    /// See [`AcceptError`]; nothing was stored.
+    pub async fn accept_for(
+        &self,
+        organization: &OrganizationId,
+        events: Vec<IncomingEvent>,
+        request: Option<&mut Span>,
+    ) -> Result<Vec<Accepted>, AcceptError> {
         let inner = &self.inner;
         if inner.is_stopping() {
             return Err(AcceptError::Unavailable("the server is stopping".to_owned()));
         }
         let view = inner.view_for_accept(organization).await?;
         let events = inner.check_all(&view, events)?;
-        let made = events.into_iter().map(|event| inner.make(event)).collect();
-        to_its_end(Arc::clone(inner).commit(view, made)).await
+        let made: Vec<_> = events.into_iter().map(|event| inner.make(event)).collect();
+        let origin = Origin::of(&inner.tracer, request, &made);
+        to_its_end(Arc::clone(inner).commit(view, made, origin)).await
     }
 }
 

@@ -20,6 +20,7 @@ use crate::lane::Lane;
 use crate::limits::EngineLimits;
 use crate::ramp;
 use crate::slots::Answer;
+use crate::spans::tell_attempt;
 
 /// One attempt, with what its contract makes of the answer.
 pub(crate) struct Judged {
@@ -96,7 +97,11 @@ impl Inner {
         if let Err(at) = self.keep_pace(lane, endpoint) {
             return Ok(Attempted::Paced(at));
         }
+        let began = self.tracer.now();
         let judged = self.send(endpoint, delivery, &contract).await;
+        if let Some(began) = began {
+            tell_attempt(&self.tracer, delivery, &judged, began);
+        }
         lane.note_answer(judged.answer);
         let streak = self.count_for_streak(lane, endpoint, delivery, &judged);
         let outcome = self.outcome(lane.lease, delivery, judged, &contract);

@@ -10,6 +10,7 @@ use postrider_contract::FilterEvent;
 use postrider_domain::{DeliveryId, EndpointId, EndpointOrdering, EventId, OrganizationId};
 use postrider_store::{Basis, Committed, Event, LeaseNo, NewDelivery, NewEvent, OpenDelivery, StoreError};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::accept::{Made, open_delivery};
 use crate::derive::filter_event;
@@ -20,10 +21,12 @@ use crate::held::held_bytes;
 use crate::lane::{Lane, Reservation};
 use crate::model::Accepted;
 use crate::revisions::revision_of;
+use crate::spans::{Origin, Stored};
 
 /// What the lanes are handed once an event is committed.
 struct Prepared {
     id: EventId,
+    key: Uuid,
     /// Made beside the event before it; not answered for.
     is_derived: bool,
     handovers: Vec<Handover>,
@@ -68,11 +71,12 @@ impl Inner {
         self: Arc<Self>,
         mut view: Arc<OrganizationView>,
         made: Vec<Made>,
+        origin: Origin,
     ) -> Result<Vec<Accepted>, AcceptError> {
         let give_up_at = Instant::now() + self.limits.lease_wait_max;
         let mut routings = 1;
         loop {
-            match self.commit_once(&view, &made).await {
+            match self.commit_once(&view, &made, &origin).await {
                 Ok(accepted) => return Ok(accepted),
                 Err(NotCommitted::Refused(error)) => return Err(error),
                 Err(NotCommitted::Again(Again::Outdated)) if routings < self.limits.routings_max => {
@@ -116,15 +120,18 @@ impl Inner {
         self: &Arc<Self>,
         view: &OrganizationView,
         made: &[Made],
+        origin: &Origin,
     ) -> Result<Vec<Accepted>, NotCommitted> {
         let lease = self.lanes.lease();
         let (news, prepared) = self.prepare_all(view, made, lease)?;
         let basis = Basis { lease, version: Some(view.version) };
-        let asked = Instant::now();
-        match self.store.commit_events(basis, &view.organization.id, news).await {
+        let (asked, began) = (Instant::now(), self.tracer.now());
+        let committed = self.store.commit_events(basis, &view.organization.id, news).await;
+        origin.tell_commit(&self.tracer, began, prepared.len(), committed.is_ok());
+        match committed {
             Ok(committed) => {
                 metrics::histogram!("postrider_commit_seconds").record(asked.elapsed().as_secs_f64());
-                Ok(self.hand_over_all(prepared, &committed))
+                Ok(self.hand_over_all(view, prepared, &committed, origin))
             }
             Err(error) => {
                 let error = of_original(error, &prepared);
@@ -190,7 +197,8 @@ impl Inner {
                 }
             }
         }
-        batch.prepared.push(Prepared { id: one.event.id.clone(), is_derived, handovers });
+        let (id, key) = (one.event.id.clone(), one.event.key);
+        batch.prepared.push(Prepared { id, key, is_derived, handovers });
         let (event, fingerprint) = (Arc::clone(&one.event), one.fingerprint);
         batch.news.push(NewEvent { event, fingerprint, test: false, deliveries });
         leaving.map_or(Ok(()), Err)
@@ -240,13 +248,21 @@ impl Inner {
         }
     }
 
-    fn hand_over_all(self: &Arc<Self>, prepared: Vec<Prepared>, committed: &[Committed]) -> Vec<Accepted> {
+    fn hand_over_all(
+        self: &Arc<Self>,
+        view: &OrganizationView,
+        prepared: Vec<Prepared>,
+        committed: &[Committed],
+        origin: &Origin,
+    ) -> Vec<Accepted> {
         let mut accepted = Vec::with_capacity(prepared.len());
         for (one, committed) in prepared.into_iter().zip(committed) {
-            let (id, is_derived) = (one.id.clone(), one.is_derived);
+            let (id, key, is_derived) = (one.id.clone(), one.key, one.is_derived);
             let deliveries_count = match committed {
                 Committed::Stored { elsewhere } => {
                     let count = u32::try_from(one.handovers.len()).unwrap_or(u32::MAX);
+                    let stored = Stored { id: &id, key, deliveries_count: count };
+                    origin.tell_event(&self.tracer, &view.organization.id, stored);
                     let elsewhere: HashSet<EndpointId> = elsewhere.iter().copied().collect();
                     one.handovers.into_iter().for_each(|handover| self.hand_over(handover, &elsewhere));
                     count

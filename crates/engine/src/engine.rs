@@ -9,6 +9,7 @@ use postrider_domain::{AuditEntry, DeliveryId, Millis, OrganizationId};
 use postrider_egress::Client;
 use postrider_mail::Mailer;
 use postrider_store::{DeliveryDetail, LaneDue, RevisionId, Store};
+use postrider_traces::Tracer;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +42,8 @@ pub struct EngineParts {
     pub clock: Arc<dyn Clock>,
     /// What tells owners by e-mail; nobody is told when none.
     pub mailer: Option<Arc<dyn Mailer>>,
+    /// What traces are told to.
+    pub tracer: Tracer,
     /// Its limits.
     pub limits: EngineLimits,
     /// What people call this node, where there are many.
@@ -69,6 +72,7 @@ pub(crate) struct Inner {
     pub(crate) recorder: Recorder,
     pub(crate) watch: Watch,
     pub(crate) mailer: Option<Arc<dyn Mailer>>,
+    pub(crate) tracer: Tracer,
     /// There is a notice to send.
     pub(crate) notices_made: Notify,
     /// Attempts to endpoints whose latest attempt was prompt.
@@ -195,6 +199,12 @@ impl Engine {
         self.inner.clock.now()
     }
 
+    /// What traces are told to.
+    #[must_use]
+    pub fn tracer(&self) -> &Tracer {
+        &self.inner.tracer
+    }
+
     /// The maker of ids.
     #[must_use]
     pub fn ids(&self) -> &Ids {
@@ -217,7 +227,7 @@ struct Waiting {
 impl Inner {
     /// Grants a lease first of all, since that tells the time.
     async fn new(parts: EngineParts) -> Result<(Arc<Self>, Waiting), EngineError> {
-        let EngineParts { store, contracts, egress, clock, mailer, limits, node } = parts;
+        let EngineParts { store, contracts, egress, clock, mailer, tracer, limits, node } = parts;
         let sent = Instant::now();
         let granted = store.grant_lease(&node, limits.lease).await?;
         if let Some(now) = granted.now {
@@ -258,6 +268,7 @@ impl Inner {
             recorder,
             watch,
             mailer,
+            tracer,
             notices_made: Notify::new(),
         });
         Ok((inner, Waiting { outcomes, steps }))

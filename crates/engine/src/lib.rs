@@ -44,6 +44,7 @@ mod revisions;
 mod scheduler;
 mod share;
 mod slots;
+mod spans;
 mod stream;
 mod tending;
 mod test_event;

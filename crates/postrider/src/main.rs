@@ -17,6 +17,7 @@ mod settings;
 mod stop;
 mod store;
 mod token_keys;
+mod traces;
 
 use std::process::ExitCode;
 

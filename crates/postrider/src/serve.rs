@@ -13,6 +13,7 @@ use postrider_engine::{Clock, Engine, EngineLimits, EngineParts, StoreClock, Sys
 use postrider_mail::{Mailer, SmtpMailer, SmtpSecurity, SmtpSettings};
 use postrider_server::{Passes, ServerLimits, ServerState, Tokens};
 use postrider_store::Store;
+use postrider_traces::Tracer;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -24,12 +25,14 @@ use crate::settings::{
     DatabaseSettings, EgressSettings, MailSettings, Purpose, Settings, Sources, StorePlace, Variables,
 };
 use crate::stop::StopSignals;
-use crate::{before_start, logs, operator_key, output, store, token_keys};
+use crate::{before_start, logs, operator_key, output, store, token_keys, traces};
 
 /// How long a stop in good order may take in all.
 const STOP: Duration = Duration::from_secs(10);
 /// How long requests in work are waited for before the engine refuses new events too.
 const REQUESTS_FIRST: Duration = Duration::from_millis(500);
+/// How long the last spans may take to the collector, beside the closing of the store.
+const LAST_SPANS: Duration = Duration::from_millis(500);
 
 /// `serve`
 pub(crate) async fn run(args: &ServeArgs, variables: &Variables) -> anyhow::Result<ExitCode> {
@@ -138,6 +141,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     engine: Engine,
     store: Arc<dyn Store>,
+    tracer: Tracer,
     shutdown: oneshot::Sender<()>,
     serving: JoinHandle<()>,
     /// Looks after the keys of tokens that may change.
@@ -154,8 +158,9 @@ impl Server {
             format!("cannot listen on {}; choose another address with --listen or POSTRIDER_LISTEN", settings.listen)
         })?;
         let address = listener.local_addr()?;
-        let (client, rules) = client(&settings.egress, files.ca_pems, Some(address))?;
+        let (client, rules) = client(&settings.egress, files.ca_pems.clone(), Some(address))?;
         let metrics = postrider_server::install_metrics()?;
+        let tracer = traces::tracer(settings.traces.as_ref(), files.ca_pems, node_name(settings))?;
         let clock = clock_of(&settings.store.place);
         let parts = EngineParts {
             store: Arc::clone(&store),
@@ -163,6 +168,7 @@ impl Server {
             egress: client,
             clock: clock.clone(),
             mailer: settings.mail.as_ref().map(|mail| mailer(mail, files.smtp_ca_pem)).transpose()?,
+            tracer: tracer.clone(),
             limits: engine_limits(settings),
             node: node_name(settings),
         };
@@ -198,12 +204,12 @@ impl Server {
             let asked = async { drop(asked.await) };
             postrider_server::serve(listener, router, &limits, asked).await;
         });
-        Ok((Server { address, engine, store, shutdown, serving, following }, made_key))
+        Ok((Server { address, engine, store, tracer, shutdown, serving, following }, made_key))
     }
 
     /// Stops accepting, lets what is under way finish, gives the rest back, closes the store; within [`STOP`].
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
-        let Server { engine, store, shutdown, mut serving, following, .. } = self;
+        let Server { engine, store, tracer, shutdown, mut serving, following, .. } = self;
         following.inspect(JoinHandle::abort);
         let stop = async {
             // It ends only when asked to, so somebody listens.
@@ -219,7 +225,7 @@ impl Server {
                     "attempts that were under way are made again, after the next start or by another node"
                 );
             }
-            store.close().await
+            tokio::join!(store.close(), tracer.flush(LAST_SPANS)).0
         };
         let stopped = tokio::time::timeout(STOP, stop).await;
         stopped.with_context(|| {

@@ -9,6 +9,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use postrider_domain::{Action, AuditEntry, AuditId, Facts, OrganizationId, Scope};
+use postrider_traces::{Context, Span};
 use serde::Serialize;
 
 use crate::auth::{Caller, Need, Shown};
@@ -33,6 +34,8 @@ pub(crate) struct Call {
     path: Option<RawPathParams>,
     query: Option<String>,
     body: Bytes,
+    /// `traceparent` and `tracestate`, as they came.
+    trace: (Option<HeaderValue>, Option<HeaderValue>),
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Call {
@@ -49,8 +52,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Call {
         let path = RawPathParams::from_request_parts(parts, state).await.ok();
         let request_id = parts.extensions.get().cloned();
         let peer = parts.extensions.get().copied();
+        let trace = (parts.headers.get("traceparent").cloned(), parts.headers.get("tracestate").cloned());
         let query = parts.uri.query().map(str::to_owned);
-        Ok(Call { caller, shown, idempotency_key, request_id, peer, path, query, body })
+        Ok(Call { caller, shown, idempotency_key, request_id, peer, path, query, body, trace })
     }
 }
 
@@ -69,6 +73,31 @@ impl Call {
     /// The same of something that is made: nothing was there before.
     pub(crate) fn audit_made(&self, app: &Running, action: Action, object: impl ToString, made: &Facts) -> AuditEntry {
         self.audit(app, action, object).telling(&Facts::default(), made)
+    }
+
+    /// Begins the span of this request, in its caller's trace where it names one; none when nothing is traced.
+    pub(crate) fn begin_span(&self, app: &Running, name: &'static str, method: &str, route: &str) -> Option<Span> {
+        let tracer = app.engine().tracer();
+        if !tracer.is_on() {
+            return None;
+        }
+        let (parent, state) = &self.trace;
+        let read = |parent: &HeaderValue| Context::parse(parent.as_bytes(), state.as_ref().map(HeaderValue::as_bytes));
+        let mut span = tracer.request(name, parent.as_ref().and_then(read).as_ref())?;
+        span.set("http.request.method", method);
+        span.set("http.route", route);
+        Some(span)
+    }
+
+    /// Ends it with the answer.
+    pub(crate) fn end_span(app: &Running, span: Option<Span>, answer: &Result<Response, Problem>) {
+        let Some(mut span) = span else { return };
+        let status = answer.as_ref().map_or_else(|problem| problem.kind.status(), Response::status);
+        span.set("http.response.status_code", i64::from(status.as_u16()));
+        if status.is_server_error() {
+            span.fail(status.as_str());
+        }
+        app.engine().tracer().end(span);
     }
 
     fn part(&self, name: &str) -> &str {

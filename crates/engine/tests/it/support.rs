@@ -127,9 +127,18 @@ async fn start(dir: &TempDir, key: &str, clock: &Arc<MovableClock>, limits: Engi
     let egress = egress();
     let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
     let node = "test".to_owned();
-    Engine::start(EngineParts { store, contracts: contracts(), egress, clock, mailer: None, limits, node })
-        .await
-        .unwrap()
+    Engine::start(EngineParts {
+        store,
+        contracts: contracts(),
+        egress,
+        clock,
+        mailer: None,
+        tracer: postrider_traces::Tracer::default(),
+        limits,
+        node,
+    })
+    .await
+    .unwrap()
 }
 
 /// The one way out, with loopback allowed.

@@ -14,8 +14,8 @@ use super::paths::KEY_FILE;
 use super::raw::{Mistake, Origin, Raw};
 use super::values::{
     SmtpUrl, Wrong, address_or_cidr, cidr, claim, encryption_key, lease, log_filter, log_format, mail_from,
-    name_server, node_name, operator_key, path, proxy, public_url, retention, smtp_url, socket_address, token_secret,
-    truth,
+    name_server, node_name, operator_key, otlp_endpoint, otlp_header, path, proxy, public_url, ratio, retention,
+    smtp_url, socket_address, token_secret, truth,
 };
 use super::{Purpose, table};
 
@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) egress: EgressSettings,
     /// None when nobody is told by e-mail.
     pub(crate) mail: Option<MailSettings>,
+    /// None when nothing is traced.
+    pub(crate) traces: Option<TraceSettings>,
     pub(crate) limits: LimitSettings,
     pub(crate) log: LogSettings,
     /// What is looser than by default: setting, value, consequence.
@@ -112,6 +114,16 @@ pub(crate) struct MailSettings {
     pub(crate) allow_plain: bool,
 }
 
+/// Where traces go.
+#[derive(Debug)]
+pub(crate) struct TraceSettings {
+    /// With the path of traces.
+    pub(crate) url: String,
+    pub(crate) headers: Vec<(String, Secret)>,
+    /// From 0 to 1.
+    pub(crate) sampling_ratio: f64,
+}
+
 /// How much at once.
 #[derive(Debug)]
 pub(crate) struct LimitSettings {
@@ -164,6 +176,7 @@ fn read(reader: &mut Reader) -> Option<Settings> {
     let audit_kept = reader.one("audit_retention", retention);
     let egress = reader.egress();
     let mail = reader.mail();
+    let traces = reader.traces();
     let limits = reader.limits();
     let log = reader.log();
     Some(Settings {
@@ -178,6 +191,7 @@ fn read(reader: &mut Reader) -> Option<Settings> {
         audit_retention: audit_kept?,
         egress: egress?,
         mail: mail?,
+        traces: traces?,
         limits: limits?,
         log: log?,
         loosened: reader.loosened(),
@@ -330,6 +344,14 @@ impl Reader {
             return None;
         };
         Some(Some(MailSettings { url, from, allow_plain: allow_plain? }))
+    }
+
+    fn traces(&mut self) -> Option<Option<TraceSettings>> {
+        let url = self.optional("otlp_endpoint", otlp_endpoint);
+        let headers = self.list("otlp_headers", otlp_header);
+        let sampling_ratio = self.one("otlp_sampling_ratio", ratio);
+        let (url, headers, sampling_ratio) = (url?, headers?, sampling_ratio?);
+        Some(url.map(|url| TraceSettings { url, headers, sampling_ratio }))
     }
 
     fn limits(&mut self) -> Option<LimitSettings> {

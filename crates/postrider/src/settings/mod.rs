@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use check::{
     DatabaseSettings, EgressSettings, EncryptionKey, LogFormat, LogSettings, MailSettings, Settings, StorePlace,
-    StoreSettings,
+    StoreSettings, TraceSettings,
 };
 pub(crate) use flags::SettingFlags;
 pub(crate) use paths::{NamedPath, Paths};

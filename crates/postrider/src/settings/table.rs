@@ -66,6 +66,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { title: "Many nodes", settings: CLUSTER },
     Section { title: "Where deliveries may go", settings: EGRESS },
     Section { title: "E-mail", settings: MAIL },
+    Section { title: "Traces", settings: TRACES },
     Section { title: "Limits", settings: LIMITS },
     Section { title: "Logs", settings: LOGS },
 ];
@@ -356,6 +357,35 @@ const MAIL: &[Setting] = &[
         example: "true",
         loosens: Some("mail, and the password of smtp_url, cross the network unencrypted"),
         about: "Sends mail to an `smtp://` server without STARTTLS, e.g. one on the same machine.",
+        ..PLAIN
+    },
+];
+
+const TRACES: &[Setting] = &[
+    Setting {
+        name: "otlp_endpoint",
+        value: "URL",
+        example: r#""http://otel-collector:4318""#,
+        about: "The OpenTelemetry collector that traces are sent to by OTLP over HTTP, as protobuf: `/v1/traces` is added to this URL. It is your own choice and \
+                may have a private address. Without it nothing is traced.",
+        ..PLAIN
+    },
+    Setting {
+        name: "otlp_headers",
+        shape: Shape::Secrets,
+        default: Some(""),
+        example: r#"["Authorization=Bearer%20the-token"]"#,
+        flag: false,
+        about: "Headers that go with traces, each as `name=value`; `%` `,` and what is not ASCII are written as `%` and two hex digits.",
+        ..PLAIN
+    },
+    Setting {
+        name: "otlp_sampling_ratio",
+        value: "RATIO",
+        default: Some("1"),
+        example: r#""0.05""#,
+        about: "The share of events that are traced, from 0 to 1. A request that comes with a `traceparent` is traced when that says so; its events by this \
+                share. Give every node the same.",
         ..PLAIN
     },
 ];

@@ -78,6 +78,25 @@ fn broken_toml_is_told_with_its_line() {
 }
 
 #[test]
+fn a_collector_is_named_as_other_programs_name_it() {
+    let variables = [
+        ("POSTRIDER_OTLP_ENDPOINT", "https://otel.example.com/otlp/"),
+        ("POSTRIDER_OTLP_HEADERS", "Authorization=Bearer%20a%2Cb, X-Scope=one"),
+        ("POSTRIDER_OTLP_SAMPLING_RATIO", "0.05"),
+    ];
+    let traces = settings("", &variables, &[]).unwrap().traces.unwrap();
+    assert_eq!(traces.url, "https://otel.example.com/otlp/v1/traces");
+    let headers: Vec<_> = traces.headers.iter().map(|(name, value)| (name.as_str(), value.reveal())).collect();
+    assert_eq!(headers, [("Authorization", "Bearer a,b"), ("X-Scope", "one")]);
+    assert!((traces.sampling_ratio - 0.05).abs() < f64::EPSILON);
+    let wrong = mistakes("", &[("POSTRIDER_OTLP_SAMPLING_RATIO", "5")]);
+    assert_eq!(
+        wrong,
+        ["otlp_sampling_ratio (POSTRIDER_OTLP_SAMPLING_RATIO): \"5\" is no share; write a number from 0 to 1, as 0.05"]
+    );
+}
+
+#[test]
 fn no_message_repeats_a_secret() {
     let secrets = [
         ("POSTRIDER_OPERATOR_KEY", "hush"),
@@ -85,9 +104,11 @@ fn no_message_repeats_a_secret() {
         ("POSTRIDER_ENCRYPTION_KEYS_OLD", "hush,hush"),
         ("POSTRIDER_EGRESS_PROXY", "ftp://hush:hush@hush"),
         ("POSTRIDER_DATABASE_URL", "postgres://me:hush@hush@hush/hush"),
+        ("POSTRIDER_OTLP_ENDPOINT", "http://me:hush@collector"),
+        ("POSTRIDER_OTLP_HEADERS", "Host=hush,Authorization=hush%zz"),
     ];
     let found = mistakes("", &secrets);
-    assert_eq!(found.len(), 6, "{found:?}");
+    assert_eq!(found.len(), 9, "{found:?}");
     assert!(!found.concat().contains("hush"), "{found:?}");
 }
 

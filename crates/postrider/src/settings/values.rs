@@ -182,6 +182,35 @@ pub(super) fn smtp_url(text: &str) -> Result<SmtpUrl, Wrong> {
     Ok(SmtpUrl { host, port: url.port().unwrap_or(default_port), is_tls, credentials })
 }
 
+/// The URL that traces are posted to: the collector's, with their path (OpenTelemetry protocol exporter, "Endpoint URLs for OTLP/HTTP").
+pub(super) fn otlp_endpoint(text: &str) -> Result<String, Wrong> {
+    let wrong = || {
+        "is no URL of a collector; write one as http://otel-collector:4318, without user, query or fragment; what authorises goes into \
+         otlp_headers"
+            .to_owned()
+    };
+    let base = public_url(text).map_err(|_| wrong())?;
+    Ok(if base.ends_with("/v1/traces") { base } else { format!("{base}/v1/traces") })
+}
+
+/// Never repeats its text, which may hold a token.
+pub(super) fn otlp_header(text: &str) -> Result<(String, Secret), Wrong> {
+    let wrong = || "is no header that can be sent; write name=value, with % and two hex digits for % and ,".to_owned();
+    let (name, value) = text.split_once('=').ok_or_else(wrong)?;
+    let value = percent_decode(value.trim()).ok_or_else(wrong)?;
+    let is_right =
+        http::HeaderName::from_bytes(name.trim().as_bytes()).is_ok() && http::HeaderValue::from_str(&value).is_ok();
+    if !is_right || postrider_egress::is_reserved_header(name.trim()) {
+        return Err(wrong());
+    }
+    Ok((name.trim().to_owned(), Secret::new(value)))
+}
+
+pub(super) fn ratio(text: &str) -> Result<f64, Wrong> {
+    let ratio = text.parse::<f64>().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
+    ratio.ok_or_else(|| format!("{text:?} is no share; write a number from 0 to 1, as 0.05"))
+}
+
 pub(super) fn mail_from(text: &str) -> Result<String, Wrong> {
     postrider_mail::check_address(text)?;
     Ok(text.to_owned())

@@ -6,6 +6,7 @@ use http::StatusCode;
 use postrider_domain::{EventId, OrganizationId, Scope};
 use postrider_engine::{AcceptError, IncomingEvent};
 use postrider_store::EventFilter;
+use postrider_traces::Span;
 
 use crate::call::{Call, json};
 use crate::code::Code;
@@ -26,9 +27,17 @@ use crate::wire::event::{AcceptedBatch, AcceptedEvent, EventBatch, EventBody, Ev
     request_body = PublishedEvent,
     responses((status = 202, description = "Accepted", body = AcceptedEvent)))]
 pub(crate) async fn publish(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+    let mut span =
+        call.begin_span(&app, "POST /v1/organizations/{org}/events", "POST", "/v1/organizations/{org}/events");
+    let answer = publish_one(&app, &call, span.as_mut()).await;
+    Call::end_span(&app, span, &answer);
+    answer
+}
+
+async fn publish_one(app: &Running, call: &Call, span: Option<&mut Span>) -> Result<Response, Problem> {
     let organization = call.organization(Scope::EventsWrite)?;
     let event = call.read(PublishedEvent::FIELDS, PublishedEvent::read)?;
-    let accepted = accept(&app, &call, &organization, vec![event], |_| String::new()).await?;
+    let accepted = accept(app, call, &organization, vec![event], span, |_| String::new()).await?;
     let one = accepted.into_iter().next().ok_or_else(|| Problem::internal("the engine accepted no event of one"))?;
     json(StatusCode::ACCEPTED, &one)
 }
@@ -41,6 +50,14 @@ pub(crate) async fn publish(State(app): State<App>, call: Call) -> Result<Respon
     request_body = EventBatch,
     responses((status = 202, description = "Accepted, in the order sent", body = AcceptedBatch)))]
 pub(crate) async fn publish_batch(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+    let route = "/v1/organizations/{org}/events/batch";
+    let mut span = call.begin_span(&app, "POST /v1/organizations/{org}/events/batch", "POST", route);
+    let answer = publish_several(&app, &call, span.as_mut()).await;
+    Call::end_span(&app, span, &answer);
+    answer
+}
+
+async fn publish_several(app: &Running, call: &Call, span: Option<&mut Span>) -> Result<Response, Problem> {
     let organization = call.organization(Scope::EventsWrite)?;
     let bytes_max = app.limits().event_bytes_max;
     let mut too_large = None;
@@ -62,7 +79,7 @@ pub(crate) async fn publish_batch(State(app): State<App>, call: Call) -> Result<
         let wrong = Code::EventTooLarge.says(detail).with("max", bytes_max);
         return Err(Problem::field(Kind::TooLarge, format!("/events/{index}"), wrong));
     }
-    let data = accept(&app, &call, &organization, read?, |index| format!("/events/{index}")).await?;
+    let data = accept(app, call, &organization, read?, span, |index| format!("/events/{index}")).await?;
     json(StatusCode::ACCEPTED, &AcceptedBatch { data })
 }
 
@@ -71,8 +88,12 @@ async fn accept(
     call: &Call,
     organization: &OrganizationId,
     mut events: Vec<IncomingEvent>,
+    mut span: Option<&mut Span>,
     at: impl Fn(usize) -> String,
 ) -> Result<Vec<AcceptedEvent>, Problem> {
+    if let Some(span) = &mut span {
+        span.set("postrider.organization.id", organization.as_str());
+    }
     let given = match &call.idempotency_key {
         Some(key) => {
             let source = Source { organization, identity: call.caller.identity(), key };
@@ -80,7 +101,7 @@ async fn accept(
         }
         None => Vec::new(),
     };
-    match app.engine().accept(organization, events).await {
+    match app.engine().accept_for(organization, events, span).await {
         Ok(accepted) => Ok(accepted.into_iter().map(AcceptedEvent::from).collect()),
         // The caller does not know the id: it is the key that was used before.
         Err(AcceptError::EventDiffers { index, .. }) if given.get(index) == Some(&true) => Err(key_reused()),
