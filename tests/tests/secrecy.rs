@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER};
+use postrider_tests::api::Call;
 use postrider_tests::files;
 use postrider_tests::program::{OPERATOR_KEY, Setup};
 use postrider_tests::receiver::{Receiver, Reply};
@@ -149,9 +150,16 @@ async fn use_the_rest(world: &World) -> (Vec<String>, Vec<String>) {
     let operation = organization.path(&format!("/operations/{}", text(&erasure.expect(202)["id"])));
     let is_done = async || (admin.get(&operation).await.expect(200)["status"] != "running").then_some(());
     until("the erasure's end", is_done).await;
+    let link = world.api.post(&organization.path("/portal-links"), &json!({"role": "admin"})).await.expect(201);
+    let portal = text(&link["url"]).split_once('#').expect("what lets in").1.to_owned();
+    let begun = world.api.with(Some(&portal)).call(Call::new("POST", "/v1/sessions")).await.expect(201);
+    let session = text(&begun["token"]);
+    world.api.with(Some(&session)).get(&path).await.expect(200);
+    world.api.with(Some(&format!("{session}x"))).get(&path).await.problem(401);
     let audit = admin.get(&organization.path("/audit")).await;
     assert_without("the audit trail", &audit.text(), &[secret.clone(), token.clone(), URL_QUERY.to_owned()]);
-    let sealed = [token, secret, tokens::SECRET.to_owned(), FILTER_VALUE.to_owned(), URL_QUERY.to_owned()];
+    let sealed =
+        [token, secret, portal, session, tokens::SECRET.to_owned(), FILTER_VALUE.to_owned(), URL_QUERY.to_owned()];
     let given = [MAIL_PASSWORD, OTLP_TOKEN].map(str::to_owned);
     (sealed.into_iter().chain(given).collect(), [PERSON, OWNER].map(str::to_owned).to_vec())
 }
