@@ -77,7 +77,8 @@ async fn publish_traced(organization: &Organization) -> String {
 async fn a_trace_goes_from_the_request_over_a_retry_and_a_restart_to_the_arrival(store: Store) {
     let collector = Receiver::start().await;
     let world = World::with_on(store, |setup| traced(setup, &collector)).await;
-    let organization = world.organization("standard").await;
+    // Its first retry comes after a minute, long after the kill.
+    let organization = world.organization("salessheet").await;
     let endpoint = organization.endpoint(&world.receiver.url(IN), json!({})).await;
     world.receiver.script(IN, [Reply::status(500)]);
     let event = publish_traced(&organization).await;
