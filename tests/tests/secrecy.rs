@@ -147,7 +147,7 @@ async fn use_the_rest(world: &World) -> (Vec<String>, Vec<String>) {
     admin.post(&format!("{path}/diagnose"), &json!({})).await.expect(200);
     admin.post(&format!("{path}/recover"), &json!({"since": "2020-01-01T00:00:00Z"})).await.expect(202);
     let erasure = admin.post(&organization.path("/erasures"), &json!({"resource": format!("contact:{PERSON}")})).await;
-    let operation = organization.path(&format!("/operations/{}", text(&erasure.expect(202)["id"])));
+    let operation = organization.path(&format!("/operations/{}", text(&erasure.expect(202)["operation"])));
     let is_done = async || (admin.get(&operation).await.expect(200)["status"] != "running").then_some(());
     until("the erasure's end", is_done).await;
     let link = world.api.post(&organization.path("/portal-links"), &json!({"role": "admin"})).await.expect(201);
