@@ -167,6 +167,7 @@ impl Facts {
         facts.add("owner_email", Told::optional(organization.owner_email.as_deref()));
         facts.add("locale", Told::optional(organization.locale.as_deref()));
         facts.add("event_validation", Told::text(organization.event_validation.as_str()));
+        facts.add("frame_ancestors", Told::Texts(organization.frame_ancestors.clone()));
         facts
     }
 

@@ -92,6 +92,8 @@ pub struct Organization {
     pub locale: Option<String>,
     /// Whether `data` is checked.
     pub event_validation: EventValidation,
+    /// Origins of the pages that may show its dashboard in a frame; none may when empty.
+    pub frame_ancestors: Vec<String>,
     /// When it was created.
     pub created_at: Millis,
     /// When it was last changed.

@@ -143,6 +143,18 @@ impl Engine {
         self.inner.look_for_leftovers.notify_one();
     }
 
+    /// Origins of the pages that may show an organisation's dashboard in a frame, as the directory has them; none when there is no such organisation, and
+    /// while the store cannot be read.
+    pub async fn frame_ancestors(&self, organization: &OrganizationId) -> Vec<String> {
+        match self.inner.directory.view(organization).await {
+            Ok(view) => view.map_or_else(Vec::new, |view| view.organization.frame_ancestors.clone()),
+            Err(error) => {
+                tracing::warn!(%organization, %error, "whether a page may frame the dashboard cannot be read, so none may");
+                Vec::new()
+            }
+        }
+    }
+
     /// One more attempt of a delivery, now.
     ///
     /// # Errors

@@ -176,6 +176,7 @@ fn organization(id: &str, contract: &str) -> Organization {
         owner_email: None,
         locale: None,
         event_validation: EventValidation::default(),
+        frame_ancestors: vec![],
         created_at: Millis(0),
         updated_at: Millis(0),
     }

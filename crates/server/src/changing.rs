@@ -1,7 +1,7 @@
-//! Changing an endpoint: read, changed, written, and all of it again when somebody else, perhaps on another node, changed the organisation's
+//! Changing an endpoint or an organisation: read, changed, written, and all of it again when somebody else, perhaps on another node, changed the organisation's
 //! configuration in between. So no change undoes another that it has not seen: not a secret that was just replaced, nor a status.
 
-use postrider_domain::{Action, Endpoint, EndpointId, Facts, OrganizationId};
+use postrider_domain::{Action, Endpoint, EndpointId, Facts, Organization, OrganizationId};
 use postrider_store::{Edit, StoreError, Version};
 
 use crate::call::Call;
@@ -57,6 +57,34 @@ impl<'a> Changing<'a> {
                 written?;
                 self.app.engine().changed(self.organization);
                 Ok(true)
+            }
+        }
+    }
+}
+
+/// Changes an organisation as `change` says; called again with it as it is by then, when somebody else was faster.
+pub(crate) async fn change_organization(
+    app: &Running,
+    call: &Call,
+    id: &OrganizationId,
+    change: impl Fn(&mut Organization) -> Result<(), Problem>,
+) -> Result<Organization, Problem> {
+    let _edit = app.edit(id).await;
+    let mut tries = 0;
+    loop {
+        let found = app.store().configuration(id).await?.ok_or_else(|| Problem::missing("organization"))?;
+        let mut after = found.organization.clone();
+        change(&mut after)?;
+        after.updated_at = app.now();
+        let (was, is) = (Facts::of_organization(&found.organization), Facts::of_organization(&after));
+        let audit = call.audit(app, Action::ORGANIZATION_CHANGED, id).telling(&was, &is);
+        tries += 1;
+        match app.store().update_organization(&after, &Edit { audit, basis: Some(found.version) }).await {
+            Err(StoreError::Outdated) if tries < EDIT_TRIES_MAX => {}
+            written => {
+                written?;
+                app.engine().changed(id);
+                return Ok(after);
             }
         }
     }

@@ -52,6 +52,7 @@ codes! {
     IdInvalid = "id.invalid", "It has not the form of such an id.";
     EmailInvalid = "email.invalid", "It must be an e-mail address.";
     LocaleInvalid = "locale.invalid", "It must be a language tag such as `pt-BR`.";
+    OriginInvalid = "origin.invalid", "It must be an origin such as `https://crm.example.com`; `http` on this machine alone.";
     TimeInvalid = "time.invalid", "It must be a moment in RFC 3339.";
     TimeNotFuture = "time.not_future", "It must be in the future.";
     TimeNotPast = "time.not_past", "It must be in the past.";

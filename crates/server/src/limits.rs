@@ -127,6 +127,10 @@ pub(crate) const SYSTEM_CHARS_MAX: usize = 200;
 pub(crate) const EMAIL_CHARS_MAX: usize = 254;
 /// The longest language tag, in characters (RFC 5646, section 4.4.1).
 pub(crate) const LOCALE_CHARS_MAX: usize = 35;
+/// The most origins whose pages may show an organisation's dashboard in a frame.
+pub(crate) const FRAME_ANCESTORS_MAX: usize = 20;
+/// The longest origin, in characters: a name of 253, a scheme and a port.
+pub(crate) const ORIGIN_CHARS_MAX: usize = 270;
 /// The longest URL of a resource, in characters.
 pub(crate) const URI_CHARS_MAX: usize = 2_048;
 /// The most entries of an endpoint's `events`.

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use crate::problem::PROBLEM_JSON;
 use crate::routes::{
     audit, compat, contracts, deliveries, diagnose, egress_addresses, endpoint_check, endpoints, events, filters, keys,
-    operations, organizations, portal_links, recoveries, secrets, sessions, stream,
+    notifications, operations, organizations, portal_links, recoveries, secrets, sessions, stream,
 };
 use crate::state::App;
 
@@ -79,6 +79,7 @@ fn operators_routes() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .routes(routes!(organizations::create, organizations::list))
         .routes(organization)
+        .routes(routes!(notifications::read, notifications::change))
         .routes(routes!(keys::create, keys::list))
         .routes(routes!(keys::delete))
         .routes(routes!(audit::list))

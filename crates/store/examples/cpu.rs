@@ -257,6 +257,7 @@ async fn prepare(store: &Arc<dyn Store>, plan: &Plan, name: &str) -> Vec<(Organi
             owner_email: None,
             locale: None,
             event_validation: EventValidation::Off,
+            frame_ancestors: vec![],
             created_at: Millis(T0),
             updated_at: Millis(T0),
         };

@@ -109,6 +109,7 @@ fn organization(id: OrganizationId) -> Organization {
         owner_email: None,
         locale: None,
         event_validation: EventValidation::Off,
+        frame_ancestors: vec![],
         created_at: T0,
         updated_at: T0,
     }

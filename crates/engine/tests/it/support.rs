@@ -156,6 +156,7 @@ pub fn organization(now: Millis) -> Organization {
         owner_email: None,
         locale: None,
         event_validation: EventValidation::Off,
+        frame_ancestors: vec![],
         created_at: now,
         updated_at: now,
     }

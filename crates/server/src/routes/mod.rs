@@ -11,6 +11,7 @@ pub(crate) mod endpoints;
 pub(crate) mod events;
 pub(crate) mod filters;
 pub(crate) mod keys;
+pub(crate) mod notifications;
 pub(crate) mod operations;
 pub(crate) mod organizations;
 pub(crate) mod portal_links;

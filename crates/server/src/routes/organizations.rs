@@ -7,7 +7,9 @@ use postrider_domain::{Action, Facts, Organization, OrganizationId, Scope, encod
 use postrider_store::Edit;
 
 use crate::call::{Call, json, no_content};
+use crate::changing::change_organization;
 use crate::code::Code;
+use crate::fields::Fields;
 use crate::paging::{Page, Query};
 use crate::problem::{Kind, Problem};
 use crate::state::{App, Running};
@@ -125,16 +127,11 @@ pub(crate) async fn replace(State(app): State<App>, call: Call) -> Result<Respon
     responses((status = 200, description = "Changed", body = OrganizationBody)))]
 pub(crate) async fn change(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     let id = call.organization_for_operator()?;
-    let _edit = app.edit(&id).await;
-    let before = app.organization(&id).await?;
-    let mut organization = before.clone();
-    call.read(OrganizationChange::FIELDS, |fields| {
-        OrganizationChange::apply(fields, app.contracts(), &mut organization);
-    })?;
-    organization.updated_at = app.now();
-    update_audited(&app, &call, &before, &organization).await?;
-    app.engine().changed(&id);
-    json(StatusCode::OK, &OrganizationBody::from(organization))
+    let changed = change_organization(&app, &call, &id, |organization| {
+        let apply = |fields: &mut Fields<'_, '_>| OrganizationChange::apply(fields, app.contracts(), organization);
+        call.read(OrganizationChange::FIELDS, apply)
+    });
+    json(StatusCode::OK, &OrganizationBody::from(changed.await?))
 }
 
 /// Delete an organisation

@@ -223,8 +223,10 @@ async fn every_wrong_field_of_an_organisation_or_key_is_pointed_to_at_once() {
     let world = acme().await;
     let organization = json!({
         "id": "a b", "name": 1, "contract": "none", "plan": 7, "owner_email": "nobody", "locale": "english", "event_validation": "maybe",
+        "frame_ancestors": ["https://crm.example", "http://crm.example"],
     });
-    let pointers = ["/contract", "/event_validation", "/id", "/locale", "/name", "/owner_email", "/plan"];
+    let pointers =
+        ["/contract", "/event_validation", "/frame_ancestors/1", "/id", "/locale", "/name", "/owner_email", "/plan"];
     assert_eq!(world.post("/v1/organizations", organization).await.pointers(422), pointers);
     let unplanned = json!({"name": "x", "plan": "gold"});
     assert_eq!(world.post("/v1/organizations", unplanned).await.pointers(422), ["/plan"]);

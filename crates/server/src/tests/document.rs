@@ -11,6 +11,7 @@ use crate::wire::endpoint::{EndpointChange, NewEndpoint};
 use crate::wire::endpoint_check::EndpointCheck;
 use crate::wire::event::{EventBatch, PublishedEvent};
 use crate::wire::key::NewKey;
+use crate::wire::notifications::NotificationsChange;
 use crate::wire::organization::{NewOrganization, OrganizationChange};
 use crate::wire::resource::PublishedResource;
 use crate::wire::secret::{ConfirmRequest, RotateRequest};
@@ -54,6 +55,8 @@ const ROUTES: &str = "
     GET /v1/organizations/{org}/events
     GET /v1/organizations/{org}/events/{event}
     GET /v1/organizations/{org}/keys
+    GET /v1/organizations/{org}/notifications
+    PATCH /v1/organizations/{org}/notifications
     PATCH /v1/organizations/{org}
     PATCH /v1/organizations/{org}/endpoints/{endpoint}
     POST /v1/organizations
@@ -135,6 +138,7 @@ fn requests_have_the_fields_that_the_document_says() {
         ("NewKey", NewKey::FIELDS),
         ("NewPortalLink", NewPortalLink::FIELDS),
         ("NewSession", NewSession::FIELDS),
+        ("NotificationsChange", NotificationsChange::FIELDS),
     ] {
         assert_eq!(described(name), read(fields), "{name}");
     }

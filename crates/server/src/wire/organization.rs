@@ -9,6 +9,7 @@ use crate::code::Code;
 use crate::fields::{Change, Fields, Text, choices};
 use crate::limits::{EMAIL_CHARS_MAX, LOCALE_CHARS_MAX, NAME_CHARS_MAX};
 use crate::time::Moment;
+use crate::wire::frame_ancestors;
 use crate::wrong::Wrong;
 
 const NAME: Text = Text::line(1, NAME_CHARS_MAX);
@@ -37,6 +38,9 @@ pub(crate) struct OrganizationBody {
     /// Whether the `data` of events is checked against the catalogue's JSON Schema: `off`, `warn` or `enforce`.
     #[schema(value_type = Validation)]
     event_validation: &'static str,
+    /// Origins of the pages that may show the dashboard of this organisation in a frame; when empty, none may.
+    #[schema(example = json!(["https://crm.example.com"]))]
+    frame_ancestors: Vec<String>,
     created_at: Moment,
     updated_at: Moment,
 }
@@ -51,6 +55,7 @@ impl From<Organization> for OrganizationBody {
             owner_email: organization.owner_email,
             locale: organization.locale,
             event_validation: organization.event_validation.as_str(),
+            frame_ancestors: organization.frame_ancestors,
             created_at: Moment(organization.created_at),
             updated_at: Moment(organization.updated_at),
         }
@@ -90,10 +95,14 @@ pub(crate) struct NewOrganization {
     /// `off` when left out.
     #[schema(value_type = Option<Validation>)]
     event_validation: Option<EventValidation>,
+    /// Origins of the pages that may show the dashboard of this organisation in a frame: `https`, or `http` on this machine itself. None when left out.
+    #[schema(value_type = Option<Vec<String>>, max_items = 20, example = json!(["https://crm.example.com"]))]
+    frame_ancestors: Vec<String>,
 }
 
 impl NewOrganization {
-    pub(crate) const FIELDS: &[&str] = &["id", "name", "contract", "plan", "owner_email", "locale", "event_validation"];
+    pub(crate) const FIELDS: &[&str] =
+        &["id", "name", "contract", "plan", "owner_email", "locale", "event_validation", "frame_ancestors"];
 
     pub(crate) fn read(fields: &mut Fields<'_, '_>, contracts: &Contracts) -> Self {
         let read = NewOrganization {
@@ -104,6 +113,10 @@ impl NewOrganization {
             owner_email: fields.chosen("owner_email", email),
             locale: fields.chosen("locale", locale),
             event_validation: fields.chosen("event_validation", validation),
+            frame_ancestors: match frame_ancestors::read(fields) {
+                Change::Set(origins) => origins,
+                Change::Keep | Change::Clear => Vec::new(),
+            },
         };
         let contract = known_contract(fields, contracts, read.contract.as_deref());
         check_plan(fields, contract, read.plan.as_deref());
@@ -119,6 +132,7 @@ impl NewOrganization {
             owner_email: self.owner_email,
             locale: self.locale,
             event_validation: self.event_validation.unwrap_or_default(),
+            frame_ancestors: self.frame_ancestors,
             created_at: now,
             updated_at: now,
         }
@@ -139,10 +153,13 @@ pub(crate) struct OrganizationChange {
     locale: Option<String>,
     #[schema(value_type = Option<Validation>, nullable = false)]
     event_validation: Option<EventValidation>,
+    #[schema(max_items = 20)]
+    frame_ancestors: Option<Vec<String>>,
 }
 
 impl OrganizationChange {
-    pub(crate) const FIELDS: &[&str] = &["name", "contract", "plan", "owner_email", "locale", "event_validation"];
+    pub(crate) const FIELDS: &[&str] =
+        &["name", "contract", "plan", "owner_email", "locale", "event_validation", "frame_ancestors"];
 
     pub(crate) fn apply(fields: &mut Fields<'_, '_>, contracts: &Contracts, organization: &mut Organization) {
         if let Some(name) = fields.kept_text("name", NAME) {
@@ -158,6 +175,11 @@ impl OrganizationChange {
         if let Some(validation) = fields.chosen("event_validation", validation) {
             organization.event_validation = validation;
         }
+        match frame_ancestors::read(fields) {
+            Change::Keep => {}
+            Change::Clear => organization.frame_ancestors.clear(),
+            Change::Set(origins) => organization.frame_ancestors = origins,
+        }
         if fields.has("contract") || fields.has("plan") {
             let contract = known_contract(fields, contracts, Some(&organization.contract));
             check_plan(fields, contract, organization.plan.as_deref());
@@ -165,7 +187,8 @@ impl OrganizationChange {
     }
 }
 
-fn changed(
+/// What a body says about a text that may be empty.
+pub(crate) fn changed(
     fields: &mut Fields<'_, '_>,
     name: &'static str,
     read: impl FnOnce(&str) -> Result<String, Wrong>,
@@ -209,7 +232,7 @@ fn check_plan(fields: &mut Fields<'_, '_>, contract: Option<&Contract>, plan: Op
     fields.wrong("plan", wrong.with("contract", name));
 }
 
-fn email(text: &str) -> Result<String, Wrong> {
+pub(crate) fn email(text: &str) -> Result<String, Wrong> {
     Text::line(1, EMAIL_CHARS_MAX).check(text)?;
     let is_plausible = !text.contains(char::is_whitespace)
         && text.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());

@@ -36,6 +36,7 @@ fn bare(id: &str) -> postrider_domain::Organization {
         owner_email: None,
         locale: None,
         event_validation: EventValidation::Off,
+        frame_ancestors: vec![],
         ..organization(id)
     }
 }
@@ -57,6 +58,7 @@ pub async fn an_update_replaces_everything_but_id_and_creation(subject: &mut imp
     changed.name = "other".to_owned();
     changed.contract = "another".to_owned();
     changed.event_validation = EventValidation::Enforce;
+    changed.frame_ancestors = vec!["https://other.example".to_owned()];
     changed.updated_at = at(7);
     changed.created_at = at(99);
     store.update_organization(&changed).await.unwrap();

@@ -63,6 +63,7 @@ pub(super) fn organization(id: &str) -> Organization {
         owner_email: Some("owner@example.com".to_owned()),
         locale: Some("pt-BR".to_owned()),
         event_validation: EventValidation::Warn,
+        frame_ancestors: ["https://crm.example", "http://127.0.0.1:8080"].map(str::to_owned).to_vec(),
         created_at: T0,
         updated_at: at(1),
     }

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::model::{Configuration, Version};
 
 /// Columns of the organisation and its version, which come before the endpoint's.
-const OF_ORGANIZATION: usize = 10;
+const OF_ORGANIZATION: usize = 11;
 
 pub(super) async fn read(store: &PostgresStore, id: &OrganizationId) -> Result<Option<Configuration>> {
     let qualified = |alias: &str, columns: &str| {

@@ -45,6 +45,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 4, oldest_program: 1, sql: include_str!("schema/004.sql") },
     Migration { version: 5, oldest_program: 1, sql: include_str!("schema/005.sql") },
     Migration { version: 6, oldest_program: 1, sql: include_str!("schema/006.sql") },
+    Migration { version: 7, oldest_program: 1, sql: include_str!("schema/007.sql") },
 ];
 
 /// What the database says about itself.

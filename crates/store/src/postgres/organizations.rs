@@ -13,10 +13,10 @@ use super::{PostgresStore, audit};
 use crate::edit::Edit;
 use crate::error::{Result, StoreError};
 use crate::limits::PAGE_ROWS_MAX;
-use crate::rows::{damaged, seal_audit};
+use crate::rows::{damaged, origins, put_origins, seal_audit};
 
 pub(super) const COLUMNS: &str =
-    "id, name, contract, plan, owner_email, locale, event_validation, created_at, updated_at";
+    "id, name, contract, plan, owner_email, locale, event_validation, frame_ancestors, created_at, updated_at";
 
 /// With its data key, all or nothing.
 pub(super) async fn create(store: &PostgresStore, organization: &Organization, audit: &AuditEntry) -> Result<()> {
@@ -27,8 +27,9 @@ pub(super) async fn create(store: &PostgresStore, organization: &Organization, a
     let master_id = store.tenants.keys.current.id.0;
     let sql = concat!(
         "WITH changed AS (
-             INSERT INTO organizations (org, id, name, contract, plan, owner_email, locale, event_validation, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) WHERE NOT deleted DO NOTHING RETURNING org, id),
+             INSERT INTO organizations (org, id, name, contract, plan, owner_email, locale, event_validation, created_at, updated_at,
+                 frame_ancestors)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $17) ON CONFLICT (id) WHERE NOT deleted DO NOTHING RETURNING org, id),
          keyed AS (INSERT INTO data_keys (org, master_id, wrapped) SELECT org, $11, $12 FROM changed),
          audited AS (INSERT INTO audit (org, id, action, object, sealed) SELECT org, $13, $14, $15, $16 FROM changed), ",
         tell_changed!()
@@ -55,6 +56,7 @@ pub(super) async fn create(store: &PostgresStore, organization: &Organization, a
                 &entry.action,
                 &entry.object,
                 &entry.sealed,
+                &put_origins(&organization.frame_ancestors),
             ],
         )
         .await?;
@@ -71,7 +73,7 @@ pub(super) async fn update(store: &PostgresStore, organization: &Organization, e
         return Err(missing(id));
     }
     let sql = "UPDATE organizations SET name = $2, contract = $3, plan = $4, owner_email = $5, locale = $6, event_validation = $7,
-               updated_at = $8 WHERE org = $1";
+               updated_at = $8, frame_ancestors = $9 WHERE org = $1";
     tx.execute(
         sql,
         &[
@@ -83,6 +85,7 @@ pub(super) async fn update(store: &PostgresStore, organization: &Organization, e
             &organization.locale,
             &organization.event_validation.as_str(),
             &organization.updated_at.0,
+            &put_origins(&organization.frame_ancestors),
         ],
     )
     .await?;
@@ -124,8 +127,9 @@ pub(super) fn from_row(row: &Row) -> Result<Organization> {
         owner_email: row.get(4),
         locale: row.get(5),
         event_validation: validation.ok_or_else(|| damaged("an event validation"))?,
-        created_at: millis_at(row, 7),
-        updated_at: millis_at(row, 8),
+        frame_ancestors: origins(row.get(7)),
+        created_at: millis_at(row, 8),
+        updated_at: millis_at(row, 9),
     })
 }
 
@@ -133,7 +137,8 @@ pub(super) fn from_row(row: &Row) -> Result<Organization> {
 pub(super) async fn delete(store: &PostgresStore, id: &OrganizationId, audit: &AuditEntry) -> Result<bool> {
     let tx = store.engine().await?.begin().await?;
     let hide = "WITH changed AS (
-             UPDATE organizations SET deleted = true, name = '', plan = NULL, owner_email = NULL, locale = NULL, version = version + 1
+             UPDATE organizations SET deleted = true, name = '', plan = NULL, owner_email = NULL, locale = NULL,
+                 frame_ancestors = '', version = version + 1
              WHERE id = $1 AND NOT deleted RETURNING id, org),
          unkeyed AS (DELETE FROM data_keys WHERE org IN (SELECT org FROM changed)),
          noted AS (INSERT INTO changes (id) SELECT id FROM changed)

@@ -9,6 +9,7 @@ mod endpoint;
 mod event;
 mod notice;
 mod operation;
+mod origins;
 mod pages;
 
 pub(crate) use attempt::{AttemptRow, Finer, put_finer, seal_attempt, take_finer};
@@ -23,6 +24,7 @@ pub(crate) use event::{
 };
 pub(crate) use notice::notice_words;
 pub(crate) use operation::{OperationRow, WorkColumns, count_column};
+pub(crate) use origins::{origins, put_origins};
 pub(crate) use pages::{is_within, key_range, ms_of, page_of, page_onwards};
 
 use crate::error::{Result, StoreError};

@@ -13,12 +13,12 @@ use super::writer::{Fault, WriteTx};
 use crate::edit::Edit;
 use crate::error::{Result, StoreError};
 use crate::limits::PAGE_ROWS_MAX;
-use crate::rows::{Sealer, damaged, seal_audit};
+use crate::rows::{Sealer, damaged, origins, put_origins, seal_audit};
 
 /// About what one writes.
 const ORGANIZATION_BYTES: usize = 1_024;
 pub(super) const COLUMNS: &str =
-    "id, name, contract, plan, owner_email, locale, event_validation, created_at, updated_at";
+    "id, name, contract, plan, owner_email, locale, event_validation, frame_ancestors, created_at, updated_at";
 
 pub(super) async fn create(store: &SqliteStore, organization: &Organization, audit: &AuditEntry) -> Result<()> {
     let (organization, keys, entry) = (organization.clone(), store.tenants.keys.clone(), audit.clone());
@@ -29,8 +29,8 @@ pub(super) async fn create(store: &SqliteStore, organization: &Organization, aud
             return Err(StoreError::Exists { what: format!("organization {}", org.id) }.into());
         }
         let sql =
-            "INSERT INTO organizations (id, name, contract, plan, owner_email, locale, event_validation, created_at,
-                   updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+            "INSERT INTO organizations (id, name, contract, plan, owner_email, locale, event_validation, frame_ancestors,
+                   created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         let org_no = tx.conn.prepare_cached(sql)?.insert(params![
             org.id.as_str(),
             org.name,
@@ -39,6 +39,7 @@ pub(super) async fn create(store: &SqliteStore, organization: &Organization, aud
             org.owner_email,
             org.locale,
             org.event_validation.as_str(),
+            put_origins(&org.frame_ancestors),
             org.created_at.0,
             org.updated_at.0,
         ])?;
@@ -57,7 +58,7 @@ pub(super) async fn update(store: &SqliteStore, organization: &Organization, edi
         require_basis(tx, tenant.no, basis)?;
         let org = &organization;
         let sql = "UPDATE organizations SET name = ?, contract = ?, plan = ?, owner_email = ?, locale = ?,
-                   event_validation = ?, updated_at = ?, version = version + 1 WHERE no = ? AND deleted = 0";
+                   event_validation = ?, frame_ancestors = ?, updated_at = ?, version = version + 1 WHERE no = ? AND deleted = 0";
         let updated = tx.conn.prepare_cached(sql)?.execute(params![
             org.name,
             org.contract,
@@ -65,6 +66,7 @@ pub(super) async fn update(store: &SqliteStore, organization: &Organization, edi
             org.owner_email,
             org.locale,
             org.event_validation.as_str(),
+            put_origins(&org.frame_ancestors),
             org.updated_at.0,
             tenant.no,
         ])?;
@@ -123,8 +125,9 @@ pub(super) fn from_row(row: &Row<'_>) -> Result<Organization, Fault> {
         owner_email: row.get(4)?,
         locale: row.get(5)?,
         event_validation: EventValidation::parse(&validation).ok_or_else(|| damaged("an event validation"))?,
-        created_at: millis_at(row, 7)?,
-        updated_at: millis_at(row, 8)?,
+        frame_ancestors: origins(&row.get::<_, String>(7)?),
+        created_at: millis_at(row, 8)?,
+        updated_at: millis_at(row, 9)?,
     })
 }
 
@@ -148,7 +151,8 @@ pub(super) async fn delete(store: &SqliteStore, id: &OrganizationId, audit: &Aud
 pub(super) fn bury(tx: &mut WriteTx<'_>, org_no: i64) -> Result<(), Fault> {
     tenants::delete_key(tx.conn, org_no)?;
     let hide =
-        "UPDATE organizations SET deleted = 1, name = '', plan = NULL, owner_email = NULL, locale = NULL WHERE no = ?";
+        "UPDATE organizations SET deleted = 1, name = '', plan = NULL, owner_email = NULL, locale = NULL, frame_ancestors = ''
+         WHERE no = ?";
     tx.conn.prepare_cached(hide)?.execute([org_no])?;
     tx.conn.prepare_cached("UPDATE endpoints SET deleted = 1, sealed = NULL WHERE org_no = ?")?.execute([org_no])?;
     for table in ["api_keys", "streaks", "notices"] {

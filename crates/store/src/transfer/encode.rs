@@ -5,12 +5,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use postrider_domain::{
-    AttemptFailure, AttemptId, DeliveryId, Endpoint, EndpointId, EndpointOrdering, EndpointStatus, EventValidation,
-    FailReason, FailureKind, Key, KeyId, Organization, Progress, Resource, Resume, Secret, Trigger,
+    AttemptFailure, AttemptId, DeliveryId, Endpoint, EndpointId, EndpointOrdering, EndpointStatus, FailReason,
+    FailureKind, Key, KeyId, Progress, Resource, Resume, Secret, Trigger,
 };
 
 use super::audit;
 use super::encode_operation;
+use super::encode_organization;
 use super::failing;
 use super::fields::{
     i64_of, list, millis, opt, opt_string, parsed, put_i64, put_millis, put_opt, put_turn, put_u16, put_u32, put_uuid,
@@ -39,7 +40,7 @@ pub(super) fn put(out: &mut Vec<u8>, row: &Portable) {
         }
         Portable::Organization(organization, version) => {
             out.push(3);
-            put_organization(out, organization);
+            encode_organization::put(out, organization);
             put_i64(out, version.0);
         }
         Portable::Key(key, hash) => {
@@ -103,7 +104,7 @@ pub(super) fn take(from: &mut Decoder<'_>) -> Result<Portable> {
             text: string(from)?,
         }),
         2 => Portable::OperatorKey(from.array()?),
-        3 => Portable::Organization(organization(from)?, Version(i64_of(from)?)),
+        3 => Portable::Organization(encode_organization::take(from)?, Version(i64_of(from)?)),
         4 => Portable::Key(key(from)?, from.array()?),
         5 => Portable::Endpoint(endpoint(from)?),
         6 => Portable::DeletedEndpoint(DeletedEndpoint {
@@ -125,32 +126,6 @@ pub(super) fn take(from: &mut Decoder<'_>) -> Result<Portable> {
         14 => Portable::Notice(failing::notice(from)?),
         15 => Portable::Operation(encode_operation::take(from)?),
         _ => return Err(malformed()),
-    })
-}
-
-fn put_organization(out: &mut Vec<u8>, organization: &Organization) {
-    put_str(out, organization.id.as_str());
-    put_str(out, &organization.name);
-    put_str(out, &organization.contract);
-    put_opt_str(out, organization.plan.as_deref());
-    put_opt_str(out, organization.owner_email.as_deref());
-    put_opt_str(out, organization.locale.as_deref());
-    put_str(out, organization.event_validation.as_str());
-    put_millis(out, organization.created_at);
-    put_millis(out, organization.updated_at);
-}
-
-fn organization(from: &mut Decoder<'_>) -> Result<Organization> {
-    Ok(Organization {
-        id: parsed(from)?,
-        name: string(from)?,
-        contract: string(from)?,
-        plan: opt_string(from)?,
-        owner_email: opt_string(from)?,
-        locale: opt_string(from)?,
-        event_validation: EventValidation::parse(from.str()?).ok_or_else(malformed)?,
-        created_at: millis(from)?,
-        updated_at: millis(from)?,
     })
 }
 

@@ -12,6 +12,7 @@
 mod audit;
 mod encode;
 mod encode_operation;
+mod encode_organization;
 mod failing;
 mod fields;
 mod file;

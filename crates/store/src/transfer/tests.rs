@@ -83,6 +83,7 @@ fn rows() -> Vec<Portable> {
         owner_email: Some("a@example.com".to_owned()),
         locale: None,
         event_validation: EventValidation::Enforce,
+        frame_ancestors: vec!["https://crm.example".to_owned(), "http://[::1]:8080".to_owned()],
         created_at: Millis(1),
         updated_at: Millis(2),
     };

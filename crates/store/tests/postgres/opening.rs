@@ -37,6 +37,7 @@ fn organization(id: &str) -> Organization {
         owner_email: None,
         locale: None,
         event_validation: EventValidation::Off,
+        frame_ancestors: vec![],
         created_at: Millis(1_800_000_000_000),
         updated_at: Millis(1_800_000_000_000),
     }

@@ -33,6 +33,7 @@ fn organization() -> Organization {
         owner_email: None,
         locale: None,
         event_validation: EventValidation::Off,
+        frame_ancestors: vec![],
         created_at: NOW,
         updated_at: NOW,
     }

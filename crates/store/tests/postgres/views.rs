@@ -123,6 +123,7 @@ fn organization(now: Millis) -> Organization {
         owner_email: None,
         locale: None,
         event_validation: EventValidation::Off,
+        frame_ancestors: vec![],
         created_at: now,
         updated_at: now,
     }

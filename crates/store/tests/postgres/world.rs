@@ -173,6 +173,7 @@ pub(crate) async fn populate(store: &impl Store, endpoints: usize) -> Vec<Endpoi
         owner_email: None,
         locale: None,
         event_validation: EventValidation::Off,
+        frame_ancestors: vec![],
         created_at: NOW,
         updated_at: NOW,
     };

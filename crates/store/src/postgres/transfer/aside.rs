@@ -104,7 +104,9 @@ pub(super) async fn delete(store: &PostgresStore, id: &OrganizationId, audit: &A
 /// Deletes an organisation that nobody sees.
 pub(super) async fn bury(tx: &Session, org: Uuid) -> Result<()> {
     tx.execute("DELETE FROM data_keys WHERE org = $1", &[&org]).await?;
-    let wipe = "UPDATE organizations SET name = '', plan = NULL, owner_email = NULL, locale = NULL WHERE org = $1";
+    let wipe =
+        "UPDATE organizations SET name = '', plan = NULL, owner_email = NULL, locale = NULL, frame_ancestors = ''
+                WHERE org = $1";
     tx.execute(wipe, &[&org]).await?;
     hide_what_it_owns(tx, org).await
 }

@@ -15,7 +15,7 @@ use crate::postgres::master::key_owner;
 use crate::postgres::operations;
 use crate::postgres::session::Session;
 use crate::postgres::tenants::Tenant;
-use crate::rows::WorkColumns;
+use crate::rows::{WorkColumns, put_origins};
 use crate::transfer::Portable;
 
 /// Makes those of a chunk, invisible, and returns all that the import has made by now.
@@ -43,7 +43,7 @@ async fn make(store: &PostgresStore, tx: &Session, organization: &Organization, 
     let org = Uuid::new_v4();
     let (_, wrapped) = store.tenants.keys.make_data_key(key_owner(&org))?;
     let sql = "INSERT INTO organizations (org, id, name, contract, plan, owner_email, locale, event_validation, created_at, updated_at,
-                   version, deleted) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, true)";
+                   version, frame_ancestors, deleted) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, true)";
     tx.execute(
         sql,
         &[
@@ -59,6 +59,7 @@ async fn make(store: &PostgresStore, tx: &Session, organization: &Organization, 
             &organization.updated_at.0,
             // It counts one more when it becomes visible.
             &(version.0 - 1),
+            &put_origins(&organization.frame_ancestors),
         ],
     )
     .await?;

@@ -15,8 +15,8 @@ use crate::master_key::MasterKeys;
 use crate::model::{Attempt, ContractRevision, Version};
 use crate::operations::Operation;
 use crate::rows::{
-    Sealer, WorkColumns, chosen_id, disabled_reason, events_text, fail_code, hashes_of, overlap_ends_at, put_resource,
-    record_hash, resume_columns, seal_answer, seal_attempt, seal_audit, seal_endpoint, seal_event,
+    Sealer, WorkColumns, chosen_id, disabled_reason, events_text, fail_code, hashes_of, overlap_ends_at, put_origins,
+    put_resource, record_hash, resume_columns, seal_answer, seal_attempt, seal_audit, seal_endpoint, seal_event,
 };
 use crate::sqlite::audit;
 use crate::sqlite::claim::endpoint_no;
@@ -97,7 +97,7 @@ impl Chunk<'_, '_> {
         }
         let sql =
             "INSERT INTO organizations (id, name, contract, plan, owner_email, locale, event_validation, created_at,
-                   updated_at, deleted, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                   updated_at, frame_ancestors, deleted, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         let no = self.tx.conn.prepare_cached(sql)?.insert(params![
             org.id.as_str(),
             org.name,
@@ -108,6 +108,7 @@ impl Chunk<'_, '_> {
             org.event_validation.as_str(),
             org.created_at.0,
             org.updated_at.0,
+            put_origins(&org.frame_ancestors),
             IMPORTING,
             version.0,
         ])?;
