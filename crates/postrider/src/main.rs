@@ -14,6 +14,7 @@ mod operator_key;
 mod output;
 mod serve;
 mod settings;
+mod sign_in;
 mod stop;
 mod store;
 mod token_keys;

@@ -1,5 +1,6 @@
 //! The server: its parts put together, started, and stopped in good order.
 
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::files::Files;
 use crate::settings::{
     DatabaseSettings, EgressSettings, MailSettings, Purpose, Settings, Sources, StorePlace, Variables,
 };
+use crate::sign_in::SignIn;
 use crate::stop::StopSignals;
 use crate::{before_start, logs, operator_key, output, store, token_keys, traces};
 
@@ -56,6 +58,7 @@ pub(crate) async fn run(args: &ServeArgs, variables: &Variables) -> anyhow::Resu
         );
     }
     output::line(&format!("listening on http://{}", server.address))?;
+    eprintln!("{}", *server.sign_in.line(std::io::stderr().is_terminal())?);
     let signals = signals.first().await;
     tracing::info!("stopping");
     signals.end_at_next();
@@ -139,6 +142,8 @@ fn mailer(mail: &MailSettings, ca_pem: Option<Vec<u8>>) -> anyhow::Result<Arc<dy
 pub(crate) struct Server {
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    /// How the operator gets to the dashboard.
+    sign_in: SignIn,
     engine: Engine,
     store: Arc<dyn Store>,
     tracer: Tracer,
@@ -189,8 +194,8 @@ impl Server {
             engine: engine.clone(),
             operator_key_hash,
             tokens: Arc::clone(&tokens),
-            passes,
-            public_url: public_url.into(),
+            passes: Arc::clone(&passes),
+            public_url: public_url.clone().into(),
             url_rules: Arc::new(rules),
             egress_addresses: settings.egress.addresses.clone().into(),
             limits: limits.clone(),
@@ -204,7 +209,8 @@ impl Server {
             let asked = async { drop(asked.await) };
             postrider_server::serve(listener, router, &limits, asked).await;
         });
-        Ok((Server { address, engine, store, tracer, shutdown, serving, following }, made_key))
+        let sign_in = SignIn { passes, public_url, operator_key_hash, now: engine.now() };
+        Ok((Server { address, sign_in, engine, store, tracer, shutdown, serving, following }, made_key))
     }
 
     /// Stops accepting, lets what is under way finish, gives the rest back, closes the store; within [`STOP`].

@@ -84,7 +84,7 @@ const SERVER: &[Setting] = &[
         name: "public_url",
         value: "URL",
         example: r#""https://webhooks.example.com""#,
-        about: "The address under which clients reach this server, behind its proxy. So far it is said in the log alone.",
+        about: "The address under which clients reach this server, behind its proxy. Portal links begin with it; without one, with the address where the API listens.",
         ..PLAIN
     },
     Setting {
