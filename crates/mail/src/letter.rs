@@ -1,9 +1,10 @@
 //! What an owner is told about an endpoint, in words.
 
-use fluent_bundle::{FluentArgs, FluentValue};
 use postrider_domain::{Millis, Notice, NoticeKind};
+use postrider_texts::Texts;
+use postrider_texts::fluent_bundle::{FluentArgs, FluentValue};
 
-use crate::texts::Texts;
+use crate::texts::texts_of;
 
 /// What is to be said, and to whom: what a notice holds, and what the endpoint and its organisation are called now.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +38,7 @@ impl Letter<'_> {
     /// Puts it into words.
     #[must_use]
     pub fn write(&self) -> Mail {
-        let texts = Texts::of(self.locale);
+        let texts = texts_of(self.locale);
         let args = self.arguments(&texts);
         let (kind, act) = match self.notice.kind {
             NoticeKind::Failing => ("failing", "failing"),
