@@ -3,14 +3,16 @@
 use std::path::Path;
 
 /// Each crate with its floor (ARCHITECTURE.md, The house).
-const FLOORS: [(&str, u8); 10] = [
+const FLOORS: [(&str, u8); 12] = [
     ("domain", 1),
+    ("texts", 1),
     ("contract", 2),
     ("egress", 2),
     ("mail", 2),
     ("store", 2),
     ("traces", 2),
     ("engine", 3),
+    ("dashboard", 4),
     ("server", 4),
     ("postrider", 5),
     ("bench", 4),

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use async_trait::async_trait;
+use postrider_dashboard::{DashboardParts, Frames};
 use postrider_domain::Secret;
 use postrider_egress::resolve::{Resolve, SystemResolver};
 use postrider_egress::{Client, ClientSettings, UrlRules};
@@ -138,6 +140,17 @@ fn mailer(mail: &MailSettings, ca_pem: Option<Vec<u8>>) -> anyhow::Result<Arc<dy
     Ok(Arc::new(SmtpMailer::new(settings).map_err(anyhow::Error::msg)?))
 }
 
+/// Who may frame an organisation's dashboard, as the organisation is now.
+struct FramesOf(Engine);
+
+#[async_trait]
+impl Frames for FramesOf {
+    async fn ancestors(&self, organization: &str) -> Vec<String> {
+        let Ok(id) = organization.parse() else { return Vec::new() };
+        self.0.frame_ancestors(&id).await
+    }
+}
+
 /// A running server.
 pub(crate) struct Server {
     /// Where it listens.
@@ -190,7 +203,7 @@ impl Server {
         let limits = ServerLimits { event_bytes_max: settings.limits.payload_bytes_max, ..ServerLimits::default() };
         let passes = Arc::new(Passes::of(store.as_ref())?);
         let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
-        let router = postrider_server::router(ServerState {
+        let api = postrider_server::router(ServerState {
             engine: engine.clone(),
             operator_key_hash,
             tokens: Arc::clone(&tokens),
@@ -203,6 +216,10 @@ impl Server {
             #[cfg(feature = "test-clock")]
             clock,
         });
+        let frames = Arc::new(FramesOf(engine.clone()));
+        let dashboard =
+            postrider_dashboard::router(DashboardParts { api: api.clone(), frames, public_url: public_url.clone() });
+        let router = api.merge(dashboard);
         let (shutdown, asked) = oneshot::channel();
         let serving = tokio::spawn(async move {
             // A sender that is gone asks for the same.

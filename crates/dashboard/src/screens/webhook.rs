@@ -1,0 +1,71 @@
+//! One webhook: a screen for each thing that people do with it, under one head.
+
+mod deliveries;
+
+use axum::Router;
+use axum::routing::get;
+
+use crate::api::Endpoint;
+use crate::app::App;
+use crate::page::{Entry, Page, Place};
+use crate::refusal::Refusal;
+use crate::viewer::{Viewer, segment};
+
+/// The screens of one webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tab {
+    Deliveries,
+    Edit,
+    Secret,
+    Recover,
+    Diagnose,
+    Code,
+}
+
+/// What stands above each of them.
+pub(crate) struct Head {
+    pub(crate) endpoint: Endpoint,
+    tab: Tab,
+}
+
+impl Head {
+    /// The page and the head of a webhook's screen.
+    pub(crate) async fn read(
+        viewer: &Viewer,
+        organization: &str,
+        endpoint: &str,
+        tab: Tab,
+    ) -> Result<(Page, Self), Refusal> {
+        let page = viewer.enter(organization, Place::Webhooks, "menu-webhooks").await?;
+        let path = format!("/v1/organizations/{}/endpoints/{}", segment(organization), segment(endpoint));
+        let endpoint: Endpoint = viewer.asker.get(&path).await?;
+        let page = page.titled(endpoint.name.clone());
+        Ok((page, Head { endpoint, tab }))
+    }
+
+    /// The way from one to another; people who only look have those that only show.
+    pub(crate) fn tabs(&self, page: &Page) -> Vec<Entry> {
+        let all = [
+            (Tab::Deliveries, "webhook-deliveries", "", false),
+            (Tab::Edit, "webhook-edit", "/edit", true),
+            (Tab::Secret, "webhook-secret", "/secret", true),
+            (Tab::Recover, "webhook-recover", "/recover", true),
+            (Tab::Diagnose, "webhook-diagnose", "/diagnose", true),
+            (Tab::Code, "webhook-code", "/code", false),
+        ];
+        let base = format!("{}/webhooks/{}", page.base(), self.endpoint.id);
+        let shown = all.into_iter().filter(|(_, _, _, changes)| page.may_change() || !changes);
+        shown
+            .map(|(tab, text, path, _)| Entry {
+                text: page.say.text(text),
+                path: format!("{base}{path}"),
+                is_here: tab == self.tab,
+            })
+            .collect()
+    }
+}
+
+/// All of them.
+pub(crate) fn routes() -> Router<App> {
+    Router::new().route("/o/{organization}/webhooks/{endpoint}", get(deliveries::list))
+}

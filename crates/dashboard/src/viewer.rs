@@ -1,0 +1,90 @@
+//! Who is looking.
+
+use axum::extract::FromRequestParts;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
+
+use crate::api::{ApiError, Asker, Organization, Role, Session};
+use crate::app::App;
+use crate::origin::is_our_own;
+use crate::page::{Page, Place};
+use crate::refusal::Refusal;
+use crate::say::Say;
+use crate::session::{cookie, session_cookie_name};
+
+/// Somebody with a session, asking for a screen.
+#[derive(Clone)]
+pub(crate) struct Viewer {
+    pub(crate) session: Session,
+    pub(crate) asker: Asker,
+    pub(crate) say: Say,
+    /// The path that was asked for, with its query.
+    pub(crate) path: String,
+}
+
+impl Viewer {
+    /// An organisation's screen: what surrounds it. Someone else's organisation is like one that does not exist.
+    pub(crate) async fn enter(&self, organization: &str, place: Place, title: &str) -> Result<Page, Refusal> {
+        let organization: Organization =
+            self.asker.get(&format!("/v1/organizations/{}", segment(organization))).await?;
+        Ok(Page::new(self, place, self.say.text(title)).of(organization))
+    }
+
+    /// A screen of the operator's.
+    pub(crate) fn enter_as_operator(&self, place: Place, title: &str) -> Result<Page, Refusal> {
+        if self.session.role != Role::Operator {
+            return Err(Refusal::Missing);
+        }
+        Ok(Page::new(self, place, self.say.text(title)))
+    }
+
+    /// Refuses whoever may only look.
+    pub(crate) fn may_change(&self) -> Result<(), Refusal> {
+        if self.session.role.may_change() { Ok(()) } else { Err(Refusal::ViewerOnly) }
+    }
+}
+
+/// A path's segment that comes from a browser, so that it stays one in the API's path.
+pub(crate) fn segment(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+/// What a session is held in.
+pub(crate) fn held_credential(app: &App, headers: &HeaderMap) -> Option<(String, Hold)> {
+    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if let Some(token) = bearer.and_then(|text| text.strip_prefix("Bearer ")) {
+        return Some((token.to_owned(), Hold::Memory));
+    }
+    Some((cookie(headers, session_cookie_name(app))?.to_owned(), Hold::Cookie))
+}
+
+/// Where a browser keeps a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// Sent by the browser with everything, so other sites' requests are told apart.
+    Cookie,
+    /// Sent by our own script alone.
+    Memory,
+}
+
+impl FromRequestParts<App> for Viewer {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refusal> {
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        let signed_out =
+            || Refusal::SignedOut { next: if parts.method.is_safe() { path.clone() } else { "/".to_owned() } };
+        let (credential, hold) = held_credential(app, &parts.headers).ok_or_else(signed_out)?;
+        if hold == Hold::Cookie && !is_our_own(&parts.method, &parts.headers, app.public_origin()) {
+            return Err(Refusal::OtherSite);
+        }
+        let asker = Asker::new(&app.api, &parts.extensions, &parts.headers, &credential).ok_or_else(signed_out)?;
+        let session = match asker.get("/v1/session").await {
+            Err(ApiError::Problem { status: StatusCode::UNAUTHORIZED, .. }) => return Err(signed_out()),
+            other => other?,
+        };
+        let say = parts.extensions.get::<Say>().copied().unwrap_or_else(|| Say::new(""));
+        Ok(Viewer { session, asker, say, path })
+    }
+}
