@@ -47,7 +47,7 @@ const DELIVERIES_READ: Needs = Needs::Scope("deliveries:read");
 const DELIVERIES_WRITE: Needs = Needs::Scope("deliveries:write");
 
 /// All of them.
-pub const ROUTES: [Route; 43] = [
+pub const ROUTES: [Route; 44] = [
     route("POST", "/v1/organizations", Needs::Operator).body(),
     route("GET", "/v1/organizations", Needs::Operator).list(),
     route("GET", "/v1/organizations/{org}", ENDPOINTS_READ),
@@ -58,6 +58,7 @@ pub const ROUTES: [Route; 43] = [
     route("POST", "/v1/organizations/{org}/events/batch", EVENTS_WRITE).body(),
     route("GET", "/v1/organizations/{org}/events", DELIVERIES_READ).list(),
     route("GET", "/v1/organizations/{org}/events/{evt}", DELIVERIES_READ),
+    route("GET", "/v1/organizations/{org}/events/{evt}/routing", DELIVERIES_READ).list(),
     route("GET", "/v1/organizations/{org}/event-types", ENDPOINTS_READ),
     route("POST", "/v1/organizations/{org}/filters/preview", DELIVERIES_READ).body(),
     route("POST", "/v1/organizations/{org}/endpoints", ENDPOINTS_WRITE).body(),

@@ -27,6 +27,7 @@ mod problem;
 mod process;
 mod ready;
 mod routes;
+mod search;
 mod serve;
 mod state;
 mod system_limit;

@@ -85,6 +85,12 @@ pub(crate) const QUOTED_CHARS_MAX: usize = 64;
 pub(crate) const PAGE_ROWS_MAX: usize = 250;
 /// The rows of a page whose size is not given.
 pub(crate) const PAGE_ROWS_DEFAULT: usize = 50;
+/// The most deliveries whose last attempts one search looks at; the page says where the next one goes on.
+pub(crate) const SEARCH_ROWS_MAX: usize = 1_000;
+/// The deliveries whose last attempts a search holds at once.
+pub(crate) const SEARCH_PAGE_ROWS: usize = 100;
+/// The longest text that is searched for, in characters.
+pub(crate) const SEARCH_CHARS_MAX: usize = 200;
 /// The longest cursor, in bytes.
 pub(crate) const CURSOR_BYTES_MAX: usize = 256;
 /// The longest `Idempotency-Key`, in bytes.

@@ -38,6 +38,7 @@ fn events_routes() -> OpenApiRouter<App> {
         .routes(routes!(events::publish, events::list))
         .routes(routes!(events::publish_batch))
         .routes(routes!(events::read))
+        .routes(routes!(events::routing))
         .routes(routes!(events::event_types))
 }
 

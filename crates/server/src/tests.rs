@@ -9,6 +9,7 @@ mod document;
 mod endpoint_check;
 mod idempotent;
 mod lists;
+mod looking;
 mod overload;
 mod passes;
 mod receiver;

@@ -402,6 +402,8 @@ pub struct DeliveryFilter {
     pub until: Option<Millis>,
     /// Tests alone, or none of them.
     pub test: Option<bool>,
+    /// With this status code as the last answer's.
+    pub status_code: Option<u16>,
 }
 
 /// Which events a list shows.

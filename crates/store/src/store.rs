@@ -13,7 +13,7 @@ use crate::edit::{AuditFilter, Edit};
 use crate::error::Result;
 use crate::failing::{ClaimedNotice, FailingStep};
 use crate::model::{
-    Basis, Committed, Configuration, ContractRevision, ContractUse, Delivery, DeliveryDetail, DeliveryFilter,
+    Attempt, Basis, Committed, Configuration, ContractRevision, ContractUse, Delivery, DeliveryDetail, DeliveryFilter,
     EndpointLimits, EventDetail, EventFilter, Granted, Hint, Idempotency, LaneDue, LaneId, LeaseNo, NewEvent,
     OpenDelivery, Outcome, PageOf, PageRequest, Recorded, Renewal, RetentionStep, Retried, RevisionId, StoreStats,
     StoredAnswer,
@@ -213,6 +213,12 @@ pub trait Store: Operations + Send + Sync + 'static {
     ) -> Result<PageOf<Delivery>>;
     /// One delivery with its attempts.
     async fn delivery(&self, organization: &OrganizationId, id: DeliveryId) -> Result<Option<DeliveryDetail>>;
+    /// The last attempt of each of these deliveries, which are named with their endpoints; one without an attempt is left out.
+    async fn last_attempts(
+        &self,
+        organization: &OrganizationId,
+        deliveries: &[(DeliveryId, EndpointId)],
+    ) -> Result<Vec<(DeliveryId, Attempt)>>;
 
     // Idempotency keys, 24 hours.
 

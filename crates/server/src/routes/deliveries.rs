@@ -9,14 +9,31 @@ use postrider_store::{DeliveryDetail, DeliveryFilter};
 
 use crate::call::{Call, json};
 use crate::code::Code;
-use crate::paging::{Page, Query};
+use crate::fields::Text;
+use crate::limits::SEARCH_CHARS_MAX;
+use crate::paging::{Page, Query, whole};
 use crate::problem::{Kind, Problem};
+use crate::search::search;
 use crate::state::{App, Running};
 use crate::wire::delivery::{DeliveryBody, DeliveryDetailBody, read_status};
 use crate::wrong::Wrong;
 
-const FILTERS: &[&str] =
-    &["endpoint", "event", "type", "status", "resource", "since", "until", "test", "limit", "cursor"];
+const FILTERS: &[&str] = &[
+    "endpoint",
+    "event",
+    "type",
+    "status",
+    "status_code",
+    "resource",
+    "since",
+    "until",
+    "test",
+    "search",
+    "limit",
+    "cursor",
+];
+
+const SEARCHED: Text = Text::line(1, SEARCH_CHARS_MAX);
 
 const ENDPOINT_DELETED: &str = "the endpoint of this delivery was deleted, so that it cannot be sent again; make an endpoint and recover what it missed";
 const EVENT_GONE: &str =
@@ -24,7 +41,8 @@ const EVENT_GONE: &str =
 
 /// List deliveries
 ///
-/// Newest first. Needs `deliveries:read`.
+/// Newest first. A `search` looks at a bounded number of deliveries, of those that the other filters leave: a page may hold few or none and
+/// still have a `next_cursor`, which goes on where it ended. Needs `deliveries:read`.
 #[utoipa::path(get, path = "/v1/organizations/{org}/deliveries", operation_id = "listDeliveries", tag = "Deliveries",
     params(
         ("org" = String, Path, description = "The organisation's id"),
@@ -35,6 +53,8 @@ const EVENT_GONE: &str =
         ("resource" = Option<String>, Query, description = "About this record", example = "deal:42"),
         ("since" = Option<String>, Query, description = "Made at or after this moment (RFC 3339)"),
         ("until" = Option<String>, Query, description = "Made before this moment (RFC 3339)"),
+        ("status_code" = Option<u16>, Query, minimum = 100, maximum = 599, description = "With this status code as the last answer's"),
+        ("search" = Option<String>, Query, description = "Of this id or event id, or with this text in the last attempt's URL, error or status code; at most 200 characters"),
         ("test" = Option<bool>, Query, description = "Tests alone, or none of them"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 250), ("cursor" = Option<String>, Query)),
     responses((status = 200, description = "A page", body = Page<DeliveryBody>)))]
@@ -50,12 +70,17 @@ pub(crate) async fn list(State(app): State<App>, call: Call) -> Result<Response,
         since: query.moment("since"),
         until: query.moment("until"),
         test: query.parsed("test", read_bool),
+        status_code: query.parsed("status_code", |text| whole(text, 100, 599)),
     };
+    let text = query.parsed("search", |text| SEARCHED.check(text).map(|()| text.to_owned()));
     let place = query.place("deliveries");
     query.finish()?;
     let request = place.request()?;
     app.organization(&organization).await?;
-    let page = app.store().deliveries(&organization, &filter, request).await?;
+    let page = match text {
+        Some(text) => search(app.store(), &organization, filter, &text, request).await?,
+        None => app.store().deliveries(&organization, &filter, request).await?,
+    };
     json(StatusCode::OK, &place.page(&page, DeliveryBody::new))
 }
 

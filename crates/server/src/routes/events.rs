@@ -18,6 +18,7 @@ use crate::problem::{Kind, Problem, accept_problem};
 use crate::state::{App, Running};
 use crate::wire::contract::EventTypeBody;
 use crate::wire::event::{AcceptedBatch, AcceptedEvent, EventBatch, EventBody, EventDetailBody, PublishedEvent};
+use crate::wire::routing::RoutedBody;
 
 /// Publish an event
 ///
@@ -150,6 +151,25 @@ pub(crate) async fn read(State(app): State<App>, call: Call) -> Result<Response,
     Query::read(call.query(), &[]).finish()?;
     let found = app.store().event(&organization, &id).await?.ok_or_else(|| Problem::missing("event"))?;
     json(StatusCode::OK, &EventDetailBody::new(&found))
+}
+
+/// See where an event went
+///
+/// Every endpoint that there is, newest first, with why it received the event or did not, decided with today's configuration; `since_changed`
+/// says that the endpoint was changed after the event was accepted. Needs `deliveries:read`.
+#[utoipa::path(get, path = "/v1/organizations/{org}/events/{event}/routing", operation_id = "readEventRouting", tag = "Events",
+    params(("org" = String, Path, description = "The organisation's id"), ("event" = String, Path, description = "The event's id"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 250), ("cursor" = Option<String>, Query)),
+    responses((status = 200, description = "A page", body = Page<RoutedBody>)))]
+pub(crate) async fn routing(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+    let organization = call.organization(Scope::DeliveriesRead)?;
+    let id: EventId = call.id("event", "event")?;
+    let mut query = Query::read(call.query(), &["limit", "cursor"]);
+    let place = query.place(&format!("routing of {id}"));
+    query.finish()?;
+    let page = app.engine().routing(&organization, &id, place.request()?).await?;
+    let page = page.ok_or_else(|| Problem::missing("event"))?;
+    json(StatusCode::OK, &place.page(&page, RoutedBody::new))
 }
 
 /// List event types

@@ -54,6 +54,7 @@ const ROUTES: &str = "
     GET /v1/organizations/{org}/event-types
     GET /v1/organizations/{org}/events
     GET /v1/organizations/{org}/events/{event}
+    GET /v1/organizations/{org}/events/{event}/routing
     GET /v1/organizations/{org}/keys
     GET /v1/organizations/{org}/notifications
     PATCH /v1/organizations/{org}/notifications

@@ -17,6 +17,7 @@ pub(crate) mod operation;
 pub(crate) mod organization;
 pub(crate) mod preview;
 pub(crate) mod resource;
+pub(crate) mod routing;
 pub(crate) mod secret;
 pub(crate) mod session;
 pub(crate) mod stream;

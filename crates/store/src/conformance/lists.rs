@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postrider_domain::{DeliveryId, DeliveryStatus, EventId, FailReason, Transition};
+use postrider_domain::{DeliveryId, DeliveryStatus, EndpointId, EventId, FailReason, Transition};
 use uuid::Uuid;
 
 use super::samples::{HOUR, World, all, at, event, outcome, page, resource};
@@ -98,6 +98,8 @@ fn filters(rows: &[Delivery]) -> Vec<DeliveryFilter> {
         DeliveryFilter { since: Some(at(10 * HOUR)), until: Some(at(11 * HOUR)), ..none() },
         DeliveryFilter { test: Some(true), ..none() },
         DeliveryFilter { test: Some(false), ..none() },
+        DeliveryFilter { status_code: Some(500), ..none() },
+        DeliveryFilter { status_code: Some(404), ..none() },
     ]
 }
 
@@ -113,6 +115,7 @@ fn passes(row: &Delivery, filter: &DeliveryFilter) -> bool {
         && filter.since.is_none_or(|since| row.created_at >= since)
         && filter.until.is_none_or(|until| row.created_at < until)
         && filter.test.is_none_or(|test| row.test == test)
+        && filter.status_code.is_none_or(|code| row.last_status_code == Some(code))
 }
 
 /// In order, page by page.
@@ -145,6 +148,7 @@ pub async fn filters_of_deliveries_hold_together(subject: &mut impl Subject) {
                 since: a.since.or(b.since),
                 until: a.until.or(b.until),
                 test: a.test.or(b.test),
+                status_code: a.status_code.or(b.status_code),
             };
             let expected: Vec<_> = rows.iter().filter(|row| passes(row, &both)).cloned().collect();
             assert_eq!(walk(&world, &both, 5).await, expected, "{both:?}");
@@ -262,4 +266,40 @@ pub async fn deliveries_are_read_onwards_from_the_oldest(subject: &mut impl Subj
     let of_nobody = World::of(world.store.clone(), "other").await;
     let foreign = world.store.deliveries_after(&of_nobody.org, world.endpoint, uuid::Uuid::nil(), 100).await.unwrap();
     assert!(foreign.rows.is_empty() && foreign.next.is_none());
+}
+
+/// Of several attempts the newest, and of another organisation none.
+pub async fn last_attempts_come_with_their_text_until_it_is_removed(subject: &mut impl Subject) {
+    let world = World::new(subject).await;
+    let rows = many(&world).await;
+    let named: Vec<_> = rows.iter().map(|row| (row.id, row.endpoint)).collect();
+    let mut expected = vec![];
+    for row in &rows {
+        let detail = world.store.delivery(&world.org, row.id).await.unwrap().unwrap();
+        expected.extend(detail.attempts.last().cloned().map(|last| (row.id, last)));
+    }
+    let last = async |named: &[(DeliveryId, EndpointId)]| {
+        let mut found = world.store.last_attempts(&world.org, named).await.unwrap();
+        found.sort_by_key(|(id, _)| std::cmp::Reverse(*id));
+        found
+    };
+    assert!(expected.len() < rows.len() && expected.iter().all(|(_, attempt)| !attempt.is_erased()));
+    assert_eq!(last(&named).await, expected);
+    assert_eq!(last(&named[..0]).await, []);
+
+    let again = world
+        .claimed(
+            rows.iter().find(|row| row.next_attempt_at.is_some() && row.attempts_count > 0).unwrap().id,
+            at(99 * HOUR),
+        )
+        .await;
+    let second = outcome(&again, at(98 * HOUR), Transition::Succeed);
+    world.store.record_outcomes(std::slice::from_ref(&second)).await.unwrap();
+    assert_eq!(last(&[(again.id, again.endpoint)]).await, [(again.id, second.attempt)]);
+
+    let stranger = world.store.last_attempts(&"stranger".parse().unwrap(), &named).await.unwrap();
+    assert_eq!(stranger, []);
+    assert!(world.store.delete_endpoint(&world.org, world.endpoint).await.unwrap());
+    let of_deleted: Vec<_> = named.iter().copied().filter(|(_, endpoint)| *endpoint == world.endpoint).collect();
+    assert!(last(&of_deleted).await.iter().all(|(_, attempt)| attempt.is_erased()));
 }

@@ -162,6 +162,7 @@ macro_rules! conformance_suite {
                 answers_are_looked_through_and_forgotten,
             ];
             lists: [
+                last_attempts_come_with_their_text_until_it_is_removed,
                 deliveries_go_from_newest_to_oldest_open_and_ended_together,
                 every_filter_of_deliveries_finds_exactly_its_own,
                 filters_of_deliveries_hold_together,

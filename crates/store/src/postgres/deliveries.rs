@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postrider_domain::{DeliveryId, DeliveryStatus, OrganizationId};
+use postrider_domain::{DeliveryId, DeliveryStatus, EndpointId, OrganizationId};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
@@ -86,7 +86,7 @@ impl Source<'_> {
                  WHERE true {ordered}"
             ),
             Source::Ids(_) => {
-                format!("SELECT {OPEN_COLUMNS} FROM open_deliveries WHERE org = $1 AND id = ANY($11) {ordered}")
+                format!("SELECT {OPEN_COLUMNS} FROM open_deliveries WHERE org = $1 AND id = ANY($12) {ordered}")
             }
         }
     }
@@ -95,7 +95,7 @@ impl Source<'_> {
         let those = match self {
             Source::All => "",
             Source::Endpoint | Source::EndpointInHistory => "AND endpoint = $4",
-            Source::Ids(_) => "AND id = ANY($11)",
+            Source::Ids(_) => "AND id = ANY($12)",
         };
         format!(
             "SELECT {ENDED_COLUMNS} FROM deliveries WHERE org = $1 {those} AND id < $2 AND id > $3
@@ -125,14 +125,27 @@ async fn find(
         "($4::uuid IS NULL OR endpoint = $4) AND ($5::text IS NULL OR event_type = $5)
          AND ($6::text IS NULL OR $6 = CASE WHEN ended_at IS NULL THEN 'pending' WHEN fail_reason = 0 THEN 'succeeded' ELSE 'failed' END)
          AND ($7::boolean IS NULL OR test = $7)
+         AND ($11::smallint IS NULL OR last_status_code = $11)
          AND ($8::bigint IS NULL OR created_at >= $8) AND ($9::bigint IS NULL OR created_at < $9)
          AND (ended_at IS NOT NULL OR {HAS_ENDPOINT})"
     );
     let sql = examine("id", &passes, COLUMNS, &source.rows(filter.status), "$10");
     let (endpoint, status) = (filter.endpoint.map(|id| id.0), filter.status.map(DeliveryStatus::as_str));
     let (since, until, most) = (ms(filter.since), ms(filter.until), most(limit));
-    let mut values: Vec<&(dyn ToSql + Sync)> =
-        vec![&org, &before, &lowest, &endpoint, &filter.event_type, &status, &filter.test, &since, &until, &most];
+    let status_code = filter.status_code.map(u16::cast_signed);
+    let mut values: Vec<&(dyn ToSql + Sync)> = vec![
+        &org,
+        &before,
+        &lowest,
+        &endpoint,
+        &filter.event_type,
+        &status,
+        &filter.test,
+        &since,
+        &until,
+        &most,
+        &status_code,
+    ];
     if let Source::Ids(ids) = source {
         values.push(ids);
     }
@@ -164,6 +177,29 @@ pub(super) async fn get(
         event: event.map(|row| row.open(tenant.sealer()).map(Arc::new)).transpose()?,
         attempts: attempts(&tx, &tenant, id, has_endpoint).await?,
     }))
+}
+
+pub(super) async fn last_attempts(
+    store: &PostgresStore,
+    organization: &OrganizationId,
+    deliveries: &[(DeliveryId, EndpointId)],
+) -> Result<Vec<(DeliveryId, Attempt)>> {
+    let Some((tenant, tx)) = store.begin_of(organization, Mode::Read).await? else { return Ok(Vec::new()) };
+    let (ids, endpoints): (Vec<_>, Vec<_>) = deliveries.iter().map(|(id, endpoint)| (id.0, endpoint.0)).unzip();
+    let sql = format!(
+        "SELECT {ATTEMPT_COLUMNS}, u.delivery, {HAS_ENDPOINT}
+         FROM unnest($2::uuid[], $3::uuid[]) AS u (delivery, endpoint), LATERAL (
+             SELECT {ATTEMPT_COLUMNS} FROM attempts AS one WHERE one.org = $1 AND one.delivery = u.delivery
+             ORDER BY one.id DESC LIMIT 1) AS last"
+    );
+    let rows = tx.query(&sql, &[&tenant.org, &ids, &endpoints]).await?;
+    let opened = rows.iter().map(|row| {
+        let (delivery, has_endpoint): (Uuid, bool) = (row.get("delivery"), row.get("exists"));
+        let attempt = attempt_row(row);
+        let shown = if has_endpoint { attempt } else { attempt.erased() };
+        Ok((DeliveryId(delivery), shown.open(tenant.sealer())?))
+    });
+    opened.collect()
 }
 
 /// The newest attempts, oldest first; those of a deleted endpoint have no text any more.

@@ -17,7 +17,7 @@ use crate::edit::{AuditFilter, Edit};
 use crate::error::Result;
 use crate::failing::{ClaimedNotice, FailingStep};
 use crate::model::{
-    Basis, Committed, Configuration, ContractRevision, ContractUse, Delivery, DeliveryDetail, DeliveryFilter,
+    Attempt, Basis, Committed, Configuration, ContractRevision, ContractUse, Delivery, DeliveryDetail, DeliveryFilter,
     EndpointLimits, EventDetail, EventFilter, Granted, Hint, Idempotency, LaneDue, LaneId, LeaseNo, NewEvent,
     OpenDelivery, Outcome, PageOf, PageRequest, Recorded, Renewal, RetentionStep, Retried, RevisionId, StoreStats,
     StoredAnswer,
@@ -259,6 +259,14 @@ impl Store for PostgresStore {
 
     async fn delivery(&self, organization: &OrganizationId, id: DeliveryId) -> Result<Option<DeliveryDetail>> {
         deliveries::get(self, organization, id).await
+    }
+
+    async fn last_attempts(
+        &self,
+        organization: &OrganizationId,
+        deliveries: &[(DeliveryId, EndpointId)],
+    ) -> Result<Vec<(DeliveryId, Attempt)>> {
+        deliveries::last_attempts(self, organization, deliveries).await
     }
 
     async fn begin_idempotent(

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use postrider_domain::{DeliveryId, DeliveryStatus, Millis, OrganizationId};
+use postrider_domain::{DeliveryId, DeliveryStatus, EndpointId, Millis, OrganizationId};
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ use super::scan::{Scan, next_of};
 use super::writer::Fault;
 use crate::error::Result;
 use crate::limits::{LIST_ROWS_EXAMINED_MAX, PAGE_ROWS_MAX};
-use crate::model::{Delivery, DeliveryDetail, DeliveryFilter, PageOf, PageRequest};
+use crate::model::{Attempt, Delivery, DeliveryDetail, DeliveryFilter, PageOf, PageRequest};
 use crate::rows::{AttemptRow, is_within, key_range};
 
 pub(super) async fn list(
@@ -87,6 +87,7 @@ struct Wanted {
     since: Option<Millis>,
     until: Option<Millis>,
     test: Option<bool>,
+    status_code: Option<u16>,
     /// Which of the endpoints met on the way were deleted.
     deleted: HashMap<i64, bool>,
 }
@@ -101,6 +102,7 @@ impl Wanted {
             since: filter.since,
             until: filter.until,
             test: filter.test,
+            status_code: filter.status_code,
             deleted: HashMap::new(),
         };
         if let Some(id) = filter.endpoint {
@@ -126,6 +128,7 @@ impl Wanted {
             && self.type_no.is_none_or(|no| no == row.type_no)
             && self.status.is_none_or(|status| status == row.state.status())
             && self.test.is_none_or(|test| test == row.test)
+            && self.status_code.is_none_or(|code| Some(code) == row.last_status_code)
             && is_within(row.created_at, self.since, self.until);
         if !passes || matches!(row.state, RowState::Ended { .. }) {
             return Ok(passes);
@@ -191,6 +194,33 @@ pub(super) async fn get(
         event: event.map(|row| row.open(tenant.sealer()).map(Arc::new)).transpose()?,
         attempts: attempts.into_iter().rev().map(|row| row.open(tenant.sealer())).collect::<Result<_>>()?,
     }))
+}
+
+pub(super) async fn last_attempts(
+    store: &SqliteStore,
+    organization: &OrganizationId,
+    deliveries: &[(DeliveryId, EndpointId)],
+) -> Result<Vec<(DeliveryId, Attempt)>> {
+    let Some(tenant) = store.tenants.find(&store.readers, organization).await? else { return Ok(Vec::new()) };
+    let (org_no, ids): (_, Vec<_>) = (tenant.no, deliveries.iter().map(|(id, _)| *id).collect());
+    let read = move |reader: &mut Reader| {
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
+            let Some(row) = by_id(&reader.conn, org_no, id.0)? else { continue };
+            let Some(no) = row.last_attempt_no else { continue };
+            found.extend(last_attempt(&reader.conn, row.endpoint_no, no)?.map(|attempt| (id, attempt)));
+        }
+        Ok(found)
+    };
+    let found = store.readers.read(read).await?;
+    found.into_iter().map(|(id, row)| Ok((id, row.open(tenant.sealer())?))).collect()
+}
+
+fn last_attempt(conn: &Connection, endpoint_no: i64, no: i64) -> Result<Option<AttemptRow>, Fault> {
+    let sql = format!("SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE no = ?");
+    let found = conn.prepare_cached(&sql)?.query_row([no], attempt_row).optional()?;
+    let Some((_, row)) = found else { return Ok(None) };
+    Ok(Some(if is_deleted(conn, endpoint_no)? { row.erased() } else { row }))
 }
 
 /// Those of a deleted endpoint have no text any more.

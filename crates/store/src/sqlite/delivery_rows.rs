@@ -20,7 +20,7 @@ pub(super) struct DeliveryRow {
     pub(super) test: bool,
     pub(super) created_at: Millis,
     attempts_count: u32,
-    last_status_code: Option<u16>,
+    pub(super) last_status_code: Option<u16>,
     pub(super) last_attempt_no: Option<i64>,
     pub(super) state: RowState,
 }

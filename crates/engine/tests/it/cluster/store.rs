@@ -374,6 +374,14 @@ impl Store for NodeStore {
         self.reach()?.sqlite.delivery(organization, id).await
     }
 
+    async fn last_attempts(
+        &self,
+        organization: &OrganizationId,
+        deliveries: &[(DeliveryId, EndpointId)],
+    ) -> Result<Vec<(DeliveryId, Attempt)>> {
+        self.reach()?.sqlite.last_attempts(organization, deliveries).await
+    }
+
     async fn begin_idempotent(
         &self,
         organization: Option<&OrganizationId>,
