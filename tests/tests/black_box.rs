@@ -36,6 +36,7 @@ mod searching;
 mod secrecy;
 mod secrets;
 mod settings;
+mod statistics;
 mod stop;
 mod tenancy;
 mod test_events;

@@ -19,6 +19,7 @@ mod schedule;
 mod secret;
 mod streak;
 mod subscription;
+mod tally;
 mod time;
 
 pub use advice::advice;
@@ -41,4 +42,5 @@ pub use schedule::{Failed, Schedule, ScheduleKind, Slot};
 pub use secret::Secret;
 pub use streak::{Streak, StreakChange, StreakLimit, StreakStep};
 pub use subscription::{Subscription, SubscriptionError};
+pub use tally::{Buckets, Hour, ResponseTimes, Tally};
 pub use time::Millis;

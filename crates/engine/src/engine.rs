@@ -28,6 +28,7 @@ use crate::model::Retry;
 use crate::recorder::{Item, Recorder};
 use crate::revisions::Revisions;
 use crate::scheduler::Scheduler;
+use crate::statistics::Statistics;
 use crate::stream::Streams;
 
 /// What an engine is made of.
@@ -70,6 +71,7 @@ pub(crate) struct Inner {
     pub(crate) lanes: Lanes,
     pub(crate) scheduler: Scheduler,
     pub(crate) recorder: Recorder,
+    pub(crate) statistics: Statistics,
     pub(crate) watch: Watch,
     pub(crate) mailer: Option<Arc<dyn Mailer>>,
     pub(crate) tracer: Tracer,
@@ -127,6 +129,8 @@ impl Engine {
         let given_back = if finished.is_ok() { 0 } else { inner.attempts.len() };
         inner.recorder.flush(limits.record_grace).await;
         inner.drained.cancel();
+        let left = over_at.saturating_duration_since(Instant::now());
+        inner.add_last_statistics(left.max(limits.lease_again_after)).await;
         let left = over_at.saturating_duration_since(Instant::now());
         inner.give_up_lease(left.max(limits.lease_again_after)).await;
         given_back
@@ -268,6 +272,7 @@ impl Inner {
             lanes: Lanes::new(&limits, granted.lease, granted.now.is_none()),
             lease: Lease::new(limits.lease, sent, granted.now.is_none()),
             scheduler: Scheduler::default(),
+            statistics: Statistics::new(&limits),
             stopping: CancellationToken::new(),
             drained: CancellationToken::new(),
             attempts: TaskTracker::new(),
@@ -318,6 +323,7 @@ impl Inner {
         }
         tokio::spawn(Arc::clone(self).run_scheduler());
         tokio::spawn(Arc::clone(self).run_retention());
+        tokio::spawn(Arc::clone(self).run_statistics());
         tokio::spawn(Arc::clone(self).run_operations());
         if !self.lanes.are_all_ours() {
             tokio::spawn(Arc::clone(self).run_keeping());

@@ -77,6 +77,12 @@ pub struct EngineLimits {
     pub lane_idle_max: Duration,
     /// How long attempts under way may keep a lane from being given away; it is kept then.
     pub drain_max: Duration,
+    /// How often what was counted of endpoints is added to the store.
+    pub statistics_every: Duration,
+    /// Rows (an endpoint in an hour) that are counted in memory and not added yet; of one more nothing is counted.
+    pub statistics_rows_max: usize,
+    /// Rows that are added in one call.
+    pub statistics_batch_max: usize,
     /// How often retention looks for something to do.
     pub retention_every: Duration,
     /// Events that one preview of a filter reads, about: it ends with the page on which there are so many.
@@ -164,6 +170,9 @@ impl Default for EngineLimits {
             sweep_every: Duration::from_secs(10),
             lane_idle_max: Duration::from_secs(30),
             drain_max: Duration::from_secs(10),
+            statistics_every: Duration::from_secs(5),
+            statistics_rows_max: 50_000,
+            statistics_batch_max: 500,
             retention_every: Duration::from_secs(60),
             preview_events_max: 10_000,
             preview_bytes_max: 64 * 1024 * 1024,

@@ -198,5 +198,6 @@ impl Inner {
             Transition::Fail(reason) => reason.as_str(),
         };
         metrics::counter!("postrider_attempts_total", "result" => result).increment(1);
+        self.statistics.count(outcome);
     }
 }

@@ -21,7 +21,7 @@ pub(crate) const READY: &str = "postrider_ready";
 pub(crate) const JWKS_USABLE: &str = "postrider_jwks_usable";
 const BUILD: &str = "postrider_build_info";
 /// What the engine counts. Told as zero from the start, since Prometheus sees no rise in a counter that appears with its first count.
-const ENGINE: [(&str, &str); 10] = [
+const ENGINE: [(&str, &str); 11] = [
     ("postrider_events_accepted_total", "Events that were answered with 202 for the first time"),
     ("postrider_filters_too_costly_total", "Events that passed a filter because judging them would have cost too much"),
     ("postrider_lanes_taken_total", "Lanes that this node took"),
@@ -35,6 +35,7 @@ const ENGINE: [(&str, &str); 10] = [
     ("postrider_outcomes_stale_total", "Outcomes of attempts that came too late to be recorded"),
     ("postrider_hints_heard_total", "Hints of other nodes that this node heard"),
     ("postrider_retention_rows_dropped_total", "Rows that retention dropped"),
+    ("postrider_statistics_lost_total", "Attempts that are missing in statistics because too much waited to be stored"),
 ];
 const ATTEMPTS: &str = "postrider_attempts_total";
 const STORE_ERRORS: &str = "postrider_store_errors_total";

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use crate::problem::PROBLEM_JSON;
 use crate::routes::{
     audit, compat, contracts, deliveries, diagnose, egress_addresses, endpoint_check, endpoints, events, filters, keys,
-    notifications, operations, organizations, portal_links, recoveries, secrets, sessions, stream,
+    notifications, operations, organizations, portal_links, recoveries, secrets, sessions, statistics, stream,
 };
 use crate::state::App;
 
@@ -67,6 +67,7 @@ fn deliveries_routes() -> OpenApiRouter<App> {
         .routes(routes!(deliveries::list))
         .routes(routes!(deliveries::read))
         .routes(routes!(deliveries::retry))
+        .routes(routes!(statistics::read))
         .routes(routes!(stream::read))
         .routes(routes!(recoveries::recover))
         .routes(routes!(recoveries::erase))

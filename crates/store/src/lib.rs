@@ -20,6 +20,7 @@ mod rows;
 mod seal;
 mod signing;
 mod sqlite;
+mod statistics;
 mod store;
 mod transfer;
 
@@ -35,6 +36,7 @@ pub use operations::{
 pub use postgres::{MIGRATIONS, Migration, PostgresOptions, PostgresStore};
 pub use signing::{SIGNATURE_BYTES, Signing};
 pub use sqlite::{BackupProgress, Restored, SqliteOptions, SqliteStore, backup, restore};
+pub use statistics::{EndpointHour, Statistics};
 pub use store::Store;
 pub use transfer::{
     ChosenId, Counts, DeletedEndpoint, ExportFileError, ExportId, ExportReader, ExportWriter, Extent, ImportState,

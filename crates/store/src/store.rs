@@ -20,6 +20,7 @@ use crate::model::{
 };
 use crate::operations::Operations;
 use crate::signing::Signing;
+use crate::statistics::Statistics;
 
 /// A durable store, in whole steps of an event's way, so that an implementation can batch what is waiting.
 ///
@@ -27,7 +28,7 @@ use crate::signing::Signing;
 /// Every method about an organisation takes it; another organisation's objects are like those that do not exist.
 /// What a person changes, or the server by itself, takes an entry of the audit trail, which is written in the same transaction when the change is made.
 #[async_trait]
-pub trait Store: Operations + Send + Sync + 'static {
+pub trait Store: Operations + Statistics + Send + Sync + 'static {
     // Organisations.
 
     /// Stores a new organisation with a fresh data key; [`crate::StoreError::Exists`] when the id is taken.

@@ -18,6 +18,7 @@ pub(crate) mod portal_links;
 pub(crate) mod recoveries;
 pub(crate) mod secrets;
 pub(crate) mod sessions;
+pub(crate) mod statistics;
 pub(crate) mod stream;
 #[cfg(feature = "test-clock")]
 pub(crate) mod test_clock;

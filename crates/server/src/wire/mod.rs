@@ -20,6 +20,7 @@ pub(crate) mod resource;
 pub(crate) mod routing;
 pub(crate) mod secret;
 pub(crate) mod session;
+pub(crate) mod statistics;
 pub(crate) mod stream;
 pub(crate) mod test;
 

@@ -25,6 +25,7 @@ mod random_model;
 pub mod retention;
 pub mod retries;
 mod samples;
+pub mod statistics;
 pub mod tenancy;
 pub mod transfer;
 pub mod work;
@@ -187,6 +188,14 @@ macro_rules! conformance_suite {
                 what_deleted_endpoints_left_goes,
                 an_id_is_remembered_though_its_event_is_gone,
                 a_replaced_secret_goes_when_its_overlap_is_over,
+            ];
+            statistics: [
+                what_is_added_is_summed_by_endpoint_and_hour,
+                hours_are_read_in_buckets_of_their_span_alone,
+                what_is_gone_counts_nothing,
+                old_hours_go_with_retention_and_the_rest_with_its_endpoint,
+                another_organization_finds_nothing,
+                what_is_added_at_once_is_all_there,
             ];
             tenancy: [
                 another_organizations_objects_are_like_those_that_do_not_exist,

@@ -11,6 +11,7 @@ use super::failing;
 use super::operations;
 use super::random::Run;
 use super::samples::{DAY, HOUR, World, all, at, entry, key, org_id, organization, outcome};
+use super::statistics;
 use crate::error::StoreError;
 use crate::failing::ClaimedNotice;
 use crate::model::{
@@ -20,6 +21,7 @@ use crate::model::{
 use crate::operations::Operation;
 use crate::postgres::PostgresStore;
 use crate::sqlite::SqliteStore;
+use crate::statistics::EndpointHour;
 use crate::store::Store;
 use crate::transfer::{ExportId, Extent, ImportState, Portable, Transfer};
 
@@ -60,6 +62,7 @@ struct Picture {
     streaks: Vec<(EndpointId, Streak)>,
     notices: Vec<ClaimedNotice>,
     operations: Vec<Operation>,
+    hours: Vec<EndpointHour>,
 }
 
 async fn deliveries(store: &Leased, org: &OrganizationId, filter: &DeliveryFilter) -> Vec<Delivery> {
@@ -120,6 +123,7 @@ impl Picture {
             streaks,
             notices: notices(store, org).await,
             operations: store.operations(org, all()).await.unwrap().rows,
+            hours: statistics::kept(store, org, &endpoints).await,
         }
     }
 }
@@ -164,6 +168,7 @@ async fn fill<S: Movable>(store: &Arc<S>, seed: u64) -> Vec<OrganizationId> {
         store.create_operation(&operations::erasure(world, at(2)), &entry()).await.unwrap();
         chosen(&*world, "crm-1", later).await;
         failing::fail(&*world, later).await;
+        statistics::fill(world, endpoints).await;
         let mut test = world.event(later);
         test.test = true;
         world.commit(vec![test]).await;
@@ -245,6 +250,7 @@ pub async fn everything_comes_along<S: Movable, T: Movable>(source: Arc<S>, targ
     for org in &orgs {
         let (left, right) = (Picture::of(&before, org).await, Picture::of(&after, org).await);
         assert!(left.deliveries.len() > 1_500 && left.claims.len() > 1_500 && left.test_events.len() == 1);
+        assert!(left.hours.len() >= 300, "more than a page: {}", left.hours.len());
         assert_eq!(left, right);
     }
     assert_eq!(from.organizations(None, 10).await.unwrap(), to.organizations(None, 10).await.unwrap());

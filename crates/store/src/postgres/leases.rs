@@ -65,7 +65,8 @@ pub(super) async fn grant(store: &PostgresStore, node: &str, lasts: Duration) ->
 
 pub(super) async fn renew(store: &PostgresStore, lease: LeaseNo, lasts: Duration) -> Result<Renewal> {
     let session = store.upkeep.take().await?;
-    let sql = "UPDATE leases SET expires_at = clock_timestamp() + $2 * interval '1 ms' WHERE no = $1 AND NOT revoked";
+    let sql = "UPDATE leases SET expires_at = clock_timestamp() + $2 * interval '1 ms', renewed_at = clock_timestamp()
+               WHERE no = $1 AND NOT revoked";
     if session.execute(sql, &[&lease.0, &(ms(lasts) as f64)]).await? == 0 {
         return Ok(Renewal::Lost);
     }

@@ -46,6 +46,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 5, oldest_program: 1, sql: include_str!("schema/005.sql") },
     Migration { version: 6, oldest_program: 1, sql: include_str!("schema/006.sql") },
     Migration { version: 7, oldest_program: 1, sql: include_str!("schema/007.sql") },
+    Migration { version: 8, oldest_program: 1, sql: include_str!("schema/008.sql") },
 ];
 
 /// What the database says about itself.

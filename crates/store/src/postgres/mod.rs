@@ -50,6 +50,7 @@ mod roles;
 mod rows;
 mod scope;
 mod session;
+mod statistics;
 mod stats;
 mod streaks;
 mod sweep;

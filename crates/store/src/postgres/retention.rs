@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use parking_lot::Mutex;
-use postrider_domain::Millis;
+use postrider_domain::{Hour, Millis};
 use uuid::Uuid;
 
 use super::PostgresStore;
@@ -70,6 +70,16 @@ impl Step<'_> {
         self.drop_with(&sql, &[&upto.0, &self.limit()]).await
     }
 
+    /// What was counted in hours that were over by then. False when another node is at it.
+    async fn drop_hours(&mut self) -> Result<bool> {
+        if self.rows_left == 0 {
+            return Ok(true);
+        }
+        let sql = "DELETE FROM endpoint_hours WHERE (org, endpoint, hour) IN (
+                       SELECT org, endpoint, hour FROM endpoint_hours WHERE hour < $1 ORDER BY hour LIMIT $2)";
+        self.drop_with(sql, &[&Hour::of(self.before).0, &self.limit()]).await
+    }
+
     /// False when another node is at it.
     async fn drop_with(&mut self, sql: &str, values: Values<'_>) -> Result<bool> {
         let Some(tx) = self.begin().await? else { return Ok(false) };
@@ -92,6 +102,7 @@ impl Step<'_> {
         let answered = Millis(self.now.0.saturating_sub(IDEMPOTENCY_MS));
         Ok(self.drop_aged("event_ids", "org, id", "accepted_at", Millis(forgotten.0.saturating_add(1))).await?
             && self.drop_aged("operations", "org, id", "ended_at", self.before).await?
+            && self.drop_hours().await?
             && self.drop_aged("answers", "org, key", "created_at", answered).await?
             && self.drop_told().await?
             && sweep::run(self).await?)

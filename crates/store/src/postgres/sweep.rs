@@ -73,6 +73,7 @@ async fn of_endpoint(step: &mut Step<'_>, tx: &Session, sweep: &Sweep, endpoint:
     step.used(ending::fail(tx, sweep.org, &ids, FailReason::EndpointDeleted, step.now).await?);
     step.used(ending::wipe_attempts(tx, sweep.org, &ids).await?);
     drop_turns(step, tx, sweep.org, endpoint).await?;
+    drop_hours(step, tx, sweep.org, endpoint).await?;
     texts_of_history(step, tx, sweep, endpoint).await?;
     if step.rows_left == 0 || !sweep.is_settled {
         return Ok(());
@@ -102,6 +103,14 @@ async fn drop_turns(step: &mut Step<'_>, tx: &Session, org: Uuid, endpoint: Uuid
     Ok(())
 }
 
+async fn drop_hours(step: &mut Step<'_>, tx: &Session, org: Uuid, endpoint: Uuid) -> Result<()> {
+    let sql = "WITH left_over AS (SELECT hour FROM endpoint_hours WHERE org = $1 AND endpoint = $2 LIMIT $3)
+               DELETE FROM endpoint_hours h USING left_over l WHERE h.org = $1 AND h.endpoint = $2 AND h.hour = l.hour";
+    let dropped = tx.execute(sql, &[&org, &endpoint, &step.limit()]).await?;
+    step.dropped(dropped);
+    Ok(())
+}
+
 /// The text of its attempts; that they were made stays told.
 async fn texts_of_history(step: &mut Step<'_>, tx: &Session, sweep: &Sweep, endpoint: Uuid) -> Result<()> {
     let mut after = sweep.after;
@@ -121,7 +130,7 @@ async fn texts_of_history(step: &mut Step<'_>, tx: &Session, sweep: &Sweep, endp
 }
 
 /// Tables of an organisation with the key of their rows, in the order in which they are emptied.
-const TABLES: [(&str, &str); 14] = [
+const TABLES: [(&str, &str); 15] = [
     ("open_deliveries", "id"),
     ("turns", "endpoint, record, turn"),
     ("attempts", "delivery, id"),
@@ -134,6 +143,7 @@ const TABLES: [(&str, &str); 14] = [
     ("operations", "id"),
     ("lanes", "endpoint"),
     ("streaks", "endpoint"),
+    ("endpoint_hours", "endpoint, hour"),
     ("notices", "id"),
     ("endpoints", "id"),
 ];

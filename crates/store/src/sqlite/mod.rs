@@ -34,6 +34,7 @@ mod retry;
 mod rows;
 mod scan;
 mod schema;
+mod statistics;
 mod sweep;
 mod tenants;
 mod test_event;

@@ -1,6 +1,6 @@
 //! Retention, in steps so small that commits hardly wait: what is old lies at the left end of each table.
 
-use postrider_domain::{FailReason, Millis};
+use postrider_domain::{FailReason, Hour, Millis};
 use rusqlite::{OptionalExtension, params};
 use uuid::Uuid;
 
@@ -86,6 +86,7 @@ impl Unit {
         self.drop_aged(tx, "answers", "created_at", Millis(self.now.0.saturating_sub(IDEMPOTENCY_MS)))?;
         self.drop_late_ids(tx)?;
         self.drop_operations(tx)?;
+        self.drop_hours(tx)?;
         sweep::run(self, tx)?;
         self.done.more = self.rows_left == 0;
         Ok(())
@@ -179,6 +180,20 @@ impl Unit {
         let sql = "DELETE FROM operations WHERE no IN (SELECT no FROM operations WHERE ended_at < ? ORDER BY ended_at LIMIT ?)";
         let most = i64::try_from(self.rows_left).unwrap_or(i64::MAX);
         for _ in 0..tx.conn.prepare_cached(sql)?.execute([self.before.0, most])? {
+            self.dropped();
+        }
+        Ok(())
+    }
+
+    /// What was counted in hours that were over by then.
+    fn drop_hours(&mut self, tx: &WriteTx<'_>) -> Result<(), Fault> {
+        let key = "org_no, endpoint_no, hour";
+        let sql = format!(
+            "DELETE FROM endpoint_hours WHERE ({key}) IN (
+                 SELECT {key} FROM endpoint_hours WHERE hour < ? ORDER BY hour LIMIT ?)"
+        );
+        let most = i64::try_from(self.rows_left).unwrap_or(i64::MAX);
+        for _ in 0..tx.conn.prepare_cached(&sql)?.execute([i64::from(Hour::of(self.before).0), most])? {
             self.dropped();
         }
         Ok(())

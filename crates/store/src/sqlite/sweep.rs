@@ -68,6 +68,7 @@ fn endpoint(unit: &mut Unit, tx: &mut WriteTx<'_>, sweep: &Sweep, endpoint_no: i
         let wiped = fail_open(unit, tx, endpoint_no).and_then(|()| texts_of_history(unit, tx, sweep, endpoint_no));
         ending::overwrite_deleted(tx.conn, false)?;
         wiped?;
+        hours(unit, tx, endpoint_no)?;
         if unit.rows_left == 0 {
             return Ok(());
         }
@@ -95,6 +96,18 @@ fn fail_open(unit: &mut Unit, tx: &mut WriteTx<'_>, endpoint_no: i64) -> Result<
         let wiped = ending::wipe_attempts(tx.conn, last_no)?;
         ending::fail(tx, place, FailReason::EndpointDeleted, unit.now)?;
         unit.used(1 + wiped);
+    }
+    Ok(())
+}
+
+/// What was counted of an endpoint.
+fn hours(unit: &mut Unit, tx: &WriteTx<'_>, endpoint_no: i64) -> Result<(), Fault> {
+    let sql = "DELETE FROM endpoint_hours WHERE (org_no, endpoint_no, hour) IN (
+                   SELECT h.org_no, h.endpoint_no, h.hour FROM endpoints e
+                   JOIN endpoint_hours h ON h.org_no = e.org_no AND h.endpoint_no = e.no WHERE e.no = ? LIMIT ?)";
+    let most = i64::try_from(unit.rows_left).unwrap_or(i64::MAX);
+    for _ in 0..tx.conn.prepare_cached(sql)?.execute([endpoint_no, most])? {
+        unit.dropped();
     }
     Ok(())
 }
@@ -152,7 +165,7 @@ fn organization(unit: &mut Unit, tx: &mut WriteTx<'_>, sweep: &Sweep, org_no: i6
     open_deliveries(unit, tx, org_no)?;
     history(unit, tx, org_no)?;
     events(unit, tx, org_no)?;
-    for table in ["answers", "audit", "operations", "event_ids_late", "event_ids", "endpoints"] {
+    for table in ["answers", "audit", "operations", "endpoint_hours", "event_ids_late", "event_ids", "endpoints"] {
         rest(unit, tx, table, org_no)?;
     }
     if unit.rows_left == 0 {
@@ -194,7 +207,11 @@ fn rest(unit: &mut Unit, tx: &WriteTx<'_>, table: &str, org_no: i64) -> Result<(
     if unit.rows_left == 0 {
         return Ok(());
     }
-    let key = if matches!(table, "event_ids" | "audit") { "org_no, id" } else { "no" };
+    let key = match table {
+        "event_ids" | "audit" => "org_no, id",
+        "endpoint_hours" => "org_no, endpoint_no, hour",
+        _ => "no",
+    };
     let sql = format!("DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE org_no = ? LIMIT ?)");
     let most = i64::try_from(unit.rows_left).unwrap_or(i64::MAX);
     let dropped = tx.conn.prepare_cached(&sql)?.execute([org_no, most])?;

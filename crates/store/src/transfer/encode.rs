@@ -17,6 +17,7 @@ use super::fields::{
     i64_of, list, millis, opt, opt_string, parsed, put_i64, put_millis, put_opt, put_turn, put_u16, put_u32, put_uuid,
     string, turn, u8_of, u16_of, u32_of, uuid,
 };
+use super::hours;
 use super::portable::{
     ChosenId, DeletedEndpoint, Portable, PortableAnswer, PortableDelivery, PortableEvent, PortableState,
 };
@@ -59,40 +60,23 @@ pub(super) fn put(out: &mut Vec<u8>, row: &Portable) {
             put_millis(out, endpoint.created_at);
             put_millis(out, endpoint.updated_at);
         }
-        Portable::ChosenId(row) => {
-            out.push(7);
-            put_chosen_id(out, row);
-        }
-        Portable::Event(row) => {
-            out.push(8);
-            put_event(out, row);
-        }
-        Portable::Delivery(row) => {
-            out.push(9);
-            put_delivery(out, row);
-        }
-        Portable::Answer(row) => {
-            out.push(10);
-            put_answer(out, row);
-        }
+        Portable::ChosenId(row) => put_chosen_id(begun(out, 7), row),
+        Portable::Event(row) => put_event(begun(out, 8), row),
+        Portable::Delivery(row) => put_delivery(begun(out, 9), row),
+        Portable::Answer(row) => put_answer(begun(out, 10), row),
         Portable::Ready => out.push(11),
-        Portable::Audit(organization, entry) => {
-            out.push(12);
-            audit::put(out, organization.as_ref(), entry);
-        }
-        Portable::Streak(row) => {
-            out.push(13);
-            failing::put_streak(out, row);
-        }
-        Portable::Notice(row) => {
-            out.push(14);
-            failing::put_notice(out, row);
-        }
-        Portable::Operation(operation) => {
-            out.push(15);
-            encode_operation::put(out, operation);
-        }
+        Portable::Audit(organization, entry) => audit::put(begun(out, 12), organization.as_ref(), entry),
+        Portable::Streak(row) => failing::put_streak(begun(out, 13), row),
+        Portable::Notice(row) => failing::put_notice(begun(out, 14), row),
+        Portable::Operation(operation) => encode_operation::put(begun(out, 15), operation),
+        Portable::Hour(row) => hours::put(begun(out, 16), row),
     }
+}
+
+/// A row begins with the number of its kind.
+fn begun(out: &mut Vec<u8>, kind: u8) -> &mut Vec<u8> {
+    out.push(kind);
+    out
 }
 
 /// Reads a row.
@@ -125,6 +109,7 @@ pub(super) fn take(from: &mut Decoder<'_>) -> Result<Portable> {
         13 => Portable::Streak(failing::streak(from)?),
         14 => Portable::Notice(failing::notice(from)?),
         15 => Portable::Operation(encode_operation::take(from)?),
+        16 => Portable::Hour(hours::take(from)?),
         _ => return Err(malformed()),
     })
 }

@@ -6,7 +6,7 @@
 //! kept, but nobody sees it and nothing of it is sent, because the store that it was imported into sends it.
 //!
 //! The order of an export is the order in which it can be applied: contract texts, organisations with keys and endpoints, ids that callers chose,
-//! events that still have open deliveries, those, answers to idempotent requests, the audit trail; then [`Portable::Ready`]; then history and operations, which nothing
+//! events that still have open deliveries, those, answers to idempotent requests, the audit trail; then [`Portable::Ready`]; then history, operations and what was counted of endpoints, which nothing
 //! waits for: however long it is, a store on many nodes can work from `Ready` on.
 
 mod audit;
@@ -16,6 +16,7 @@ mod encode_organization;
 mod failing;
 mod fields;
 mod file;
+mod hours;
 mod portable;
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ use crate::failing::{PortableNotice, PortableStreak};
 use crate::model::{Attempt, ContractRevision, Event, RevisionId, StoredAnswer, Version};
 use crate::operations::Operation;
 use crate::rows::resource;
+use crate::statistics::EndpointHour;
 
 /// One row, independent of the store that it lies in.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +44,8 @@ pub enum Portable {
     Notice(PortableNotice),
     /// An operation, running or ended. It comes behind the history that it goes through.
     Operation(Operation),
+    /// What was counted of an endpoint in an hour.
+    Hour(EndpointHour),
     /// Everything that work needs has come; what follows is history.
     Ready,
     /// An entry of an organisation's audit trail; none for the operator's own.

@@ -28,7 +28,7 @@ pub struct NodeStore {
 
 impl NodeStore {
     /// The shared store, unless the node is cut off.
-    fn reach(&self) -> Result<&Cluster> {
+    pub(super) fn reach(&self) -> Result<&Cluster> {
         if self.is_cut.load(Ordering::SeqCst) {
             return Err(StoreError::Unavailable { reason: "cut off".to_owned() });
         }

@@ -80,6 +80,7 @@ impl Exporter<'_> {
         }
         for known in &orgs {
             export_config::operations(&mut self, known).await?;
+            export_config::hours(&mut self, known).await?;
         }
         self.flush().await
     }

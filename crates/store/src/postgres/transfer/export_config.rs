@@ -1,6 +1,6 @@
 //! Everything of an export that is neither an event nor a delivery.
 
-use postrider_domain::EndpointId;
+use postrider_domain::{EndpointId, Hour};
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSqlOwned, ToSql};
 use uuid::Uuid;
@@ -16,7 +16,9 @@ use crate::postgres::master::OPERATOR;
 use crate::postgres::operations::operation_row;
 use crate::postgres::organizations;
 use crate::postgres::rows::{ENDPOINT_COLUMNS, count_at, endpoint_row, millis_at};
+use crate::postgres::statistics::{tally_at, tally_columns};
 use crate::rows::{OperationRow, Sealer, damaged, open_answer};
+use crate::statistics::EndpointHour;
 use crate::transfer::{ChosenId, DeletedEndpoint, Extent, Portable, PortableAnswer};
 
 /// Rows read at once.
@@ -202,4 +204,40 @@ pub(super) async fn operations(export: &mut Exporter<'_>, known: &Known) -> Resu
         Ok(Portable::Operation(operation))
     };
     export.pages(&sql, known.org(), Uuid::nil(), read).await
+}
+
+/// What was counted of endpoints, hour by hour.
+pub(super) async fn hours(export: &mut Exporter<'_>, known: &Known) -> Result<()> {
+    let endpoints = "SELECT id FROM endpoints WHERE org = $1 AND id > $2 AND NOT deleted ORDER BY id LIMIT $3";
+    let hours = format!(
+        "SELECT {}, hour FROM endpoint_hours WHERE org = $1 AND endpoint = $2 AND hour > $3 ORDER BY hour LIMIT $4",
+        tally_columns()
+    );
+    let mut last = Uuid::nil();
+    loop {
+        let found = export.query(endpoints, &[&known.org(), &last, &PAGE_ROWS]).await?;
+        for endpoint in found.iter().map(|row| EndpointId(row.get(0))) {
+            hours_of(export, known, endpoint, &hours).await?;
+            last = endpoint.0;
+        }
+        if found.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+async fn hours_of(export: &mut Exporter<'_>, known: &Known, endpoint: EndpointId, sql: &str) -> Result<()> {
+    let mut last = i32::MIN;
+    loop {
+        let found = export.query(sql, &[&known.org(), &endpoint.0, &last, &PAGE_ROWS]).await?;
+        for row in &found {
+            last = row.get(row.len() - 1);
+            let (organization, hour) = (known.id.clone(), Hour(last));
+            let tally = tally_at(row, 0);
+            export.push(Portable::Hour(EndpointHour { organization, endpoint, hour, tally })).await?;
+        }
+        if found.is_empty() {
+            return Ok(());
+        }
+    }
 }

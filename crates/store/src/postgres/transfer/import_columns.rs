@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::failing::{PortableNotice, PortableStreak};
 use crate::model::{Attempt, ContractRevision};
 use crate::postgres::session::{Session, Values};
+use crate::postgres::statistics;
 use crate::postgres::tenants::Tenant;
 use crate::rows::{
     chosen_id, disabled_reason, events_text, fail_code, hashes_of, overlap_ends_at, put_resource, record_hash,
@@ -186,6 +187,7 @@ pub(super) struct Columns {
     attempts: Attempts,
     answers: Answers,
     trail: Trail,
+    hours: statistics::Columns,
 }
 
 impl Columns {
@@ -212,6 +214,7 @@ impl Columns {
                 Some(id) => of(id)?.map_or(Ok(()), |tenant| self.add_audit(tenant, entry))?,
                 None => self.add_audit(&tenants.operator(), entry)?,
             },
+            Portable::Hour(row) => of(&row.organization)?.map_or((), |tenant| self.hours.add_of(tenant.org, row)),
             // Of a deleted endpoint its history is left, and that names it.
             _ => {}
         }
@@ -438,7 +441,8 @@ impl Columns {
         self.ended.write(tx).await?;
         self.attempts.write(tx).await?;
         self.answers.write(tx).await?;
-        self.trail.write(tx).await
+        self.trail.write(tx).await?;
+        self.hours.write(tx).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use postrider_domain::EndpointId;
+use postrider_domain::{EndpointId, Hour};
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row};
 
@@ -21,8 +21,10 @@ use crate::sqlite::operations::operation_row;
 use crate::sqlite::organizations;
 use crate::sqlite::reader::uuid_at;
 use crate::sqlite::rows::{ENDPOINT_COLUMNS, endpoint_row, millis_at};
+use crate::sqlite::statistics::{tally_at, tally_columns};
 use crate::sqlite::tenants::OPERATOR_NO;
 use crate::sqlite::writer::Fault;
+use crate::statistics::EndpointHour;
 use crate::transfer::{ChosenId, DeletedEndpoint, Portable, PortableAnswer};
 
 /// Contract texts, then organisations in the order in which they were made, each with all it owns, then the operator's own.
@@ -240,6 +242,29 @@ pub(super) fn operations(export: &mut Exporter<'_>, org_no: Option<i64>) -> Resu
         let Some(known) = export.known(org_no)? else { return Ok(()) };
         let operation = row.open(known.tenant.sealer(), &known.id)?;
         export.push(Portable::Operation(operation))
+    })
+}
+
+/// What was counted of endpoints, hour by hour. The table's rows have no number of their own: they are gone through endpoint by endpoint.
+pub(super) fn hours(export: &mut Exporter<'_>, org_no: Option<i64>) -> Result<(), Fault> {
+    let endpoints = "SELECT org_no, id, no FROM endpoints WHERE (?2 IS NULL OR org_no = ?2) AND deleted = 0 AND no > ?1 ORDER BY no";
+    let read = |row: &Row<'_>| Ok((row.get(0)?, EndpointId(uuid_at(row, 1)?), row.get(2)?));
+    each(export, org_no, endpoints, Value::Integer(0), read, |export, (org_no, endpoint, endpoint_no)| {
+        let Some(known) = export.known(org_no)? else { return Ok(()) };
+        hours_of(export, &known, endpoint, endpoint_no)
+    })
+}
+
+fn hours_of(export: &mut Exporter<'_>, known: &Known, endpoint: EndpointId, endpoint_no: i64) -> Result<(), Fault> {
+    let sql = format!(
+        "SELECT {}, hour FROM endpoint_hours WHERE org_no = (SELECT org_no FROM endpoints WHERE no = ?2)
+         AND endpoint_no = ?2 AND hour > ?1 ORDER BY hour",
+        tally_columns()
+    );
+    let hour_at = |row: &Row<'_>| row.get(row.as_ref().column_count() - 1).map(Hour);
+    let read = |row: &Row<'_>| Ok((tally_at(row, 0)?, hour_at(row)?));
+    each(export, Some(endpoint_no), &sql, Value::Integer(i64::MIN), read, |export, (tally, hour)| {
+        export.push(Portable::Hour(EndpointHour { organization: known.id.clone(), endpoint, hour, tally }))
     })
 }
 

@@ -79,6 +79,7 @@ impl<'r> Exporter<'r> {
         self.history_events(org_no)?;
         self.ended_deliveries(org_no)?;
         config_rows::operations(&mut self, org_no)?;
+        config_rows::hours(&mut self, org_no)?;
         self.flush()
     }
 

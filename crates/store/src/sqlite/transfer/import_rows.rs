@@ -22,9 +22,11 @@ use crate::sqlite::audit;
 use crate::sqlite::claim::endpoint_no;
 use crate::sqlite::failing::insert_notice;
 use crate::sqlite::operations;
+use crate::sqlite::statistics;
 use crate::sqlite::tenants::{self, OPERATOR_NO, Tenant};
 use crate::sqlite::turns;
 use crate::sqlite::writer::{Fault, WriteTx};
+use crate::statistics::EndpointHour;
 use crate::transfer::{
     ChosenId, DeletedEndpoint, Portable, PortableAnswer, PortableDelivery, PortableEvent, PortableState,
 };
@@ -53,6 +55,7 @@ pub(super) fn apply(
             Portable::Answer(row) => chunk.answer(row)?,
             Portable::Audit(organization, entry) => chunk.audit(organization.as_ref(), entry)?,
             Portable::Operation(row) => chunk.operation(row)?,
+            Portable::Hour(row) => chunk.hour(row)?,
             // Nobody works with this store while it is imported into: all of it is shown at the end.
             Portable::Ready => {}
         }
@@ -183,6 +186,12 @@ impl Chunk<'_, '_> {
         let tenant = self.tenant(&row.notice.organization)?;
         let endpoint_no = self.no_of(tenant.no, row.notice.endpoint)?;
         insert_notice(self.tx, tenant.no, endpoint_no, &row.notice, row.due_at, row.tries)
+    }
+
+    fn hour(&mut self, row: &EndpointHour) -> Result<(), Fault> {
+        let tenant = self.tenant(&row.organization)?;
+        let endpoint_no = self.no_of(tenant.no, row.endpoint)?;
+        statistics::add(self.tx, tenant.no, endpoint_no, row)
     }
 
     fn require_free(&self, id: postrider_domain::EndpointId) -> Result<(), Fault> {
