@@ -97,7 +97,8 @@ async fn statistics_say_what_receivers_answered(store: Store) {
 
     let hangs = organization.endpoint(&world.receiver.url("/hangs"), json!({})).await.id;
     let mended = organization.endpoint(&world.receiver.url("/mended"), json!({})).await.id;
-    let away = organization.endpoint("http://127.0.0.1:1/", json!({})).await.id;
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap();
+    let away = organization.endpoint(&format!("http://{nobody}/"), json!({})).await.id;
     world.receiver.always("/hangs", Reply::Hang);
     world.receiver.script("/mended", [Reply::status(500), Reply::status(200)]);
     let event = organization.publish(&json!({"type": "deal.won", "data": {}})).await;
