@@ -89,4 +89,5 @@ pub const ROUTES: [Route; 41] = [
     route("GET", "/v1/egress-addresses", Needs::Any),
     route("GET", "/v1/contracts", Needs::Any),
     route("GET", "/v1/contracts/{name}", Needs::Any),
+    route("GET", "/v1/contracts/{name}/verification", Needs::Any),
 ];

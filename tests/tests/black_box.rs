@@ -39,4 +39,5 @@ mod tokens;
 mod tour;
 mod transfer;
 mod upkeep;
+mod verification;
 mod wire;

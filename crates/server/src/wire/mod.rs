@@ -19,6 +19,7 @@ pub(crate) mod secret;
 pub(crate) mod session;
 pub(crate) mod stream;
 pub(crate) mod test;
+pub(crate) mod verification;
 
 use std::borrow::Cow;
 
