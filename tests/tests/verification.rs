@@ -28,6 +28,11 @@ const NEW_ED25519: Pair = Pair {
     verifier: "whpk_PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=",
 };
 
+/// A contract of an operator's own that uses every way to sign.
+const ODD: &str = include_str!("../../crates/contract/src/verification/odd.toml");
+const ODD_OLD: Pair = Pair::symmetric("k\"$_31c29abdb25d9f9d3c5c1b6a8b0c7c2e62a57b6ab5a0b6c1");
+const ODD_NEW: Pair = Pair::symmetric("k\"$_0b7a15b1005c3b5b2f6c6b0f1a5c0d2e9c4b1f3a7d8e6f50");
+
 impl Pair {
     const fn symmetric(secret: &'static str) -> Self {
         Pair { secret, verifier: secret }
@@ -54,6 +59,18 @@ async fn receivers_in_go_verify_what_is_delivered_and_refuse_the_rest() {
     walk("go").await;
 }
 
+#[tokio::test]
+async fn a_kind_of_secret_that_the_contract_lacks_is_refused_with_those_that_it_has() {
+    let world = World::start().await;
+    let wrong = world.api.get("/v1/contracts/standard/verification?secret_kind=sk_").await;
+    assert_eq!(wrong.pointers(400), ["/secret_kind"]);
+    assert!(wrong.text().contains("whsec_") && wrong.text().contains("whsk_"), "{}", wrong.text());
+    world.api.get("/v1/contracts/none/verification").await.problem(404);
+    let written = world.api.get("/v1/contracts/standard/verification").await.expect(200);
+    let languages: Vec<_> = items(&written["data"]).iter().map(|one| text(&one["language"])).collect();
+    assert_eq!(languages, ["node", "python", "ruby", "go", "php", "java", "csharp", "rust"]);
+}
+
 /// One contract's receivers in one language, for one kind of secret: one that holds the old secret and one that holds the new.
 struct Walk<'w> {
     world: &'w World,
@@ -71,12 +88,15 @@ struct Held {
 }
 
 async fn walk(language: &str) {
-    let world = World::start().await;
+    let own = tempfile::tempdir().unwrap();
+    std::fs::write(own.path().join("odd.toml"), ODD).unwrap();
+    let world = World::with(|setup| setup.env("POSTRIDER_CONTRACTS", &own.path().to_string_lossy())).await;
     let mut walks = vec![];
     for contract in CONTRACTS {
         walks.push(Walk::new(&world, language, contract, "", OLD, NEW).await);
     }
     walks.push(Walk::new(&world, language, "standard", "?secret_kind=whsk_", OLD_ED25519, NEW_ED25519).await);
+    walks.push(Walk::new(&world, language, "odd", "", ODD_OLD, ODD_NEW).await);
     for walk in &walks {
         walk.before_a_rotation().await;
         walk.during_a_rotation().await;
@@ -167,7 +187,7 @@ impl<'w> Walk<'w> {
     }
 
     async fn at_another_time(&self) {
-        let signs_the_time = ["standard", "sendpilot"].contains(&self.contract);
+        let signs_the_time = ["standard", "sendpilot", "odd"].contains(&self.contract);
         for delivery in self.delivered().await {
             if signs_the_time {
                 self.is_refused(&delivery, "a timestamp of another hour");
