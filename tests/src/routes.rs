@@ -47,7 +47,7 @@ const DELIVERIES_READ: Needs = Needs::Scope("deliveries:read");
 const DELIVERIES_WRITE: Needs = Needs::Scope("deliveries:write");
 
 /// All of them.
-pub const ROUTES: [Route; 41] = [
+pub const ROUTES: [Route; 42] = [
     route("POST", "/v1/organizations", Needs::Operator).body(),
     route("GET", "/v1/organizations", Needs::Operator).list(),
     route("GET", "/v1/organizations/{org}", ENDPOINTS_READ),

@@ -3,8 +3,10 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use postrider_contract::SecretKind;
 
 use crate::call::{Call, json};
+use crate::code::Code;
 use crate::paging::{Page, Query};
 use crate::problem::Problem;
 use crate::state::App;
@@ -49,7 +51,10 @@ pub(crate) async fn read(State(app): State<App>, call: Call) -> Result<Response,
 pub(crate) async fn verification(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     let mut query = Query::read(call.query(), &["secret_kind"]);
     let contract = app.contracts().get(call.name("name")).ok_or_else(|| Problem::missing("contract"))?;
-    let kind = query.parsed("secret_kind", |kind| contract.secret_kind(kind).map_err(|error| error.to_string()));
+    let kinds: Vec<_> = contract.secret_kinds().map(SecretKind::prefix).collect();
+    let kind = query.parsed("secret_kind", |kind| {
+        contract.secret_kind(kind).map_err(|error| Code::none_of(kinds.iter().copied(), error.to_string()))
+    });
     query.finish()?;
     let body = VerificationsBody::new(contract, kind).map_err(Problem::internal)?;
     json(StatusCode::OK, &body)
