@@ -19,6 +19,7 @@ pub mod random;
 pub mod receiver;
 pub mod routes;
 pub mod sign;
+pub mod snippet;
 pub mod tls;
 pub mod tokens;
 pub mod wait;

@@ -45,4 +45,5 @@ mod tour;
 mod traces;
 mod transfer;
 mod upkeep;
+mod verification;
 mod wire;

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use postrider_tests::postgres::{Database, PrivateServer};
 use postrider_tests::program::{Ended, OPERATOR_KEY, Setup, program_path};
 use postrider_tests::wait::{until, within};
-use postrider_tests::world::{World, text};
+use postrider_tests::world::{World, items, text};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -98,6 +98,21 @@ async fn contracts_are_listed_shown_and_checked() {
     for said in ["broken.toml:3", "$nothing", "broken.toml:4", "timeout"] {
         assert!(checked.stdout.contains(said), "{said}: {}", checked.stdout);
     }
+}
+
+#[tokio::test]
+async fn a_receivers_code_is_printed_as_the_api_gives_it() {
+    let world = World::start().await;
+    let given = world.api.get("/v1/contracts/standard/verification?secret_kind=whsk_").await.expect(200);
+    for one in items(&given["data"]) {
+        let language = text(&one["language"]);
+        let flags = ["--language", &language, "--secret-kind", "whsk_"];
+        let printed = world.setup.run(&[&["contracts", "verification", "standard"], &flags[..]].concat()).await;
+        assert_eq!((printed.status, printed.stdout.as_str()), (Some(0), one["code"].as_str().unwrap()), "{language}");
+    }
+    let wrong = ["contracts", "verification", "standard", "--language", "go", "--secret-kind", "sk_"];
+    let wrong = world.setup.run(&wrong).await;
+    assert!(wrong.status == Some(2) && wrong.stderr.contains("whsec_"), "{wrong:?}");
 }
 
 #[tokio::test]

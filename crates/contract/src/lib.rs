@@ -24,6 +24,7 @@ mod secret;
 mod signature;
 mod template;
 mod time;
+mod verification;
 mod verify;
 
 pub use catalogue::{EventType, Misfit, Sample};
@@ -41,4 +42,5 @@ pub use registry::Contracts;
 pub use revision::{Revision, RevisionError};
 pub use secret::{SecretError, SecretRules};
 pub use template::TemplateError;
+pub use verification::{Language, SecretKind, SecretKindError, VerificationError};
 pub use verify::{BodyChange, SecretReading, VerifyFailure};

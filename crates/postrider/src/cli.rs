@@ -7,7 +7,9 @@ mod moving;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
+use postrider_contract::Language;
 
 use crate::settings::SettingFlags;
 use diagnose::DIAGNOSE_EXAMPLES;
@@ -249,6 +251,7 @@ const CONTRACTS_EXAMPLES: &str = "Examples:
   postrider contracts list
   postrider contracts show standard > contracts/ours.toml      # a file to start from; change its name
   postrider contracts check contracts/*.toml
+  postrider contracts verification standard --language node > verify.js
 
 docs/contracts.md explains every key of a contract file.";
 
@@ -270,12 +273,30 @@ pub(crate) enum ContractsCommand {
         #[command(flatten)]
         own: OwnContracts,
     },
+    /// A receiver's code for a contract: a short, whole program that verifies its webhooks
+    Verification {
+        /// The contract's name
+        name: String,
+        /// The language
+        #[arg(long, value_name = "LANGUAGE", value_parser = languages())]
+        language: String,
+        /// What the secret begins with, where the contract has several kinds, such as whsk_ [default: the first kind]
+        #[arg(long, value_name = "PREFIX")]
+        secret_kind: Option<String>,
+        #[command(flatten)]
+        own: OwnContracts,
+    },
     /// Every mistake in contract files, as FILE:LINE:COLUMN: KEY: what is wrong; exit status 1 if there is one
     Check {
         /// The files
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+}
+
+/// Every language that receivers' code is made in.
+fn languages() -> PossibleValuesParser {
+    PossibleValuesParser::new(Language::all().map(Language::name))
 }
 
 const KEYS_EXAMPLES: &str = "Examples:

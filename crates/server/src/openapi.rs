@@ -88,6 +88,7 @@ fn operators_routes() -> OpenApiRouter<App> {
         .routes(routes!(audit::list_operators))
         .routes(routes!(contracts::list))
         .routes(routes!(contracts::read))
+        .routes(routes!(contracts::verification))
         .routes(routes!(egress_addresses::list))
 }
 

@@ -99,6 +99,7 @@ pub(super) fn signature(root: &Section<'_, '_>, headers: Headers<'_>) -> Option<
     }
     let header = signature_header(root, &section, headers);
     let read = |key, default: &str, allowed: &[Reference]| match section.text(key) {
+        Some(found) if key != "signed" && !can_stand_in_value(&section, &found) => None,
         Some(found) => template(root, &found, allowed),
         None => Template::parse(default, allowed).ok(),
     };
@@ -109,7 +110,8 @@ pub(super) fn signature(root: &Section<'_, '_>, headers: Headers<'_>) -> Option<
         signed: read("signed", "${body}", &of_signed),
     };
     check_templates(&section, &templates, headers);
-    let separator = section.text("separator").map_or(",", |found| found.value);
+    let separator = section.text("separator").filter(|found| can_stand_in_value(&section, found));
+    let separator = separator.map_or(",", |found| found.value);
     let (overlap, encoding) = (overlap(&section, separator), encoding(&section, "encoding", Encoding::Hex));
     let schemes = schemes(&section);
     let range = Duration::from_secs(1)..=DAY;
@@ -127,6 +129,16 @@ pub(super) fn signature(root: &Section<'_, '_>, headers: Headers<'_>) -> Option<
         swap_statuses: swaps.map_or_else(|| vec![400, 401, 403], |ranges| ranges.into_iter().flatten().collect()),
         schemes: schemes?,
     }))
+}
+
+/// Whether a part of a header's value may look like this.
+fn can_stand_in_value(section: &Section<'_, '_>, found: &Found<&str>) -> bool {
+    let is_sound = found.value.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+    if !is_sound {
+        let advice = "use visible ASCII characters and spaces";
+        section.document().mistake(&found.place, "holds what cannot stand in a header", advice);
+    }
+    is_sound
 }
 
 fn signature_header(root: &Section<'_, '_>, section: &Section<'_, '_>, headers: Headers<'_>) -> Option<String> {
@@ -252,6 +264,11 @@ fn scheme(version: &str, section: &Section<'_, '_>) -> Option<Scheme> {
     let (key_bytes_min, key_bytes_max) = (number("key_bytes_min", 1), number("key_bytes_max", 4096));
     let (algorithm, key) = (algorithm(section), key_text(section));
     let (algorithm, key) = (algorithm?, key?);
+    if !version.bytes().all(|b| b.is_ascii_graphic()) {
+        let advice = "use visible ASCII characters, e.g. v1";
+        section.document().mistake(section.place(), "is a version that cannot stand in a header", advice);
+        return None;
+    }
     if algorithm == Algorithm::Ed25519 && key == KeyText::Verbatim {
         section.missing("key", "an Ed25519 key is bytes: write \"base64\" or \"hex\"");
         return None;

@@ -375,3 +375,14 @@ fn mistakes_in_derived_types_are_shown_where_they_stand() {
     );
     assert!(mistakes_with("derived = 1")[0].contains("derived: is a whole number where an array is expected"));
 }
+
+#[test]
+fn what_no_header_can_hold_is_refused_where_it_is_written() {
+    for part in ["lead = \"t=é,\"", "part = \"s=${signature}\\r\\nX: y\"", "separator = \"\\n\""] {
+        let found = mistakes_with(&format!("[signature]\nheader = \"X-Signature\"\n{part}\n"));
+        assert!(found.iter().any(|mistake| mistake.contains("cannot stand in a header")), "{part}: {found:?}");
+    }
+    let found =
+        mistakes_with("[signature]\nheader = \"X-Signature\"\n[signature.schemes.\"v\\n1\"]\nprefix = \"a_\"\n");
+    assert!(found.iter().any(|mistake| mistake.contains("version that cannot stand in a header")), "{found:?}");
+}

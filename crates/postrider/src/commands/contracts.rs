@@ -1,10 +1,10 @@
-//! `contracts`: list, show, check.
+//! `contracts`: list, show, verification, check.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use postrider_contract::{Contract, Contracts};
+use postrider_contract::{Contract, Contracts, Language};
 
 use crate::cli::{ContractsCommand, OwnContracts};
 use crate::failure::{FAILED, Misuse, all};
@@ -15,6 +15,9 @@ pub(crate) fn run(command: ContractsCommand, variables: &Variables) -> anyhow::R
     match command {
         ContractsCommand::List { json, own } => list(&load(&own, variables)?, json)?,
         ContractsCommand::Show { name, own } => output::write(find(&load(&own, variables)?, &name)?.text())?,
+        ContractsCommand::Verification { name, language, secret_kind, own } => {
+            output::write(&verification(find(&load(&own, variables)?, &name)?, &language, secret_kind.as_deref())?)?;
+        }
         ContractsCommand::Check { files } => return check(&files),
     }
     Ok(ExitCode::SUCCESS)
@@ -37,6 +40,13 @@ pub(crate) fn find<'c>(contracts: &'c Contracts, name: &str) -> anyhow::Result<&
         let names: Vec<_> = contracts.iter().map(|contract| contract.name()).collect();
         Misuse::of(format!("there is no contract {name:?}; there are {}", names.join(", ")))
     })
+}
+
+fn verification(contract: &Contract, language: &str, secret_kind: Option<&str>) -> anyhow::Result<String> {
+    let language = Language::named(language).ok_or_else(|| Misuse::of(format!("there is no language {language:?}")))?;
+    let kind = secret_kind.map(|prefix| contract.secret_kind(prefix)).transpose();
+    let kind = kind.map_err(|error| Misuse::of(format!("--secret-kind: {error}")))?;
+    Ok(contract.verification(language, kind)?)
 }
 
 fn list(contracts: &Contracts, json: bool) -> anyhow::Result<()> {

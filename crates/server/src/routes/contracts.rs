@@ -1,14 +1,17 @@
-//! Contracts: listed, and one shown with what it promises. Every credential may read them.
+//! Contracts: listed, one shown with what it promises, and how its receivers verify. Every credential may read them.
 
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use postrider_contract::SecretKind;
 
 use crate::call::{Call, json};
+use crate::code::Code;
 use crate::paging::{Page, Query};
 use crate::problem::Problem;
 use crate::state::App;
 use crate::wire::contract::{ContractBody, ContractDetailBody};
+use crate::wire::verification::VerificationsBody;
 
 /// List contracts
 ///
@@ -35,4 +38,24 @@ pub(crate) async fn read(State(app): State<App>, call: Call) -> Result<Response,
     Query::read(call.query(), &[]).finish()?;
     let contract = app.contracts().get(call.name("name")).ok_or_else(|| Problem::missing("contract"))?;
     json(StatusCode::OK, &ContractDetailBody::new(contract))
+}
+
+/// Read a contract's receivers
+///
+/// A short, whole program for each language that receives this contract's webhooks and verifies them. It reads the webhook's secret from its
+/// environment. Any credential may.
+#[utoipa::path(get, path = "/v1/contracts/{name}/verification", operation_id = "readContractVerification", tag = "Contracts",
+    params(("name" = String, Path, description = "The contract's name"),
+        ("secret_kind" = Option<String>, Query, description = "What secrets begin with, where the contract has several kinds, such as `whsk_`; the first kind when left out")),
+    responses((status = 200, description = "One for each language", body = VerificationsBody)))]
+pub(crate) async fn verification(State(app): State<App>, call: Call) -> Result<Response, Problem> {
+    let mut query = Query::read(call.query(), &["secret_kind"]);
+    let contract = app.contracts().get(call.name("name")).ok_or_else(|| Problem::missing("contract"))?;
+    let kinds: Vec<_> = contract.secret_kinds().map(SecretKind::prefix).collect();
+    let kind = query.parsed("secret_kind", |kind| {
+        contract.secret_kind(kind).map_err(|error| Code::none_of(kinds.iter().copied(), error.to_string()))
+    });
+    query.finish()?;
+    let body = VerificationsBody::new(contract, kind).map_err(Problem::internal)?;
+    json(StatusCode::OK, &body)
 }

@@ -23,6 +23,7 @@ pub(crate) mod session;
 pub(crate) mod statistics;
 pub(crate) mod stream;
 pub(crate) mod test;
+pub(crate) mod verification;
 
 use std::borrow::Cow;
 
