@@ -25,6 +25,7 @@ mod paging;
 mod pass;
 mod problem;
 mod process;
+mod proxies;
 mod ready;
 mod routes;
 mod serve;
