@@ -64,7 +64,9 @@ fn what_is_json_but_no_object_is_a_wrong_field() {
 
 #[test]
 fn an_empty_body_is_an_object_where_a_body_is_optional() {
-    assert!(read_optional_body(b" ", KNOWN, |fields| fields.has("name")).is_ok_and(|has| !has));
+    for nothing in [&b" "[..], b"null"] {
+        assert!(read_optional_body(nothing, KNOWN, |fields| fields.has("name")).is_ok_and(|has| !has));
+    }
     assert!(read_optional_body(b"nonsense", KNOWN, |_| ()).is_err());
 }
 

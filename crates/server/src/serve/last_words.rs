@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use http::HeaderMap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::wire::Wire;
 use crate::limits::ServerLimits;
+use crate::origin::RequestId;
 use crate::problem::{Kind, PROBLEM_JSON, Problem};
 
 /// Bytes that are read and thrown away at once.
@@ -65,10 +67,11 @@ fn answer(problem: &Problem) -> Vec<u8> {
     let retry = if problem.kind.asks_again() { "retry-after: 1\r\n" } else { "" };
     let head = format!(
         "HTTP/1.1 {} {}\r\ncontent-type: {PROBLEM_JSON}\r\ncontent-length: {}\r\ncache-control: no-store\r\n\
-         x-content-type-options: nosniff\r\n{retry}connection: close\r\n\r\n",
+         x-content-type-options: nosniff\r\nx-request-id: {}\r\n{retry}connection: close\r\n\r\n",
         status.as_u16(),
         status.canonical_reason().unwrap_or_default(),
-        body.len()
+        body.len(),
+        RequestId::of(&HeaderMap::new()).0
     );
     [head.as_bytes(), &body].concat()
 }

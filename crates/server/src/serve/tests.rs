@@ -110,7 +110,6 @@ async fn what_is_no_http_is_told_so_after_the_answers_before_it() {
         "GET / HTTP/9.9\r\nhost: x\r\n\r\n",
         "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: ten\r\n\r\n",
         "\u{16}\u{3}\u{1}\u{0}\u{5} a client that speaks TLS\r\n\r\n",
-        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ] {
         let mut stream = connect(server.address).await;
         stream.write_all(bad.as_bytes()).await.unwrap();
@@ -122,6 +121,14 @@ async fn what_is_no_http_is_told_so_after_the_answers_before_it() {
         assert!(first.starts_with("HTTP/1.1 200 OK\r\n"), "{first}");
         problem(last, 400, "malformed-request");
     }
+}
+
+#[tokio::test]
+async fn a_client_that_begins_with_http_2_is_told_what_is_spoken_here() {
+    let server = start(hello(), ServerLimits::default()).await;
+    let mut stream = connect(server.address).await;
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    problem(&all_of(&mut stream).await, 400, "malformed-request");
 }
 
 #[tokio::test]
