@@ -24,6 +24,7 @@ mod listen;
 mod main_way;
 mod neighbours;
 mod ordering;
+mod outside;
 mod previews;
 mod real_input;
 mod recovering;

@@ -106,3 +106,22 @@ fn texts_have_bounds_and_no_control_characters() {
     assert_eq!(Text::lines(10).check("a\nb"), Ok(()));
     assert!(Text::lines(10).check("a\u{7f}").is_err());
 }
+
+#[test]
+fn a_whole_number_is_one_however_it_is_written() {
+    let count =
+        |body: &'static str| read_body(body.as_bytes(), KNOWN, |fields| fields.count("name", 100)).ok().flatten();
+    for body in [r#"{"name":10}"#, r#"{"name":10.0}"#, r#"{"name":1e1}"#] {
+        assert_eq!(count(body).map(std::num::NonZeroU32::get), Some(10), "{body}");
+    }
+    for body in [
+        r#"{"name":0}"#,
+        r#"{"name":0.0}"#,
+        r#"{"name":10.5}"#,
+        r#"{"name":101.0}"#,
+        r#"{"name":-1.0}"#,
+        r#"{"name":"10"}"#,
+    ] {
+        assert_eq!(count(body), None, "{body}");
+    }
+}
