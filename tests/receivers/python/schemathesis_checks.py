@@ -21,6 +21,7 @@ OF_THE_PAST = {
 BEYOND_SCHEMAS = [
     (r"/(cursor|after)", r"", "what an earlier answer gave, checked against tampering"),
     (r"/(since|until|expires_at)", r"must be (after|before|in the)", "one time compared with another, or with now"),
+    (r"/id", r"id in the path", "what the path says"),
     (r"/filter", r"", "a language of its own"),
     (r"(/webhook)?/ur[li]", r"", "the guard judges where it leads"),
     (r"(/webhook)?/events/\d+", r"event type", "the contract's catalogue"),
