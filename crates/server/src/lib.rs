@@ -16,6 +16,7 @@ mod event_ids;
 mod fields;
 mod gate;
 mod idempotency;
+mod kind;
 mod limits;
 mod meters;
 mod openapi;
