@@ -25,6 +25,7 @@ mod main_way;
 mod metrics;
 mod neighbours;
 mod ordering;
+mod outside;
 mod portal_links;
 mod previews;
 mod real_input;

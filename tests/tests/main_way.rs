@@ -1,6 +1,6 @@
 //! The main way: an event becomes a signed delivery that arrives, is recorded, and is shown.
 
-use postrider_tests::receiver::{Reply, Request};
+use postrider_tests::receiver::{Gate, Reply, Request};
 use postrider_tests::sign;
 use postrider_tests::world::{Store, World, items, text};
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ postrider_tests::on_each_store!(
     a_batch_is_stored_as_a_whole_or_not_at_all,
     a_test_event_says_how_it_was_answered_even_while_the_endpoint_is_paused,
     a_retry_by_hand_sends_the_same_body_once_more_however_soon_it_is_asked_for,
+    everyone_who_asked_for_a_retry_is_told_of_though_one_is_made_for_all,
     a_paused_endpoint_gets_nothing_new_until_it_is_enabled,
 );
 
@@ -205,4 +206,24 @@ async fn a_paused_endpoint_gets_nothing_new_until_it_is_enabled(store: Store) {
     world.api.delete(&path).await.expect(204);
     world.api.get(&path).await.problem(404);
     assert_eq!(organization.try_publish(&won()).await.expect(202)["deliveries_count"], 0);
+}
+
+async fn everyone_who_asked_for_a_retry_is_told_of_though_one_is_made_for_all(store: Store) {
+    let world = World::start_on(store).await;
+    let organization = world.organization("standard").await;
+    let gate = Gate::default();
+    world.receiver.script("/in", [Reply::Gated(gate.clone())]);
+    organization.endpoint(&world.receiver.url("/in"), json!({})).await;
+    let delivery = organization.delivery_of(&organization.publish(&won()).await).await;
+    world.receiver.wait_for("/in", 1).await;
+    let retry = organization.path(&format!("/deliveries/{delivery}/retry"));
+    for _ in 0..3 {
+        organization.api.post(&retry, &json!({})).await.expect(202);
+    }
+    gate.open();
+    world.receiver.wait_for("/in", 2).await;
+    organization.attempted(&delivery, 2).await;
+    let trail = organization.path(&format!("/audit?action=delivery.retried&object={delivery}"));
+    assert_eq!(items(&organization.api.get(&trail).await.expect(200)["data"]).len(), 3);
+    assert_eq!(world.receiver.count_at("/in"), 2, "one retry for all three");
 }

@@ -88,6 +88,8 @@ actions! {
     ORGANIZATION_CREATED = "organization.created";
     ORGANIZATION_CHANGED = "organization.changed";
     ORGANIZATION_DELETED = "organization.deleted";
+    ORGANIZATION_SET_ASIDE = "organization.set_aside";
+    ORGANIZATION_TAKEN_BACK = "organization.taken_back";
     ENDPOINT_CREATED = "endpoint.created";
     ENDPOINT_CHANGED = "endpoint.changed";
     ENDPOINT_DELETED = "endpoint.deleted";

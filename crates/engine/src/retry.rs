@@ -49,7 +49,11 @@ impl Inner {
             let lane = self.lanes.lane(&organization, endpoint, &self.limits);
             let wait = give_up_at.saturating_duration_since(Instant::now());
             let is_held = match lane.ask_again(delivery, bytes, &audit) {
-                Asked::WillSend => return Ok(true),
+                Asked::Noted => return Ok(true),
+                Asked::WillSend => {
+                    self.store.tell(&organization, &audit).await?;
+                    return Ok(true);
+                }
                 Asked::ToMake(Reservation::Held) => true,
                 Asked::ToMake(Reservation::Full) => false,
                 Asked::ToMake(Reservation::Closed) => continue,
@@ -57,7 +61,13 @@ impl Inner {
                 Asked::ToMake(Reservation::Leaving) => return Err(busy("its lane is being given to another node")),
             };
             match self.store.retry_delivery(lane.lease, &organization, delivery, self.clock.now(), &audit).await {
-                Ok(retried) => return Ok(self.hand_over_retried(&lane, delivery, is_held, retried)),
+                Ok(retried) => {
+                    let is_there = retried.is_some();
+                    if let Some(asked_since) = self.hand_over_retried(&lane, delivery, is_held, retried) {
+                        self.store.tell(&organization, &asked_since).await?;
+                    }
+                    return Ok(is_there);
+                }
                 Err(error) => {
                     let start = lane.let_go(delivery, is_held);
                     self.start(&lane, start);
@@ -74,23 +84,22 @@ impl Inner {
         self.wait_for_another(lane.lease, give_up_at).await.is_ok()
     }
 
-    /// False when there was nothing to retry.
+    /// What is to be told of whoever asked meanwhile.
     fn hand_over_retried(
         self: &Arc<Self>,
         lane: &Arc<Lane>,
         id: DeliveryId,
         is_held: bool,
         retried: Option<Retried>,
-    ) -> bool {
-        let is_there = retried.is_some();
-        let start = match retried {
-            None => lane.let_go(id, is_held),
-            Some(Retried { is_elsewhere: true, .. }) => lane.leave_elsewhere(id, is_held),
+    ) -> Option<AuditEntry> {
+        let (start, asked_since) = match retried {
+            None => (lane.let_go(id, is_held), None),
+            Some(Retried { is_elsewhere: true, .. }) => (lane.leave_elsewhere(id, is_held), None),
             Some(Retried { delivery, .. }) if is_held => lane.push_first(Arc::new(delivery)),
-            Some(_) => lane.push_unheld(id),
+            Some(_) => (lane.push_unheld(id), None),
         };
         self.start(lane, start);
-        is_there
+        asked_since
     }
 }
 

@@ -200,7 +200,11 @@ impl Server {
         let (issuer, audience) = (settings.tokens.issuer.clone(), settings.tokens.audience.clone());
         let tokens = Arc::new(Tokens::new(fixed, issuer, audience));
         let following = files.jwks.map(|jwks| tokio::spawn(token_keys::follow(jwks, Arc::clone(&tokens))));
-        let limits = ServerLimits { event_bytes_max: settings.limits.payload_bytes_max, ..ServerLimits::default() };
+        let limits = ServerLimits {
+            event_bytes_max: settings.limits.payload_bytes_max,
+            trusted_proxies: settings.trusted_proxies.clone(),
+            ..ServerLimits::default()
+        };
         let passes = Arc::new(Passes::of(store.as_ref())?);
         let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
         let api = postrider_server::router(ServerState {

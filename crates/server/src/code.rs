@@ -56,7 +56,8 @@ codes! {
     TimeInvalid = "time.invalid", "It must be a moment in RFC 3339.";
     TimeNotFuture = "time.not_future", "It must be in the future.";
     TimeNotPast = "time.not_past", "It must be in the past.";
-    TimeOrder = "time.order", "It must be later than the field `other`.";
+    TimeOrder = "time.order", "It must be on the right side of the field `other`: what begins stands before what ends.";
+    TimeSpan = "time.span", "The span is longer than `days_max` days.";
     DurationInvalid = "duration.invalid", "It must be a number and `s`, `m`, `h` or `d`, at least `min` and at most `max`.";
     CursorInvalid = "cursor.invalid", "It is not a cursor of this list with these filters.";
     PositionInvalid = "position.invalid", "It is not a position in this stream.";

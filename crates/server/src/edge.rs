@@ -15,7 +15,7 @@ use http::{HeaderValue, Method};
 
 use crate::body::discard;
 use crate::meters::Meters;
-use crate::origin::{REQUEST_ID, RequestId};
+use crate::origin::{Peer, REQUEST_ID, RequestId};
 use crate::problem::{Cause, Kind, Problem, quoted};
 use crate::state::App;
 
@@ -35,13 +35,14 @@ impl Edge {
         Edge { meters, started: Instant::now(), logged_at_ms: AtomicI64::new(-LOG_EVERY_MS) }
     }
 
-    fn log(&self, route: Option<&MatchedPath>, request_id: &RequestId, response: &Response) {
+    fn log(&self, route: Option<&MatchedPath>, request_id: &RequestId, peer: Option<Peer>, response: &Response) {
         let Some(Cause(cause)) = response.extensions().get::<Cause>() else { return };
         let route = route.map_or("none", MatchedPath::as_str);
         let status = response.status().as_u16();
         if status != 503 {
             let request_id = &*request_id.0;
-            return tracing::error!(route, status, request_id, cause, "a request failed");
+            let source = peer.map(|Peer(address)| tracing::field::display(address));
+            return tracing::error!(route, status, request_id, source, cause, "a request failed");
         }
         let now_ms = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
         let last_ms = self.logged_at_ms.load(Ordering::Relaxed);
@@ -59,6 +60,7 @@ pub(crate) async fn edge(State(edge): State<Arc<Edge>>, mut request: Request, ne
     let started = Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let peer = request.extensions().get::<Peer>().copied();
     let request_id = RequestId::of(request.headers());
     request.extensions_mut().insert(request_id.clone());
     let mut response = next.run(request).await;
@@ -66,7 +68,7 @@ pub(crate) async fn edge(State(edge): State<Arc<Edge>>, mut request: Request, ne
     if let Some(value) = request_id.header() {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    edge.log(route.as_ref(), &request_id, &response);
+    edge.log(route.as_ref(), &request_id, peer, &response);
     // A HEAD is answered by the route's GET.
     let counted = if method == Method::HEAD { Method::GET } else { method };
     edge.meters.note(&counted, route.as_ref().map(MatchedPath::as_str), response.status(), started.elapsed());

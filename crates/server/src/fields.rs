@@ -70,13 +70,13 @@ fn collect_body<'t, T>(
     Ok(read(&mut Fields { at: String::new(), known, values, mistakes }))
 }
 
-/// As [`read_body`], where an empty body stands for an object without fields.
+/// As [`read_body`], where an empty body, or `null`, stands for an object without fields.
 pub(crate) fn read_optional_body<'t, T>(
     body: &'t [u8],
     known: &'static [&'static str],
     read: impl FnOnce(&mut Fields<'t, '_>) -> T,
 ) -> Result<T, Problem> {
-    let body = if body.iter().all(u8::is_ascii_whitespace) { b"{}" } else { body };
+    let body = if matches!(body.trim_ascii(), b"" | b"null") { b"{}" } else { body };
     read_body(body, known, read)
 }
 

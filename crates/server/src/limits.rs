@@ -1,5 +1,7 @@
 //! Every limit of the server: one name, one unit (last in the name), one place.
 
+use ipnet::IpNet;
+
 /// What bounds connections, requests and answers; [`ServerLimits::default`] suits one machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerLimits {
@@ -37,8 +39,12 @@ pub struct ServerLimits {
     pub connection_buffer_bytes_max: usize,
     /// How long a client may leave an answer unread, in milliseconds.
     pub write_stall_ms_max: u64,
+    /// Whose word counts about who is behind them, in `Forwarded` and `X-Forwarded-For` (a setting).
+    pub trusted_proxies: Vec<IpNet>,
     /// How long a stop waits for requests in work, in milliseconds.
     pub stop_ms_max: u64,
+    /// Keys that one organisation has at once, expired ones that nobody deleted included; one more is answered with 422.
+    pub organization_keys_max: u32,
     /// Organisation keys remembered, so that not every request reads the store.
     pub keys_cached_max: usize,
     /// How long a key is remembered, in milliseconds: how long a key that was deleted on another node, or an operator key that was replaced, works on.
@@ -68,7 +74,9 @@ impl Default for ServerLimits {
             head_bytes_max: 32 * 1024,
             connection_buffer_bytes_max: 128 * 1024,
             write_stall_ms_max: 30_000,
+            trusted_proxies: Vec::new(),
             stop_ms_max: 5_000,
+            organization_keys_max: 100,
             keys_cached_max: 10_000,
             key_cached_ms_max: 5_000,
             ready_cached_ms: 1_000,
@@ -97,6 +105,10 @@ pub(crate) const CURSOR_BYTES_MAX: usize = 256;
 pub(crate) const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// The longest `X-Request-Id` that is taken over, in bytes.
 pub(crate) const REQUEST_ID_BYTES_MAX: usize = 128;
+/// The most hops that are read of what proxies say about who is behind them.
+pub(crate) const FORWARDED_HOPS_MAX: usize = 32;
+/// How much of it is read, in bytes.
+pub(crate) const FORWARDED_BYTES_MAX: usize = 4 * 1024;
 /// How often a change is decided again because another node was faster with one of the same organisation.
 pub(crate) const EDIT_TRIES_MAX: usize = 50;
 /// The longest token, in bytes; a longer one is refused before it is read.

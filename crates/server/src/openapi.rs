@@ -1,5 +1,7 @@
 //! The routes and the OpenAPI document that describes them: both come from the handlers, registered here once.
 
+mod forms;
+
 use http::Method;
 use utoipa::openapi::path::{HttpMethod, Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
@@ -131,6 +133,7 @@ pub(crate) fn document() -> OpenApi {
             complete(path, &method, operation);
         }
     }
+    forms::put(&mut document);
     document
 }
 
@@ -199,7 +202,7 @@ fn complete(path: &str, method: &HttpMethod, operation: &mut Operation) {
         .name("Idempotency-Key")
         .parameter_in(ParameterIn::Header)
         .description(Some("The same request under the same key is done once, and answered alike for 24 hours."))
-        .schema(Some(ObjectBuilder::new().schema_type(Type::String).max_length(Some(255))))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
         .build();
     operation.parameters.get_or_insert_default().push(key.into());
 }

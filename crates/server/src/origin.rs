@@ -1,4 +1,4 @@
-//! Where a request comes from: its id, which the caller may choose, and the address at the other end of its connection.
+//! Where a request comes from: its id, which the caller may choose, and the address that it comes from.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RequestId(pub(crate) Arc<str>);
 
-/// Whoever is at the other end of the connection: a client, or the proxy before this server.
+/// Whoever asks: the other end of the connection, or who is behind it where that is a trusted proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 

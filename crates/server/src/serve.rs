@@ -1,11 +1,13 @@
 //! Connections: accepted up to a bound, each with limits on what it may send, how long it may take, and how long it may leave answers unread.
 
+mod last_words;
+mod wire;
+
 use std::future::Future;
-use std::io;
-use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
@@ -13,22 +15,18 @@ use http::Request;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tokio::time::Sleep;
 use tower::Service;
 
+use self::last_words::{full, owed, tell};
+use self::wire::Wire;
 use crate::limits::ServerLimits;
 use crate::origin::Peer;
+use crate::proxies::client;
 
 /// How long accepting rests when the system gives no more connections, in milliseconds.
 const ACCEPT_REST_MS: u64 = 50;
-
-/// What a connection beyond the bound is told.
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncontent-length: 145\r\n\
-retry-after: 1\r\nconnection: close\r\n\r\n\
-{\"type\":\"/docs/problems#overloaded\",\"title\":\"Too much at once\",\"status\":503,\"detail\":\"the server has as many connections as it takes; ask again\"}";
 
 /// How far a stop has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +62,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: &ServerLimits,
 struct Acceptor {
     http: http1::Builder,
     router: Router,
-    limits: ServerLimits,
+    limits: Arc<ServerLimits>,
     connections: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
     phase: watch::Sender<Phase>,
@@ -80,7 +78,7 @@ impl Acceptor {
         Acceptor {
             http,
             router,
-            limits: limits.clone(),
+            limits: Arc::new(limits.clone()),
             connections: Arc::new(Semaphore::new(limits.connections_max)),
             refusals: Arc::new(Semaphore::new(limits.refusals_max)),
             phase: watch::Sender::new(Phase::Running),
@@ -91,36 +89,41 @@ impl Acceptor {
         // Answers are small and written at once; without this the kernel may hold them back. It works without, too.
         let _ = stream.set_nodelay(true);
         let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else { return self.refuse(stream) };
-        let stream = StallGuard::new(stream, Duration::from_millis(self.limits.write_stall_ms_max));
-        let service = FromPeer { router: self.router.clone(), peer: Peer(peer.ip()) };
-        let connection = self.http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-        let mut phase = self.phase.subscribe();
+        let stream = Wire::new(stream, Duration::from_millis(self.limits.write_stall_ms_max));
+        let service = FromPeer { router: self.router.clone(), peer: peer.ip(), limits: Arc::clone(&self.limits) };
+        let mut connection = self.http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        let (mut phase, limits) = (self.phase.subscribe(), Arc::clone(&self.limits));
         tokio::spawn(async move {
             let _permit = permit;
-            let mut connection = pin!(connection);
-            tokio::select! {
-                // How a connection ended is its client's affair.
-                _ = connection.as_mut() => return,
-                _ = phase.wait_for(|phase| *phase != Phase::Running) => connection.as_mut().graceful_shutdown(),
-            }
-            tokio::select! {
-                _ = connection.as_mut() => {}
-                _ = phase.wait_for(|phase| *phase == Phase::Over) => {}
+            let ended = tokio::select! {
+                ended = &mut connection => Some(ended),
+                _ = phase.wait_for(|phase| *phase != Phase::Running) => {
+                    std::pin::Pin::new(&mut connection).graceful_shutdown();
+                    None
+                }
+            };
+            let ended = match ended {
+                Some(ended) => ended,
+                None => tokio::select! {
+                    ended = &mut connection => ended,
+                    _ = phase.wait_for(|phase| *phase == Phase::Over) => return,
+                },
+            };
+            // How else a connection ended is its client's affair.
+            let Err(error) = ended else { return };
+            let wire = connection.into_parts().io.into_inner();
+            if let Some(problem) = owed(&wire, &error, &limits) {
+                tell(wire.into_stream(), &problem, &limits).await;
             }
         });
     }
 
-    fn refuse(&self, mut stream: TcpStream) {
+    fn refuse(&self, stream: TcpStream) {
         let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() else { return };
-        let patience = Duration::from_millis(self.limits.refusal_ms_max);
+        let limits = Arc::clone(&self.limits);
         tokio::spawn(async move {
             let _permit = permit;
-            let tell = async {
-                stream.write_all(FULL).await?;
-                stream.shutdown().await
-            };
-            // Nobody is owed more than the attempt to say so.
-            let _ = tokio::time::timeout(patience, tell).await;
+            tell(stream, &full(), &limits).await;
         });
     }
 
@@ -134,11 +137,12 @@ impl Acceptor {
     }
 }
 
-/// The routes, told who is at the other end of the connection.
+/// The routes, told who asks.
 #[derive(Clone)]
 struct FromPeer {
     router: Router,
-    peer: Peer,
+    peer: IpAddr,
+    limits: Arc<ServerLimits>,
 }
 
 impl<B> Service<Request<B>> for FromPeer
@@ -154,67 +158,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        request.extensions_mut().insert(self.peer);
+        let peer = Peer(client(self.peer, request.headers(), &self.limits.trusted_proxies));
+        request.extensions_mut().insert(peer);
         self.router.call(request)
-    }
-}
-
-/// A stream that breaks when its peer leaves what is written unread for too long.
-struct StallGuard {
-    stream: TcpStream,
-    patience: Duration,
-    stalled: Option<Pin<Box<Sleep>>>,
-}
-
-impl StallGuard {
-    fn new(stream: TcpStream, patience: Duration) -> Self {
-        StallGuard { stream, patience, stalled: None }
-    }
-
-    /// Passes on what a write came to; one that waits is given so much time from its first waiting on.
-    fn watch<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.stalled = None;
-            return written;
-        }
-        let patience = self.patience;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
-        ready!(stalled.as_mut().poll(context));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read its answer")))
-    }
-}
-
-impl AsyncRead for StallGuard {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for StallGuard {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.watch(written, cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
-        self.watch(written, cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 

@@ -78,8 +78,9 @@ pub trait Store: Operations + Statistics + Send + Sync + 'static {
 
     // Keys.
 
-    /// Stores a key under the SHA-256 of its text.
-    async fn create_key(&self, key: &Key, hash: [u8; 32], audit: &AuditEntry) -> Result<()>;
+    /// Stores a key under the SHA-256 of its text; [`crate::StoreError::LimitReached`] when its organisation has `keys_max` already, expired ones
+    /// included.
+    async fn create_key(&self, key: &Key, hash: [u8; 32], keys_max: u32, audit: &AuditEntry) -> Result<()>;
     /// The key with this hash, expired or not.
     async fn key_by_hash(&self, hash: [u8; 32]) -> Result<Option<Key>>;
     /// A page of an organisation's keys, newest first.
@@ -103,6 +104,8 @@ pub trait Store: Operations + Statistics + Send + Sync + 'static {
         filter: &AuditFilter,
         page: PageRequest,
     ) -> Result<PageOf<AuditEntry>>;
+    /// Writes an entry by itself: of what a person asked for and need not be changed any more. Nothing happens when there is no such organisation.
+    async fn tell(&self, organization: &OrganizationId, audit: &AuditEntry) -> Result<()>;
     /// Drops entries from before `before`, at most `rows_max`, and returns how many.
     async fn retain_audit(&self, before: Millis, rows_max: usize) -> Result<usize>;
 

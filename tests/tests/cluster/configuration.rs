@@ -45,6 +45,36 @@ async fn an_endpoint_made_paused_or_deleted_on_one_node_is_so_for_the_next_event
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_changes_of_an_organisation_on_two_nodes_at_once_neither_is_lost() {
+    let cluster = Cluster::start(2).await;
+    let tenant = cluster.tenant(1).await;
+    let (here, there) = (tenant.at(cluster.api(0)), tenant.at(cluster.api(1)));
+    for round in 0..ROUNDS {
+        let (name, email) = (format!("Name {round}"), format!("owner-{round}@example.com"));
+        let (named, owned) = (json!({"name": name}), json!({"owner_email": email}));
+        let path = here.path("");
+        let (one, other) = tokio::join!(here.api.patch(&path, &named), there.api.patch(&path, &owned));
+        one.expect(200);
+        other.expect(200);
+        let now = here.api.get(&path).await.expect(200);
+        assert_eq!((&now["name"], &now["owner_email"]), (&json!(name), &json!(email)), "round {round}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_nodes_that_put_one_organisation_at_once_one_makes_it_and_the_other_replaces_it() {
+    let cluster = Cluster::start(2).await;
+    for round in 0..ROUNDS {
+        let (path, body) = (format!("/v1/organizations/put-{round}"), json!({"name": "Put"}));
+        let (one, other) = (cluster.api(0), cluster.api(1));
+        let (one, other) = tokio::join!(one.put(&path, &body), other.put(&path, &body));
+        let mut statuses = [one.status, other.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 201], "round {round}: {} {}", one.text(), other.text());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_organisation_deleted_on_one_node_is_gone_on_another() {
     let cluster = Cluster::start(2).await;
     for round in 0..ROUNDS {

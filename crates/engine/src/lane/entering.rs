@@ -23,8 +23,10 @@ pub(crate) enum Reservation {
 /// What became of a person's wish for one more attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
-    /// The lane will make one anyway.
+    /// The lane makes one anyway, and nothing tells of who asked.
     WillSend,
+    /// The lane makes one after the one under way; the entry is written with it.
+    Noted,
     /// The delivery is to be made due, under this reservation.
     ToMake(Reservation),
 }
@@ -93,17 +95,18 @@ impl Lane {
         if !state.held.contains(id) {
             return Asked::ToMake(state.reserve(id, bytes, false));
         }
-        if !state.queue.iter().any(|waiting| waiting.id == id) {
-            state.again.insert(id, audit.clone());
+        if state.again.contains_key(&id) || state.queue.iter().any(|waiting| waiting.id == id) {
+            return Asked::WillSend;
         }
-        Asked::WillSend
+        state.again.insert(id, audit.clone());
+        Asked::Noted
     }
 
-    /// Hands over a reserved delivery that a person wants sent now.
-    pub(crate) fn push_first(&self, delivery: Arc<OpenDelivery>) -> Start {
+    /// Hands over a reserved delivery that a person wants sent now. Whoever asked since it was reserved asked for this attempt: what is to be told of them
+    /// comes back.
+    pub(crate) fn push_first(&self, delivery: Arc<OpenDelivery>) -> (Start, Option<AuditEntry>) {
         let mut state = self.state.lock();
-        // Whoever asked since it was reserved asked for this attempt.
-        state.again.remove(&delivery.id);
+        let asked_since = state.again.remove(&delivery.id);
         state.attach();
         if state.is_closed || state.is_draining {
             state.unreserve(delivery.id, true);
@@ -111,7 +114,7 @@ impl Lane {
         } else {
             state.queue.push_front(delivery);
         }
-        state.start()
+        (state.start(), asked_since)
     }
 }
 

@@ -205,7 +205,8 @@ fn a_retry_asked_for_during_an_attempt_is_made_after_it() {
     assert_eq!(lane.ask_again(id, 1, &by_hand()), Asked::WillSend);
     assert!(lane.take_again(id).is_none(), "it waits in the queue: that attempt is the one asked for");
     lane.take();
-    assert_eq!(lane.ask_again(id, 1, &by_hand()), Asked::WillSend);
+    assert_eq!(lane.ask_again(id, 1, &by_hand()), Asked::Noted);
+    assert_eq!(lane.ask_again(id, 1, &by_hand()), Asked::WillSend, "one more is made, for both");
     assert!(lane.take_again(id).is_some());
     assert!(lane.take_again(id).is_none());
 }
@@ -266,9 +267,10 @@ fn two_persons_who_ask_at_once_ask_for_one_attempt() {
     let lane = lane(&limits());
     let asked = OpenDelivery { trigger: Trigger::Person { resume: Resume::Succeeded }, ..delivery(1) };
     assert_eq!(lane.ask_again(asked.id, 1, &by_hand()), Asked::ToMake(Reservation::Held));
-    assert_eq!(lane.ask_again(asked.id, 1, &by_hand()), Asked::WillSend);
+    assert_eq!(lane.ask_again(asked.id, 1, &by_hand()), Asked::Noted);
     let id = asked.id;
-    assert_eq!(lane.push_first(Arc::new(asked)).workers, 1);
+    let (start, asked_since) = lane.push_first(Arc::new(asked));
+    assert_eq!((start.workers, asked_since), (1, Some(by_hand())), "who asked since is told of");
     assert!(lane.take_again(id).is_none());
 }
 

@@ -19,6 +19,8 @@ use crate::failure::Misuse;
 use crate::output;
 use crate::settings::Variables;
 
+/// What the operator's trail calls all organisations of a store; no organisation's id has such a form.
+const EVERYTHING: &str = "*";
 /// Chunks between the store and the file.
 const CHUNKS_WAITING: usize = 2;
 
@@ -58,15 +60,24 @@ fn extent(org: Option<&str>) -> anyhow::Result<Extent> {
 async fn put_right(args: &ExportArgs, transfer: &dyn Transfer, extent: &Extent) -> anyhow::Result<String> {
     let what = name_of(extent);
     if args.undo_final {
-        ensure!(transfer.take_back(extent).await?, "{what} is not set aside");
+        let audit = entry(Action::ORGANIZATION_TAKEN_BACK, extent);
+        ensure!(transfer.take_back(extent, &audit).await?, "{what} is not set aside");
         return Ok(format!("{what} is no longer set aside"));
     }
     let Extent::Organization(id) = extent else { return Err(Misuse::of("--delete-final needs --org")) };
-    let now = SystemClock.now();
-    let audit =
-        AuditEntry::new(AuditId(Ids::default().next(now)), now, Actor::Operator, Action::ORGANIZATION_DELETED, id);
+    let audit = entry(Action::ORGANIZATION_DELETED, extent);
     ensure!(transfer.delete_set_aside(id, &audit).await?, "{what} is not set aside");
     Ok(format!("{what} is deleted here"))
+}
+
+/// What the operator's trail tells of what is done to an extent.
+fn entry(action: Action, extent: &Extent) -> AuditEntry {
+    let now = SystemClock.now();
+    let object = match extent {
+        Extent::Everything => EVERYTHING,
+        Extent::Organization(id) => id.as_str(),
+    };
+    AuditEntry::new(AuditId(Ids::default().next(now)), now, Actor::Operator, action, object)
 }
 
 fn name_of(extent: &Extent) -> String {
@@ -87,7 +98,8 @@ async fn export(
     let what = name_of(&extent);
     let is_stdout_taken = out.is_none();
     if is_final {
-        opened.transfer.set_aside(&extent, SystemClock.now()).await?;
+        let audit = entry(Action::ORGANIZATION_SET_ASIDE, &extent);
+        opened.transfer.set_aside(&extent, SystemClock.now(), &audit).await?;
     }
     let id = ExportId::random();
     let written = match &out {

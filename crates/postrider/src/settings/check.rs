@@ -24,6 +24,7 @@ use super::{Purpose, table};
 pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     pub(crate) public_url: Option<String>,
+    pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) operator_key: Option<Secret>,
     pub(crate) tokens: TokenSettings,
     pub(crate) store: StoreSettings,
@@ -162,6 +163,7 @@ pub(crate) fn check(raw: Raw, purpose: Purpose) -> Result<Settings, Vec<Mistake>
 fn read(reader: &mut Reader) -> Option<Settings> {
     let listen = reader.one("listen", socket_address);
     let public_url = reader.optional("public_url", public_url);
+    let trusted_proxies = reader.list("trusted_proxies", cidr);
     let operator_key = reader.operator_key();
     let tokens = reader.tokens();
     // What these name is in the paths.
@@ -182,6 +184,7 @@ fn read(reader: &mut Reader) -> Option<Settings> {
     Some(Settings {
         listen: listen?,
         public_url: public_url?,
+        trusted_proxies: trusted_proxies?,
         operator_key: operator_key?,
         tokens: tokens?,
         store: store?,

@@ -88,6 +88,17 @@ const SERVER: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        name: "trusted_proxies",
+        shape: Shape::List,
+        value: "CIDR,…",
+        default: Some(""),
+        example: r#"["10.0.0.0/8"]"#,
+        about: "Proxies before this server whose `Forwarded` or `X-Forwarded-For` says where a request comes from, for the audit trail and the log: the \
+                rightmost address in it that is none of these. Without this setting it is whoever connects. Where a proxy writes the one header, \
+                have it remove the other: when both are there and differ, neither is believed.",
+        ..PLAIN
+    },
+    Setting {
         name: "operator_key",
         shape: Shape::Secret,
         example: r#""a text of 16 characters or more""#,

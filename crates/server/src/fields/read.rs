@@ -111,7 +111,7 @@ impl Fields<'_, '_> {
     /// A whole number from 1 on; none when it is left out, `null` or wrong.
     pub(crate) fn count(&mut self, name: &'static str, max: u32) -> Option<NonZeroU32> {
         let json = self.raw(name)?;
-        let count = json.parse().ok().filter(|count: &NonZeroU32| count.get() <= max);
+        let count = whole(json).filter(|count| count.get() <= max);
         if count.is_none() {
             let is = if json_kind(json) == "a number" { quoted(json) } else { json_kind(json).to_owned() };
             let detail = format!("must be a whole number from 1 to {max}, but is {is}");
@@ -234,4 +234,14 @@ pub(crate) fn string_or_number(json: &str) -> Result<String, Wrong> {
         return Ok(json.to_owned());
     }
     string_of(json)
+}
+
+/// A whole number from 1 on, however it is written: `10`, `10.0` and `1e1` are one number (JSON Schema 2020-12, section 4.2.3).
+fn whole(json: &str) -> Option<NonZeroU32> {
+    let written_otherwise = || {
+        let number: f64 = json.parse().ok()?;
+        let is_whole = number.fract() == 0.0 && (1.0..=f64::from(u32::MAX)).contains(&number);
+        is_whole.then_some(number as u32).and_then(NonZeroU32::new)
+    };
+    json.parse().ok().or_else(written_otherwise)
 }

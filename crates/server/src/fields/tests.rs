@@ -64,7 +64,9 @@ fn what_is_json_but_no_object_is_a_wrong_field() {
 
 #[test]
 fn an_empty_body_is_an_object_where_a_body_is_optional() {
-    assert!(read_optional_body(b" ", KNOWN, |fields| fields.has("name")).is_ok_and(|has| !has));
+    for nothing in [&b" "[..], b"null"] {
+        assert!(read_optional_body(nothing, KNOWN, |fields| fields.has("name")).is_ok_and(|has| !has));
+    }
     assert!(read_optional_body(b"nonsense", KNOWN, |_| ()).is_err());
 }
 
@@ -103,4 +105,23 @@ fn texts_have_bounds_and_no_control_characters() {
     assert!(rule.check("").is_err() && rule.check("abcd").is_err() && rule.check("a\0").is_err());
     assert_eq!(Text::lines(10).check("a\nb"), Ok(()));
     assert!(Text::lines(10).check("a\u{7f}").is_err());
+}
+
+#[test]
+fn a_whole_number_is_one_however_it_is_written() {
+    let count =
+        |body: &'static str| read_body(body.as_bytes(), KNOWN, |fields| fields.count("name", 100)).ok().flatten();
+    for body in [r#"{"name":10}"#, r#"{"name":10.0}"#, r#"{"name":1e1}"#] {
+        assert_eq!(count(body).map(std::num::NonZeroU32::get), Some(10), "{body}");
+    }
+    for body in [
+        r#"{"name":0}"#,
+        r#"{"name":0.0}"#,
+        r#"{"name":10.5}"#,
+        r#"{"name":101.0}"#,
+        r#"{"name":-1.0}"#,
+        r#"{"name":"10"}"#,
+    ] {
+        assert_eq!(count(body), None, "{body}");
+    }
 }

@@ -35,7 +35,7 @@ pub(crate) async fn create(State(app): State<App>, call: Call) -> Result<Respons
         expires_at: new.expires_at,
     };
     let audit = call.audit_made(&app, Action::KEY_CREATED, key.id, &Facts::of_key(&key));
-    app.store().create_key(&key, made.hash, &audit).await?;
+    app.store().create_key(&key, made.hash, app.limits().organization_keys_max, &audit).await?;
     json(StatusCode::CREATED, &KeyBody::new(&key, Some(&made.text)))
 }
 

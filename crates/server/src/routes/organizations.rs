@@ -4,12 +4,13 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use postrider_domain::{Action, Facts, Organization, OrganizationId, Scope, encode_id};
-use postrider_store::Edit;
+use postrider_store::{Configuration, Edit, StoreError};
 
 use crate::call::{Call, json, no_content};
 use crate::changing::change_organization;
 use crate::code::Code;
 use crate::fields::Fields;
+use crate::limits::EDIT_TRIES_MAX;
 use crate::paging::{Page, Query};
 use crate::problem::{Kind, Problem};
 use crate::state::{App, Running};
@@ -37,21 +38,27 @@ pub(crate) async fn create(State(app): State<App>, call: Call) -> Result<Respons
     json(StatusCode::CREATED, &OrganizationBody::from(organization))
 }
 
-async fn create_audited(app: &Running, call: &Call, made: &Organization) -> Result<(), Problem> {
+async fn create_audited(app: &Running, call: &Call, made: &Organization) -> Result<(), StoreError> {
     let facts = Facts::of_organization(made);
     let audit = call.audit_made(app, Action::ORGANIZATION_CREATED, &made.id, &facts);
-    Ok(app.store().create_organization(made, &audit).await?)
+    app.store().create_organization(made, &audit).await
 }
 
 async fn update_audited(
     app: &Running,
     call: &Call,
-    before: &Organization,
+    known: &Configuration,
     after: &Organization,
-) -> Result<(), Problem> {
-    let (was, is) = (Facts::of_organization(before), Facts::of_organization(after));
+) -> Result<(), StoreError> {
+    let (was, is) = (Facts::of_organization(&known.organization), Facts::of_organization(after));
     let audit = call.audit(app, Action::ORGANIZATION_CHANGED, &after.id).telling(&was, &is);
-    Ok(app.store().update_organization(after, &Edit::of(audit)).await?)
+    app.store().update_organization(after, &Edit { audit, basis: Some(known.version) }).await
+}
+
+/// Whether somebody else, perhaps on another node, made, changed or deleted it since it was read: the change is to be decided again from what
+/// is there by now.
+fn is_overtaken(written: &Result<(), StoreError>) -> bool {
+    matches!(written, Err(StoreError::Outdated | StoreError::Exists { .. } | StoreError::NotFound { .. }))
 }
 
 /// List organisations
@@ -103,19 +110,23 @@ pub(crate) async fn replace(State(app): State<App>, call: Call) -> Result<Respon
     })?;
     let _edit = app.edit(&id).await;
     let mut organization = new.into_organization(id, app.contracts().default_name(), app.now());
-    let status = match app.store().organization(&organization.id).await? {
-        Some(known) => {
-            organization.created_at = known.created_at;
-            update_audited(&app, &call, &known, &organization).await?;
-            StatusCode::OK
+    let made_at = organization.created_at;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let known = app.store().configuration(&organization.id).await?;
+        organization.created_at = known.as_ref().map_or(made_at, |known| known.organization.created_at);
+        let (status, written) = match &known {
+            Some(known) => (StatusCode::OK, update_audited(&app, &call, known, &organization).await),
+            None => (StatusCode::CREATED, create_audited(&app, &call, &organization).await),
+        };
+        if is_overtaken(&written) && tries < EDIT_TRIES_MAX {
+            continue;
         }
-        None => {
-            create_audited(&app, &call, &organization).await?;
-            StatusCode::CREATED
-        }
-    };
-    app.engine().changed(&organization.id);
-    json(status, &OrganizationBody::from(organization))
+        written?;
+        app.engine().changed(&organization.id);
+        return json(status, &OrganizationBody::from(organization));
+    }
 }
 
 /// Change an organisation

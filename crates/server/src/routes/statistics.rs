@@ -7,6 +7,7 @@ use postrider_domain::{Buckets, EndpointId, Hour, Millis, OrganizationId, Scope}
 use postrider_store::{PageOf, PageRequest};
 
 use crate::call::{Call, json};
+use crate::code::Code;
 use crate::paging::Query;
 use crate::problem::Problem;
 use crate::state::{App, Running};
@@ -34,7 +35,7 @@ const DAYS_MAX: i64 = 31;
 pub(crate) async fn read(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     let organization = call.organization(Scope::DeliveriesRead)?;
     let mut query = Query::read(call.query(), FILTERS);
-    let endpoint = query.parsed("endpoint", |text| text.parse::<EndpointId>().map_err(|e| e.to_string()));
+    let endpoint = query.parsed("endpoint", str::parse::<EndpointId>);
     let buckets = read_span(&mut query, app.now());
     let place = query.place("statistics");
     query.finish()?;
@@ -67,16 +68,14 @@ fn read_span(query: &mut Query<'_>, now: Millis) -> Buckets {
     let until = given_until.unwrap_or(now);
     let since = given_since.unwrap_or(Millis(until.0.saturating_sub(HOURS_DEFAULT * Hour::MS)));
     let lasts_ms = until.0.saturating_sub(since.0);
-    let mistake = match lasts_ms {
-        ..=0 => Some("`since` must be before `until`, which is now when it is left out".to_owned()),
-        _ if lasts_ms > DAYS_MAX * 24 * Hour::MS => {
-            Some(format!("must be at most {DAYS_MAX} days before `until`, which is now when it is left out"))
-        }
-        _ => None,
-    };
-    if let Some(mistake) = mistake {
-        // Where `since` is left out, no span is wrong.
-        query.parsed::<()>("since", |_| Err(mistake));
+    // Where `since` is left out, no span is wrong.
+    if lasts_ms <= 0 && given_until.is_some() {
+        query.parsed::<(), _>("since", |_| Err(Code::TimeOrder.says("must be before `until`").with("other", "until")));
+    } else if lasts_ms <= 0 {
+        query.parsed::<(), _>("since", |_| Err(Code::TimeNotPast.says("must be in the past, where `until` is left out")));
+    } else if lasts_ms > DAYS_MAX * 24 * Hour::MS {
+        let detail = format!("must be at most {DAYS_MAX} days before `until`, which is now when it is left out");
+        query.parsed::<(), _>("since", |_| Err(Code::TimeSpan.says(detail).with("days_max", DAYS_MAX)));
     }
     Buckets::holding(since, until, if lasts_ms > HOURS_BY_HOUR_MAX * Hour::MS { 24 } else { 1 })
 }

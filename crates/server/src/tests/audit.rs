@@ -2,9 +2,11 @@
 
 use axum::body::Body;
 use http::{Method, Request};
+use postrider_store::SqliteOptions;
 use serde_json::{Value, json};
 
 use super::world::{OPERATOR, World, closed_url};
+use crate::ServerLimits;
 
 const ORG: &str = "/v1/organizations/acme";
 
@@ -120,6 +122,19 @@ async fn entries_are_found_by_actor_object_action_and_time_and_carry_the_request
     for wrong in ["?since=yesterday", "?who=me", "?limit=0"] {
         assert_eq!(world.get(&format!("{ORG}/audit{wrong}")).await.problem(400), "invalid-query", "{wrong}");
     }
+}
+
+#[tokio::test]
+async fn an_organisation_has_so_many_keys_and_no_more() {
+    let limits = ServerLimits { organization_keys_max: 1, ..ServerLimits::default() };
+    let world = World::with(limits, SqliteOptions::default()).await;
+    world.organization("acme").await;
+    let key = json!({"name": "CI", "scopes": ["events:write"]});
+    let made = world.post(&format!("{ORG}/keys"), key.clone()).await.expect(201);
+    assert_eq!(world.post(&format!("{ORG}/keys"), key.clone()).await.problem(422), "limit-reached");
+    assert_eq!(actions(&trail(&world, "?action=key.created").await), ["key.created"]);
+    world.delete(&format!("{ORG}/keys/{}", made["id"].as_str().unwrap())).await.expect(204);
+    world.post(&format!("{ORG}/keys"), key).await.expect(201);
 }
 
 #[tokio::test]

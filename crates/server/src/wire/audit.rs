@@ -75,7 +75,7 @@ pub(crate) struct AuditEntryBody<'a> {
     /// The `X-Request-Id` of the request.
     #[schema(required = true)]
     request_id: Option<&'a str>,
-    /// The address that the request came from, as this server saw it: behind a proxy, the proxy's.
+    /// The address that the request came from, as this server saw it: behind a proxy that is not a trusted one, the proxy's.
     #[schema(required = true)]
     source: Option<String>,
 }

@@ -89,8 +89,19 @@ pub(crate) struct WebhookRequest {
     #[schema(min_items = 1, max_items = 100, nullable = false)]
     events: Option<Vec<String>>,
     /// `active` or `paused`.
-    #[schema(nullable = false)]
+    #[schema(nullable = false, value_type = Option<WebhookStatus>)]
     status: Option<String>,
+}
+
+/// Whether a webhook receives events.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "says which words there are; they are put into the words of the endpoints' own routes")]
+pub(crate) enum WebhookStatus {
+    /// It does.
+    Active,
+    /// Its owner stopped it.
+    Paused,
 }
 
 /// The fields of a webhook.
@@ -110,6 +121,6 @@ pub(crate) struct WebhookFields {
     #[schema(min_items = 1, max_items = 100, nullable = false)]
     events: Option<Vec<String>>,
     /// `active` or `paused`.
-    #[schema(nullable = false)]
+    #[schema(nullable = false, value_type = Option<WebhookStatus>)]
     status: Option<String>,
 }

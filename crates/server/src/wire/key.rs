@@ -37,7 +37,7 @@ pub(crate) struct NewKey {
     #[schema(min_length = 1, max_length = 200)]
     pub(crate) name: String,
     /// At least one.
-    #[schema(value_type = Vec<ScopeWord>, min_items = 1)]
+    #[schema(value_type = Vec<ScopeWord>, min_items = 1, max_items = 10)]
     pub(crate) scopes: Vec<Scope>,
     /// From when it is refused; never when left out.
     #[schema(value_type = Option<Moment>)]

@@ -52,7 +52,7 @@ pub async fn each_change_leaves_its_entry(subject: &mut impl Subject) {
     store.update_endpoint(&endpoint, &Edit::of(updated.clone())).await.unwrap();
     let keyed =
         AuditEntry { actor: Actor::System, ..next(5, Action::KEY_CREATED) }.telling(&facts.0, &Facts::of_key(&key));
-    store.create_key(&key, [5; 32], &keyed).await.unwrap();
+    store.create_key(&key, [5; 32], u32::MAX, &keyed).await.unwrap();
     let unkeyed = AuditEntry { request_id: None, source: None, ..next(6, Action::KEY_DELETED) };
     assert!(store.delete_key(&org.id, key.id, &unkeyed).await.unwrap());
     let removed = AuditEntry { actor: Actor::Operator, ..next(7, Action::ENDPOINT_DELETED) };
@@ -95,6 +95,23 @@ pub async fn what_is_sent_by_hand_leaves_an_entry(subject: &mut impl Subject) {
     assert_eq!(store.record_test(new, &done, &late).await.unwrap(), Recorded::Stale);
     let by_hand = AuditFilter { actor: Some("jwt:ana@example.com".to_owned()), ..AuditFilter::default() };
     assert_eq!(trail(&world.store, &world.org, &by_hand).await, [tested, retried]);
+}
+
+/// Of what was asked for and was on its way already.
+pub async fn an_entry_is_told_by_itself_where_its_organization_is(subject: &mut impl Subject) {
+    let leased = subject.store();
+    let store: &dyn Store = &*leased;
+    leased.create_organization(&organization("acme")).await.unwrap();
+    let (acme, gone) = (org_id("acme"), org_id("gone"));
+    let asked = entry(at(1), Action::DELIVERY_RETRIED, "dlv");
+    store.tell(&acme, &asked).await.unwrap();
+    store.tell(&gone, &entry(at(2), Action::DELIVERY_RETRIED, "nothing")).await.unwrap();
+    let by_hand = AuditFilter { action: Some("delivery.retried".to_owned()), ..AuditFilter::default() };
+    assert_eq!(trail(&leased, &acme, &by_hand).await, [asked]);
+    assert!(of_operator(&leased).await.is_empty());
+    leased.delete_organization(&acme).await.unwrap();
+    store.tell(&acme, &entry(at(3), Action::DELIVERY_RETRIED, "late")).await.unwrap();
+    assert!(trail(&leased, &acme, &by_hand).await.is_empty());
 }
 
 /// Who asked for an operation is told with it, and not when it was refused.

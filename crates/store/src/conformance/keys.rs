@@ -30,6 +30,31 @@ pub async fn a_key_is_found_by_its_hash_until_it_is_deleted(subject: &mut impl S
     assert_eq!(store.key_by_hash([2; 32]).await.unwrap(), None);
 }
 
+/// Each organisation has its own room, and a deleted key gives its place back.
+pub async fn keys_are_counted_in_the_transaction_that_makes_one(subject: &mut impl Subject) {
+    let store = subject.store();
+    let org = org_id("acme");
+    store.create_organization(&organization("acme")).await.unwrap();
+    store.create_organization(&organization("globex")).await.unwrap();
+    let mut made = Vec::new();
+    for i in 0..3u8 {
+        made.push(key(&org, at(i64::from(i))));
+    }
+    let at_once = tokio::join!(
+        store.create_key_within(&made[0], [1; 32], 2),
+        store.create_key_within(&made[1], [2; 32], 2),
+        store.create_key_within(&made[2], [3; 32], 2),
+    );
+    let refused: Vec<_> = [at_once.0, at_once.1, at_once.2].into_iter().filter_map(Result::err).collect();
+    assert!(matches!(refused.as_slice(), [StoreError::LimitReached { max: 2, .. }]), "{refused:?}");
+    let kept = store.keys(&org, all()).await.unwrap().rows;
+    assert_eq!(kept.len(), 2);
+    let elsewhere = key(&org_id("globex"), T0);
+    store.create_key_within(&elsewhere, [4; 32], 2).await.unwrap();
+    assert!(store.delete_key(&org, kept[0].id).await.unwrap());
+    store.create_key_within(&key(&org, at(9)), [5; 32], 2).await.unwrap();
+}
+
 /// It belongs to no organisation.
 pub async fn the_operator_key_is_replaced(subject: &mut impl Subject) {
     let store = subject.store();

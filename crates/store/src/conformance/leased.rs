@@ -112,7 +112,11 @@ impl Leased {
     }
 
     pub(super) async fn create_key(&self, key: &Key, hash: [u8; 32]) -> Result<()> {
-        self.store.create_key(key, hash, &entry()).await
+        self.create_key_within(key, hash, u32::MAX).await
+    }
+
+    pub(super) async fn create_key_within(&self, key: &Key, hash: [u8; 32], keys_max: u32) -> Result<()> {
+        self.store.create_key(key, hash, keys_max, &entry()).await
     }
 
     pub(super) async fn delete_key(&self, org: &OrganizationId, id: KeyId) -> Result<bool> {

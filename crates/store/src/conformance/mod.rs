@@ -75,10 +75,12 @@ macro_rules! conformance_suite {
                 the_operator_key_that_is_settled_first_stays,
                 what_was_signed_is_known_after_opening_again_for_its_purpose_alone,
                 pages_go_from_newest_to_oldest,
+                keys_are_counted_in_the_transaction_that_makes_one,
             ];
             audit: [
                 each_change_leaves_its_entry,
                 what_is_sent_by_hand_leaves_an_entry,
+                an_entry_is_told_by_itself_where_its_organization_is,
                 an_operation_leaves_who_asked_for_it,
                 what_did_not_happen_leaves_none,
                 a_change_made_from_an_older_configuration_is_refused,

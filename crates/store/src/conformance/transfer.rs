@@ -162,7 +162,7 @@ async fn fill<S: Movable>(store: &Arc<S>, seed: u64) -> Vec<OrganizationId> {
         world.endpoint = endpoints[0];
         let mut hash = KEY_HASH;
         hash[0] = i;
-        store.create_key(&key(&world.org, at(1)), hash, &entry()).await.unwrap();
+        store.create_key(&key(&world.org, at(1)), hash, u32::MAX, &entry()).await.unwrap();
         answer(store, Some(&world.org)).await;
         store.create_operation(&operations::recovery(world, at(1)), &entry()).await.unwrap();
         store.create_operation(&operations::erasure(world, at(2)), &entry()).await.unwrap();
@@ -348,8 +348,8 @@ pub async fn what_is_set_aside_is_neither_seen_nor_sent<S: Movable, T: Movable>(
     let (acme, extent) = (org_id("acme"), Extent::Organization(org_id("acme")));
     let before = node(&from).await;
     let seen = Picture::of(&before, &acme).await;
-    source.set_aside(&extent, at(0)).await.unwrap();
-    source.set_aside(&extent, at(0)).await.unwrap();
+    source.set_aside(&extent, at(0), &entry()).await.unwrap();
+    source.set_aside(&extent, at(0), &entry()).await.unwrap();
     assert_eq!(from.organization(&acme).await.unwrap(), None);
     assert_eq!(from.configuration(&acme).await.unwrap(), None);
     assert!(from.keys(&acme, all()).await.unwrap().rows.is_empty());
@@ -365,8 +365,8 @@ pub async fn what_is_set_aside_is_neither_seen_nor_sent<S: Movable, T: Movable>(
     import(target.as_ref(), export, &chunks, 0).await;
     target.finish_import(export).await.unwrap();
     let mut moved = Picture::of(&node(&to).await, &acme).await;
-    assert!(source.take_back(&extent).await.unwrap());
-    assert!(!source.take_back(&extent).await.unwrap());
+    assert!(source.take_back(&extent, &entry()).await.unwrap());
+    assert!(!source.take_back(&extent, &entry()).await.unwrap());
     assert!(!source.delete_set_aside(&acme, &entry()).await.unwrap());
     let mut back = Picture::of(&before, &acme).await;
     for picture in [&mut moved, &mut back] {
@@ -375,7 +375,7 @@ pub async fn what_is_set_aside_is_neither_seen_nor_sent<S: Movable, T: Movable>(
     }
     assert_eq!(moved, seen);
     assert_eq!(back, seen);
-    source.set_aside(&extent, at(0)).await.unwrap();
+    source.set_aside(&extent, at(0), &entry()).await.unwrap();
     assert!(source.delete_set_aside(&acme, &entry()).await.unwrap());
-    assert!(!source.take_back(&extent).await.unwrap());
+    assert!(!source.take_back(&extent, &entry()).await.unwrap());
 }

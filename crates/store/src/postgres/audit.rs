@@ -5,7 +5,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::PostgresStore;
-use super::session::{Session, Values};
+use super::session::{Mode, Session, Values};
 use crate::edit::AuditFilter;
 use crate::error::Result;
 use crate::limits::PAGE_ROWS_MAX;
@@ -62,6 +62,16 @@ pub(super) async fn list(
     };
     let found = rows.iter().map(from_row).collect();
     audit_page(tenant.sealer(), filter, found, examined_max, limit)
+}
+
+pub(super) async fn tell(store: &PostgresStore, organization: &OrganizationId, entry: &AuditEntry) -> Result<()> {
+    let Some((tenant, tx)) = store.begin_of(organization, Mode::Write).await? else { return Ok(()) };
+    let lock = "SELECT 1 FROM organizations WHERE org = $1 AND NOT deleted FOR SHARE";
+    if tx.query(lock, &[&tenant.org]).await?.is_empty() {
+        return Ok(());
+    }
+    insert(&tx, tenant.org, &seal_audit(tenant.sealer(), entry)?).await?;
+    tx.commit().await
 }
 
 pub(super) async fn retain(store: &PostgresStore, before: Millis, rows_max: usize) -> Result<usize> {

@@ -11,18 +11,30 @@ use super::{PostgresStore, audit};
 use crate::error::{Result, StoreError};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::model::{ContractRevision, ContractUse, PageOf, PageRequest, RevisionId};
-use crate::rows::{damaged, page_of, seal_audit};
+use crate::rows::{damaged, page_of, require_room_for_key, seal_audit};
 
 pub(super) const OPERATOR_KEY: &str = "operator key hash";
 pub(super) const KEY_COLUMNS: &str = "k.id, k.name, k.scopes, k.hint, k.created_at, k.expires_at";
 
-pub(super) async fn create_key(store: &PostgresStore, key: &Key, hash: [u8; 32], audit: &AuditEntry) -> Result<()> {
+pub(super) async fn create_key(
+    store: &PostgresStore,
+    key: &Key,
+    hash: [u8; 32],
+    keys_max: u32,
+    audit: &AuditEntry,
+) -> Result<()> {
     let id = &key.organization;
     let (tenant, tx) = store.begin_of(id, Mode::Write).await?.ok_or_else(|| missing(id))?;
+    // Two that are made at once do not pass the limit together.
+    let lock = "SELECT 1 FROM organizations WHERE org = $1 AND NOT deleted FOR NO KEY UPDATE";
+    if tx.query(lock, &[&tenant.org]).await?.is_empty() {
+        return Err(missing(id));
+    }
+    let counted = tx.query("SELECT count(*) FROM api_keys WHERE org = $1", &[&tenant.org]).await?;
+    require_room_for_key(counted.first().map_or(0, |row| row.get(0)), keys_max)?;
     let scopes: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
     let sql = "INSERT INTO api_keys (org, id, hash, name, scopes, hint, created_at, expires_at)
-               SELECT $1, $2, $3, $4, $5, $6, $7, $8 FROM organizations WHERE org = $1 AND NOT deleted FOR SHARE
-               ON CONFLICT DO NOTHING";
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
     let made = tx
         .execute(
             sql,

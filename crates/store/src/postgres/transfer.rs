@@ -50,12 +50,12 @@ impl Transfer for PostgresStore {
         import::discard(self).await
     }
 
-    async fn set_aside(&self, extent: &Extent, _: Millis) -> Result<()> {
-        aside::set_aside(self, extent).await
+    async fn set_aside(&self, extent: &Extent, _: Millis, audit: &AuditEntry) -> Result<()> {
+        aside::set_aside(self, extent, audit).await
     }
 
-    async fn take_back(&self, extent: &Extent) -> Result<bool> {
-        aside::take_back(self, extent).await
+    async fn take_back(&self, extent: &Extent, audit: &AuditEntry) -> Result<bool> {
+        aside::take_back(self, extent, audit).await
     }
 
     async fn delete_set_aside(&self, id: &OrganizationId, audit: &AuditEntry) -> Result<bool> {

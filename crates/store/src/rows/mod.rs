@@ -55,6 +55,14 @@ pub(crate) fn damaged(what: &str) -> StoreError {
     }
 }
 
+/// Whether one key more fits beside `count`.
+pub(crate) fn require_room_for_key(count: i64, keys_max: u32) -> Result<()> {
+    if count < i64::from(keys_max) {
+        return Ok(());
+    }
+    Err(StoreError::LimitReached { limit: "keys per organization".to_owned(), max: u64::from(keys_max) })
+}
+
 /// Seals the body of an answer that is kept under an idempotency key.
 pub(crate) fn seal_answer(sealer: Sealer<'_>, key: &str, answer: &StoredAnswer) -> Result<Vec<u8>> {
     let mut buffer = seal::unsealed(answer.body.len());

@@ -9,7 +9,7 @@ use super::reader::{Reader, uuid_at};
 use super::tenants::OPERATOR_NO;
 use super::writer::{Fault, WriteTx};
 use crate::edit::AuditFilter;
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::model::{PageOf, PageRequest};
 use crate::rows::{AuditRow, audit_examined_max, audit_page, key_range, seal_audit};
@@ -64,6 +64,19 @@ pub(super) async fn list(
     };
     let found = store.readers.read(read).await?;
     audit_page(tenant.sealer(), filter, found, examined_max, limit)
+}
+
+pub(super) async fn tell(store: &SqliteStore, organization: &OrganizationId, entry: &AuditEntry) -> Result<()> {
+    let Some(tenant) = store.tenants.find(&store.readers, organization).await? else { return Ok(()) };
+    let row = seal_audit(tenant.sealer(), entry)?;
+    let write = move |tx: &mut WriteTx<'_>| {
+        tx.numbers.require_organization(tx.conn, tenant.no)?;
+        insert(tx, tenant.no, &row)
+    };
+    match store.writer.write(ROW_BYTES, write).await {
+        Err(StoreError::NotFound { .. }) => Ok(()),
+        written => written,
+    }
 }
 
 pub(super) async fn retain(store: &SqliteStore, before: Millis, rows_max: usize) -> Result<usize> {

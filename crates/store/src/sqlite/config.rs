@@ -12,14 +12,20 @@ use super::writer::{Fault, WriteTx};
 use crate::error::{Result, StoreError};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::model::{ContractRevision, ContractUse, PageOf, PageRequest, RevisionId};
-use crate::rows::{damaged, page_of, seal_audit};
+use crate::rows::{damaged, page_of, require_room_for_key, seal_audit};
 
 /// About what a key writes.
 const KEY_BYTES: usize = 512;
 pub(super) const OPERATOR_KEY: &str = "operator key hash";
 pub(super) const KEY_COLUMNS: &str = "k.id, k.name, k.scopes, k.hint, k.created_at, k.expires_at";
 
-pub(super) async fn create_key(store: &SqliteStore, key: &Key, hash: [u8; 32], audit: &AuditEntry) -> Result<()> {
+pub(super) async fn create_key(
+    store: &SqliteStore,
+    key: &Key,
+    hash: [u8; 32],
+    keys_max: u32,
+    audit: &AuditEntry,
+) -> Result<()> {
     let tenant = store.tenants.require(&store.readers, &key.organization).await?;
     let (key, entry) = (key.clone(), seal_audit(tenant.sealer(), audit)?);
     let write = move |tx: &mut WriteTx<'_>| {
@@ -28,6 +34,8 @@ pub(super) async fn create_key(store: &SqliteStore, key: &Key, hash: [u8; 32], a
         if tx.conn.prepare_cached(find)?.exists(params![key.id.0.as_bytes(), hash])? {
             return Err(StoreError::Exists { what: format!("key {}", key.id) }.into());
         }
+        let count = "SELECT count(*) FROM api_keys WHERE org_no = ?";
+        require_room_for_key(tx.conn.prepare_cached(count)?.query_row([tenant.no], |row| row.get(0))?, keys_max)?;
         let scopes: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
         let sql = "INSERT INTO api_keys (id, org_no, hash, name, scopes, hint, created_at, expires_at)
                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)";

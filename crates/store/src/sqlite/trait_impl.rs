@@ -91,8 +91,8 @@ impl Store for SqliteStore {
         failing::settle_notice(self, claimed, again_at).await
     }
 
-    async fn create_key(&self, key: &Key, hash: [u8; 32], audit: &AuditEntry) -> Result<()> {
-        config::create_key(self, key, hash, audit).await
+    async fn create_key(&self, key: &Key, hash: [u8; 32], keys_max: u32, audit: &AuditEntry) -> Result<()> {
+        config::create_key(self, key, hash, keys_max, audit).await
     }
 
     async fn key_by_hash(&self, hash: [u8; 32]) -> Result<Option<Key>> {
@@ -126,6 +126,10 @@ impl Store for SqliteStore {
         page: PageRequest,
     ) -> Result<PageOf<AuditEntry>> {
         audit::list(self, organization, filter, page).await
+    }
+
+    async fn tell(&self, organization: &OrganizationId, audit: &AuditEntry) -> Result<()> {
+        audit::tell(self, organization, audit).await
     }
 
     async fn retain_audit(&self, before: Millis, rows_max: usize) -> Result<usize> {

@@ -47,15 +47,15 @@ impl Transfer for SqliteStore {
         import::discard(self).await
     }
 
-    async fn set_aside(&self, extent: &Extent, now: Millis) -> Result<()> {
-        aside::set_aside(self, extent, now).await
+    async fn set_aside(&self, extent: &Extent, now: Millis, audit: &AuditEntry) -> Result<()> {
+        aside::set_aside(self, extent, now, audit).await
     }
 
     async fn delete_set_aside(&self, id: &OrganizationId, audit: &AuditEntry) -> Result<bool> {
         aside::delete(self, id, audit).await
     }
 
-    async fn take_back(&self, extent: &Extent) -> Result<bool> {
-        aside::take_back(self, extent).await
+    async fn take_back(&self, extent: &Extent, audit: &AuditEntry) -> Result<bool> {
+        aside::take_back(self, extent, audit).await
     }
 }

@@ -90,10 +90,11 @@ pub trait Transfer: Send + Sync {
     async fn discard_import(&self) -> Result<bool>;
 
     /// Sets an extent aside: nobody sees it from now on, and nothing of it is sent. Everything: the store itself refuses to be opened, except to be
-    /// exported or to be taken back.
-    async fn set_aside(&self, extent: &Extent, now: Millis) -> Result<()>;
-    /// Undoes that. False when it was not set aside. [`crate::StoreError::Exists`] when there is another organisation under the id by now.
-    async fn take_back(&self, extent: &Extent) -> Result<bool>;
+    /// exported or to be taken back. The entry goes into the operator's own trail.
+    async fn set_aside(&self, extent: &Extent, now: Millis, audit: &AuditEntry) -> Result<()>;
+    /// Undoes that, with its entry in the same trail. False when it was not set aside. [`crate::StoreError::Exists`] when there is another
+    /// organisation under the id by now.
+    async fn take_back(&self, extent: &Extent, audit: &AuditEntry) -> Result<bool>;
     /// Deletes an organisation that was set aside, like one that is there. False when there was none. The entry stays, in the operator's own trail.
     async fn delete_set_aside(&self, id: &OrganizationId, audit: &AuditEntry) -> Result<bool>;
 }

@@ -240,7 +240,7 @@ async fn a_key_made_on_one_node_is_known_on_the_other_until_its_organisation_goe
         created_at: NOW,
         expires_at: None,
     };
-    one.create_key(&key, HASH, &audit()).await.unwrap();
+    one.create_key(&key, HASH, u32::MAX, &audit()).await.unwrap();
     assert_eq!(other.key_by_hash(HASH).await.unwrap(), Some(key));
     assert!(other.delete_organization(&acme(), &audit()).await.unwrap());
     assert_eq!(one.key_by_hash(HASH).await.unwrap(), None);

@@ -272,8 +272,8 @@ impl Store for NodeStore {
         self.reach()?.sqlite.settle_notice(claimed, again_at).await
     }
 
-    async fn create_key(&self, key: &Key, hash: [u8; 32], audit: &AuditEntry) -> Result<()> {
-        self.reach()?.sqlite.create_key(key, hash, audit).await
+    async fn create_key(&self, key: &Key, hash: [u8; 32], keys_max: u32, audit: &AuditEntry) -> Result<()> {
+        self.reach()?.sqlite.create_key(key, hash, keys_max, audit).await
     }
 
     async fn key_by_hash(&self, hash: [u8; 32]) -> Result<Option<Key>> {
@@ -307,6 +307,10 @@ impl Store for NodeStore {
         page: PageRequest,
     ) -> Result<PageOf<AuditEntry>> {
         self.reach()?.sqlite.audit(organization, filter, page).await
+    }
+
+    async fn tell(&self, organization: &OrganizationId, audit: &AuditEntry) -> Result<()> {
+        self.reach()?.sqlite.tell(organization, audit).await
     }
 
     async fn retain_audit(&self, before: Millis, rows_max: usize) -> Result<usize> {

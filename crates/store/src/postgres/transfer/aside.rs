@@ -13,7 +13,7 @@ use crate::postgres::session::Session;
 use crate::postgres::tenants::missing;
 use crate::transfer::Extent;
 
-pub(super) async fn set_aside(store: &PostgresStore, extent: &Extent) -> Result<()> {
+pub(super) async fn set_aside(store: &PostgresStore, extent: &Extent, audit: &AuditEntry) -> Result<()> {
     let sql = concat!(
         "WITH changed AS (
              UPDATE organizations SET deleted = true, version = version + 1
@@ -33,6 +33,10 @@ pub(super) async fn set_aside(store: &PostgresStore, extent: &Extent) -> Result<
     {
         return Err(missing(id));
     }
+    // Once more, as when the export was cut short, is no change.
+    if !set.is_empty() {
+        audit::insert_for_operator(store, &tx, audit).await?;
+    }
     tx.commit().await?;
     if let Some(id) = id {
         store.tenants.forget(id);
@@ -47,7 +51,7 @@ pub(super) async fn of(tx: &Session, id: &OrganizationId) -> Result<Option<Uuid>
     rows.first().map(|row| super::org(row.get(0))).transpose()
 }
 
-pub(super) async fn take_back(store: &PostgresStore, extent: &Extent) -> Result<bool> {
+pub(super) async fn take_back(store: &PostgresStore, extent: &Extent, audit: &AuditEntry) -> Result<bool> {
     let tx = store.engine().await?.begin().await?;
     let orgs: Vec<_> = match extent {
         Extent::Everything => marked(&tx, ASIDE_WITH_ALL).await?,
@@ -60,6 +64,7 @@ pub(super) async fn take_back(store: &PostgresStore, extent: &Extent) -> Result<
     show(&tx, &orgs).await?;
     let ids: Vec<_> = orgs.iter().map(|(id, _)| id).collect();
     forget(&tx, &ids).await?;
+    audit::insert_for_operator(store, &tx, audit).await?;
     tx.commit().await?;
     Ok(true)
 }

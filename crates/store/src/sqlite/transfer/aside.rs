@@ -30,9 +30,17 @@ pub(in crate::sqlite) fn refuse_set_aside(conn: &Connection, dir: &Path) -> Resu
     Err(StoreError::Unusable { what: dir.display().to_string(), reason: reason.to_owned() }.into())
 }
 
-pub(super) async fn set_aside(store: &SqliteStore, extent: &Extent, now: Millis) -> Result<()> {
+pub(super) async fn set_aside(store: &SqliteStore, extent: &Extent, now: Millis, audit: &AuditEntry) -> Result<()> {
+    let entry = audit::seal_for_operator(store, audit)?;
     let Extent::Organization(id) = extent else {
-        return store.writer.write(ASIDE_BYTES, move |tx| Ok(set_meta(tx.conn, ASIDE, &now.0.to_le_bytes())?)).await;
+        let write = move |tx: &mut WriteTx<'_>| {
+            // Once more, as when the export was cut short, is no change.
+            if meta(tx.conn, ASIDE)?.is_none() {
+                audit::insert_for_operator(tx, &entry)?;
+            }
+            Ok(set_meta(tx.conn, ASIDE, &now.0.to_le_bytes())?)
+        };
+        return store.writer.write(ASIDE_BYTES, write).await;
     };
     let wanted = id.clone();
     let write = move |tx: &mut WriteTx<'_>| {
@@ -45,17 +53,24 @@ pub(super) async fn set_aside(store: &SqliteStore, extent: &Extent, now: Millis)
         let hide = "UPDATE organizations SET deleted = ?, version = version + 1 WHERE no = ?";
         tx.conn.prepare_cached(hide)?.execute([SET_ASIDE, org_no])?;
         tx.numbers.forget_organization(org_no);
-        Ok(())
+        audit::insert_for_operator(tx, &entry)
     };
     store.writer.write(ASIDE_BYTES, write).await?;
     store.tenants.forget(id);
     Ok(())
 }
 
-pub(super) async fn take_back(store: &SqliteStore, extent: &Extent) -> Result<bool> {
+pub(super) async fn take_back(store: &SqliteStore, extent: &Extent, audit: &AuditEntry) -> Result<bool> {
+    let entry = audit::seal_for_operator(store, audit)?;
     let Extent::Organization(id) = extent else {
         let forget = "DELETE FROM meta WHERE name = ?";
-        let write = move |tx: &mut WriteTx<'_>| Ok(tx.conn.prepare_cached(forget)?.execute([ASIDE])? == 1);
+        let write = move |tx: &mut WriteTx<'_>| {
+            let was_aside = tx.conn.prepare_cached(forget)?.execute([ASIDE])? == 1;
+            if was_aside {
+                audit::insert_for_operator(tx, &entry)?;
+            }
+            Ok(was_aside)
+        };
         return store.writer.write(ASIDE_BYTES, write).await;
     };
     let wanted = id.clone();
@@ -66,6 +81,7 @@ pub(super) async fn take_back(store: &SqliteStore, extent: &Extent) -> Result<bo
         }
         let show = "UPDATE organizations SET deleted = 0, version = version + 1 WHERE no = ?";
         tx.conn.prepare_cached(show)?.execute([org_no])?;
+        audit::insert_for_operator(tx, &entry)?;
         Ok(true)
     };
     store.writer.write(ASIDE_BYTES, write).await
