@@ -5,6 +5,7 @@ mod clocks;
 mod configuration;
 mod connections;
 mod database_restarts;
+mod failing;
 mod hand_over;
 mod keys;
 mod kills;
