@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::failing::{ClaimedNotice, FailingStep};
 use crate::model::{
     Basis, Committed, Configuration, ContractRevision, ContractUse, Delivery, DeliveryDetail, DeliveryFilter,
-    EndpointLimits, EventDetail, EventFilter, Granted, Hint, Idempotency, LaneDue, LaneId, LeaseNo, NewEvent,
+    EndpointLimits, Event, EventDetail, EventFilter, Granted, Hint, Idempotency, LaneDue, LaneId, LeaseNo, NewEvent,
     OpenDelivery, Outcome, PageOf, PageRequest, Recorded, Renewal, RetentionStep, Retried, RevisionId, StoreStats,
     StoredAnswer,
 };
@@ -264,6 +264,10 @@ impl Store for SqliteStore {
 
     async fn delivery(&self, organization: &OrganizationId, id: DeliveryId) -> Result<Option<DeliveryDetail>> {
         deliveries::get(self, organization, id).await
+    }
+
+    async fn event_of(&self, organization: &OrganizationId, id: DeliveryId) -> Result<Option<Arc<Event>>> {
+        deliveries::event_of(self, organization, id).await
     }
 
     async fn begin_idempotent(

@@ -374,6 +374,10 @@ impl Store for NodeStore {
         self.reach()?.sqlite.delivery(organization, id).await
     }
 
+    async fn event_of(&self, organization: &OrganizationId, id: DeliveryId) -> Result<Option<Arc<Event>>> {
+        self.reach()?.sqlite.event_of(organization, id).await
+    }
+
     async fn begin_idempotent(
         &self,
         organization: Option<&OrganizationId>,
