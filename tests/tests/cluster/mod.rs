@@ -16,3 +16,4 @@ mod outage;
 mod refusals;
 mod rotations;
 mod spread;
+mod streams;
