@@ -12,6 +12,8 @@ pub mod examples;
 pub mod files;
 pub mod foreign;
 pub mod load;
+pub mod mail;
+pub mod names;
 pub mod postgres;
 pub mod program;
 pub mod proxy;

@@ -180,6 +180,15 @@ impl Setup {
     }
 }
 
+impl Setup {
+    /// Starts any other command, which goes on by itself until it ends or is interrupted. It listens nowhere.
+    #[must_use]
+    pub fn begin(&self, arguments: &[&str]) -> Program {
+        let (child, readers) = self.spawn(arguments, |_| None);
+        Program { child, readers, address: SocketAddr::from(([0, 0, 0, 0], 0)) }
+    }
+}
+
 /// A process that has ended.
 #[derive(Clone, Debug)]
 pub struct Ended {
@@ -216,6 +225,11 @@ impl Program {
     /// Asks it to stop and goes on.
     pub fn terminate(&self) {
         self.signal(Signal::TERM);
+    }
+
+    /// Asks it to stop as Ctrl-C does, and goes on.
+    pub fn interrupt(&self) {
+        self.signal(Signal::INT);
     }
 
     /// Holds it still, as a host does that is out of memory or has its machine moved.

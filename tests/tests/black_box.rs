@@ -8,6 +8,7 @@ mod command_line;
 mod compat;
 mod conformance;
 mod custom_headers;
+mod deleting;
 mod deploy;
 mod derived;
 mod diagnose;

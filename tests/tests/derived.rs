@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 postrider_tests::on_each_store!(
     a_derived_event_arrives_signed_and_is_an_event_of_its_own,
     publishing_again_under_the_same_id_derives_nothing_twice,
+    publishing_again_after_a_rule_was_edited_answers_as_the_first_time_and_derives_nothing,
 );
 
 /// A contract of the operator's: the CRM publishes updates alone.
@@ -127,6 +128,33 @@ async fn publishing_again_under_the_same_id_derives_nothing_twice(store: Store) 
     let refused = world.api.post(&path, &json!({"events": [won("d"), won("c")]})).await.problem(422);
     assert_eq!(refused["errors"][0]["pointer"], "/events/1/id", "{refused}");
     world.api.get(&organization.path("/events/d")).await.problem(404);
+}
+
+async fn publishing_again_after_a_rule_was_edited_answers_as_the_first_time_and_derives_nothing(store: Store) {
+    let (world, organization, folder) = acme_on(store).await;
+    organization.endpoint(&world.receiver.url("/in"), json!({})).await;
+    let first = organization.try_publish(&won("a")).await.expect(202);
+    world.receiver.wait_for("/in", 3).await;
+    organization.drained().await;
+
+    // One rule is gone, another one tells of the type that is new.
+    let edited = ACME.replace(
+        "when = \"changes.stage\"\ntype = \"deal.stage_changed\"",
+        "when = \"changes.stage\"\ntype = \"deal.paid\"",
+    ) + "\n[types.\"deal.paid\"]\ndescription = \"A deal was paid\"\nresource = \"deal\"\nschema = '{\"type\":\"object\"}'\nsample = '{\"id\":1}'\n";
+    fs::write(folder.path().join("acme.toml"), edited).unwrap();
+    let world = world.stopped_and_started().await;
+    let organization = Organization { api: world.api.clone(), id: organization.id };
+    assert_eq!(organization.try_publish(&won("a")).await.expect(202), first);
+    world.api.get(&organization.path("/events/a~deal.paid")).await.problem(404);
+    assert_eq!(organization.all_deliveries("").await.len(), 3);
+    // What is published now is told by the rules of now.
+    organization.try_publish(&won("b")).await.expect(202);
+    organization.drained().await;
+    let listed = items(&world.api.get(&organization.path("/events")).await.expect(200)["data"]);
+    let mut ids: Vec<_> = listed.iter().map(|event| text(&event["id"])).collect();
+    ids.sort();
+    assert_eq!(ids, ["a", "a~deal.stage_changed", "a~deal.won", "b", "b~deal.paid", "b~deal.won"]);
 }
 
 #[tokio::test]

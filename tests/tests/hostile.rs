@@ -1,5 +1,7 @@
 //! A few receivers that misbehave, seen through the whole program; `postrider-egress` tests all of them.
 
+use std::path::Path;
+
 use data_encoding::BASE64;
 use postrider_tests::receiver::Reply;
 use postrider_tests::world::{Organization, World, items};
@@ -23,6 +25,27 @@ async fn world() -> (World, Organization) {
 
 fn raw(text: &str) -> Reply {
     Reply::Raw(text.as_bytes().to_vec())
+}
+
+/// Document 000: "Duplicates can occur when your endpoint takes too long to respond and SalesSheet.ai retries the delivery. Each payload includes a unique
+/// delivery_id field". Its contract, with less patience.
+#[tokio::test]
+async fn what_a_receiver_took_too_long_for_comes_again_under_the_same_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let known = Path::new(env!("CARGO_MANIFEST_DIR")).join("../contracts/salessheet.toml");
+    let known = std::fs::read_to_string(known).unwrap();
+    let own = known.replace("name = \"salessheet\"", "name = \"impatient\"").replace("\"10s\"", "\"1s\"");
+    std::fs::write(folder.path().join("impatient.toml"), own).unwrap();
+    let contracts = folder.path().to_string_lossy().into_owned();
+    let world = World::with(|setup| setup.env("POSTRIDER_CONTRACTS", &contracts)).await;
+    let organization = world.organization("impatient").await;
+    organization.endpoint(&world.receiver.url("/in"), json!({})).await;
+    let (_, attempt) = answered(&world, &organization, Reply::Hang).await;
+    assert_eq!(attempt["error"]["kind"], "timeout", "{attempt}");
+    world.advance_ms(60_000).await;
+    let arrived = world.receiver.wait_for("/in", 2).await;
+    assert!(arrived[0].json()["delivery_id"].is_string());
+    assert_eq!(arrived[0].text(), arrived[1].text(), "the same id, and all the rest");
 }
 
 #[tokio::test]

@@ -1,11 +1,29 @@
 //! `listen`: what an endpoint is sent also reaches a developer's machine, once, in order, and authentic; also when the server is killed meanwhile.
 
-use postrider_tests::world::World;
+use postrider_tests::program::Setup;
+use postrider_tests::receiver::Request;
+use postrider_tests::wait::until;
+use postrider_tests::world::{World, items};
 use serde_json::{Value, json};
 
 /// A port that is free at the moment, so that a server started again is found where it was.
 fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// As `postrider verify` says, which knows no server.
+async fn is_authentic(setup: &Setup, request: &Request, secret: &str) {
+    let header = |name: &str| format!("{name}: {}", request.header(name).unwrap());
+    let headers = ["webhook-id", "webhook-timestamp", "webhook-signature"].map(header);
+    let body = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(body.path(), &request.body).unwrap();
+    let mut arguments = vec!["verify", "--contract", "standard", "--secret", secret];
+    for header in &headers {
+        arguments.extend(["--header", header]);
+    }
+    arguments.extend(["--body", body.path().to_str().unwrap()]);
+    let verified = setup.run(&arguments).await;
+    assert_eq!(verified.status, Some(0), "{verified:?}");
 }
 
 #[tokio::test]
@@ -59,27 +77,7 @@ async fn deliveries_reach_a_local_receiver_once_though_the_server_is_killed() {
         let same =
             real.iter().find(|sent| sent.header("webhook-id") == Some(id)).expect("the endpoint received it, too");
         assert_eq!(same.text(), request.text(), "byte for byte");
-        let header = |name: &str| format!("{name}: {}", request.header(name).unwrap());
-        let headers = ["webhook-id", "webhook-timestamp", "webhook-signature"].map(header);
-        let body = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(body.path(), request.text()).unwrap();
-        let verify = [
-            "verify",
-            "--contract",
-            "standard",
-            "--secret",
-            &made.secret,
-            "--header",
-            &headers[0],
-            "--header",
-            &headers[1],
-            "--header",
-            &headers[2],
-            "--body",
-            body.path().to_str().unwrap(),
-        ];
-        let verified = setup.run(&verify).await;
-        assert_eq!(verified.status, Some(0), "{verified:?}");
+        is_authentic(&setup, request, &made.secret).await;
     }
 }
 
@@ -89,11 +87,49 @@ async fn listen_ends_with_1_when_the_server_refuses_and_with_2_on_wrong_argument
     let organization = world.organization("standard").await;
     let setup = world.setup.clone().env("POSTRIDER_URL", &world.api.url());
     let local = world.receiver.url("/local");
-    let without_endpoints = setup.run(&["listen", "--org", &organization.id, "--forward-to", &local]).await;
-    assert_eq!(without_endpoints.status, Some(1), "{without_endpoints:?}");
+    let nobody = setup.run(&["listen", "--org", "org_nobody", "--forward-to", &local]).await;
+    assert_eq!((nobody.status, nobody.stdout.as_str()), (Some(1), ""), "{nobody:?}");
     let unknown = ["listen", "--org", &organization.id, "--endpoint", "ep_0", "--forward-to", &local];
     let refused = setup.run(&unknown).await;
     assert_eq!((refused.status, refused.stdout.as_str()), (Some(1), ""), "{refused:?}");
     let wrong = setup.run(&["listen", "--org", &organization.id, "--forward-to", "ftp://localhost"]).await;
     assert_eq!(wrong.status, Some(2), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn an_organisation_without_endpoints_is_listened_to_at_once_and_an_endpoint_made_meanwhile_is_followed() {
+    let world = World::start().await;
+    let organization = world.organization("standard").await;
+    let event = |number: usize| json!({"type": "deal.won", "data": {"number": number, "price": 1.50}});
+    organization.publish(&event(0)).await;
+    let setup = world.setup.clone().env("POSTRIDER_URL", &world.api.url());
+    let local = world.receiver.url("/local");
+    let listening = setup.begin(&["listen", "--org", &organization.id, "--forward-to", &local, "--json"]);
+    let said = async || Some(listening.output()).filter(|said| said.contains("forwarding to"));
+    let said = until("it listens", said).await;
+    let secret = said.split([' ', ',']).find(|word| word.starts_with("whsec_")).expect("it shows the secret");
+
+    organization.publish(&event(1)).await;
+    organization.publish(&event(2)).await;
+    let arrived = world.receiver.wait_for("/local", 2).await;
+    for (request, number) in arrived.iter().zip(1..) {
+        assert!(request.text().contains(&format!("{{\"number\":{number},\"price\":1.5}}")), "{}", request.text());
+        is_authentic(&setup, request, secret).await;
+    }
+    assert_eq!(items(&world.api.get(&organization.path("/endpoints")).await.expect(200)["data"]), [] as [Value; 0]);
+    assert_eq!(organization.deliveries("").await, [] as [Value; 0]);
+
+    let made = organization.endpoint(&world.receiver.url("/in"), json!({})).await;
+    organization.publish(&event(3)).await;
+    let arrived = world.receiver.wait_for("/local", 3).await;
+    let real = world.receiver.wait_for("/in", 1).await;
+    assert_eq!(arrived[2].text(), real[0].text(), "what the endpoint receives, byte for byte");
+    assert_eq!(arrived[2].header("webhook-id"), real[0].header("webhook-id"));
+    is_authentic(&setup, &arrived[2], &made.secret).await;
+
+    listening.interrupt();
+    let ended = listening.ended().await;
+    let told: Vec<Value> = ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(ended.status == Some(0) && told.len() == 3 && told.iter().all(|line| line["status"] == 200), "{ended:?}");
+    assert_eq!(world.receiver.count_at("/in"), 1);
 }

@@ -14,6 +14,7 @@ postrider_tests::on_each_store!(
     what_cannot_be_recovered_is_refused_with_what_to_do,
     a_recovery_that_is_killed_goes_on_and_sends_nothing_twice_that_was_recorded,
     live_events_pass_a_recovery_to_a_receiver_that_is_stuck,
+    live_events_do_not_wait_for_a_recovery_of_ten_thousand_beside_a_receiver_that_hangs,
     an_endpoint_that_is_paused_ends_its_recovery,
     a_delivery_is_retried_whatever_its_endpoint_is_and_not_once_that_is_deleted,
 );
@@ -250,4 +251,43 @@ async fn a_delivery_is_retried_whatever_its_endpoint_is_and_not_once_that_is_del
     assert!(text(&gone["detail"]).contains("endpoint of this delivery was deleted"), "{gone}");
     organization.api.post(&format!("{retry}x"), &json!({})).await.problem(404);
     assert_eq!(world.receiver.count_at("/in"), 2);
+}
+
+/// What an endpoint missed.
+const MISSED: u64 = 10_000;
+/// So many of that are answered before the receiver is held still.
+const ANSWERED: usize = 100;
+/// Before so many of it a live event has arrived, whatever the recovery keeps waiting.
+const PASSED_MAX: usize = 5_000;
+
+async fn live_events_do_not_wait_for_a_recovery_of_ten_thousand_beside_a_receiver_that_hangs(store: Store) {
+    let world = World::start_on(store).await;
+    let organization = world.organization("standard").await;
+    let recovered =
+        organization.endpoint(&world.receiver.url("/recovered"), json!({"events": ["deal.updated", "deal.won"]})).await;
+    organization.endpoint(&world.receiver.url("/live"), json!({"events": ["deal.won"]})).await;
+    organization.endpoint(&world.receiver.url("/hangs"), json!({"events": ["deal.won"]})).await;
+    world.receiver.always("/hangs", Reply::Hang);
+    enable(&organization, &recovered.id, false).await;
+    publish(&organization, 0..MISSED).await;
+    enable(&organization, &recovered.id, true).await;
+    // What leaves after an endpoint was resumed is held back for two minutes.
+    world.advance_ms(3 * 60_000).await;
+    let gate = Gate::default();
+    world.receiver.script("/recovered", vec![Reply::status(200); ANSWERED]);
+    world.receiver.always("/recovered", Reply::Gated(gate.clone()));
+    let operation = recover(&organization, &recovered.id).await;
+    world.receiver.wait_for("/recovered", ANSWERED + 1).await;
+
+    organization.publish(&json!({"type": "deal.won", "data": {}})).await;
+    world.receiver.wait_for("/hangs", 1).await;
+    world.receiver.wait_for("/live", 1).await;
+    let path = organization.path(&format!("/operations/{operation}"));
+    assert_eq!(organization.api.get(&path).await.expect(200)["status"], "running");
+
+    // To the endpoint that is recovered it comes before most of what was missed.
+    gate.open();
+    let place = || world.receiver.at("/recovered").iter().position(|request| request.json()["type"] == "deal.won");
+    world.receiver.wait_until("the live event", || place().is_some()).await;
+    assert!(place().is_some_and(|place| place < PASSED_MAX), "{:?} of {MISSED} came before it", place());
 }

@@ -24,14 +24,14 @@ pub enum Contact {
 /// The beginning or end of an outage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutageChange {
-    /// Counting stops.
+    /// Failures to reach a host are counted no more.
     Began {
         /// Hosts that cannot be reached.
         unreachable: usize,
         /// Hosts that were reached in the same time.
         reached: usize,
     },
-    /// Counting goes on.
+    /// They are counted again.
     Ended {
         /// How long it lasted.
         lasted: Duration,
@@ -67,7 +67,7 @@ pub struct Reachability {
 }
 
 impl Reachability {
-    /// Whether failures are not counted at the moment.
+    /// Whether failures to reach a host are not counted at the moment.
     #[must_use]
     pub fn is_out(&self) -> bool {
         self.outage_since.is_some()

@@ -200,7 +200,7 @@ impl Inner {
         let (id, key) = (one.event.id.clone(), one.event.key);
         batch.prepared.push(Prepared { id, key, is_derived, handovers });
         let (event, fingerprint) = (Arc::clone(&one.event), one.fingerprint);
-        batch.news.push(NewEvent { event, fingerprint, test: false, deliveries });
+        batch.news.push(NewEvent { event, fingerprint, test: false, is_derived, deliveries });
         leaving.map_or(Ok(()), Err)
     }
 

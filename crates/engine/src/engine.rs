@@ -143,8 +143,10 @@ impl Engine {
 
     /// Call after an endpoint or an organisation was deleted: what it left is dropped now.
     pub fn deleted(&self, organization: &OrganizationId) {
-        self.changed(organization);
-        self.inner.look_for_leftovers.notify_one();
+        let inner = Arc::clone(&self.inner);
+        inner.directory.forget(organization);
+        inner.look_for_leftovers.notify_one();
+        tokio::spawn(inner.let_deleted_rest(organization.clone()));
     }
 
     /// Origins of the pages that may show an organisation's dashboard in a frame, as the directory has them; none when there is no such organisation, and

@@ -57,12 +57,12 @@ impl Watch {
                     unreachable,
                     reached,
                     "many hosts cannot be reached at once: the network or the name servers of this node may be out; \
-                     failures are not counted until as many are reached as not, and no endpoint is disabled for them"
+                     until as many are reached as not, only what receivers answer is counted, and no endpoint is disabled for silence"
                 );
             }
             Some(OutageChange::Ended { lasted }) => {
                 metrics::gauge!("postrider_network_outage").set(0.0);
-                tracing::error!(?lasted, "hosts are reached again: failures are counted from now on");
+                tracing::error!(?lasted, "hosts are reached again: every failure is counted from now on");
             }
         }
     }
@@ -75,7 +75,8 @@ fn host_of(view: &EndpointView) -> Option<u64> {
 }
 
 impl Inner {
-    /// What an attempt does to its endpoint's streak: retries by hand do not make it longer, nothing does while the way out may be broken.
+    /// What an attempt does to its endpoint's streak: retries by hand do not make it longer, and while the way out may be broken nothing does but a
+    /// receiver's own answer.
     pub(crate) fn count_for_streak(
         &self,
         lane: &Lane,
@@ -87,7 +88,8 @@ impl Inner {
         if judged.verdict == Verdict::Delivered {
             return lane.count_success();
         }
-        if delivery.trigger != Trigger::Schedule || self.watch.reachability.lock().is_out() {
+        let may_be_ours = judged.way != Way::Works && self.watch.reachability.lock().is_out();
+        if delivery.trigger != Trigger::Schedule || may_be_ours {
             return StreakChange::None;
         }
         let limit = view

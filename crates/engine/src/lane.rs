@@ -71,6 +71,8 @@ struct State {
     recorded_meanwhile: HashSet<DeliveryId>,
     /// The endpoint is not active: nothing is claimed, and only what a person asked for is sent.
     is_resting: bool,
+    /// The endpoint was deleted: what it had to send ends in the store.
+    is_retired: bool,
     next_due: Option<Millis>,
     /// Kept from being claimed until the timer rings: an attempt could not be made.
     postponed: Vec<DeliveryId>,
@@ -134,6 +136,7 @@ impl Lane {
             is_claiming: false,
             recorded_meanwhile: HashSet::new(),
             is_resting: false,
+            is_retired: false,
             next_due: None,
             postponed: Vec::new(),
             again: HashMap::new(),

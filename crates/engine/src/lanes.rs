@@ -1,6 +1,6 @@
 //! All lanes of this node, and the workers and claims that move them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -20,12 +20,12 @@ use crate::limits::EngineLimits;
 /// Every lane there is at the moment.
 #[derive(Debug)]
 pub(crate) struct Lanes {
-    by_endpoint: Mutex<HashMap<EndpointId, Arc<Lane>>>,
+    pub(super) by_endpoint: Mutex<HashMap<EndpointId, Arc<Lane>>>,
     /// The newest lease, under which lanes are made; changed under the lock of the lanes.
     lease: AtomicI64,
     /// Endpoints whose lanes rest, to find them when their organisation changes.
-    resting: Mutex<HashMap<EndpointId, OrganizationId>>,
-    of_all: OfAllLanes,
+    pub(super) resting: Mutex<HashMap<EndpointId, OrganizationId>>,
+    pub(super) of_all: OfAllLanes,
     /// Told when lanes that were leaving are gone, or stay.
     have_left: Notify,
     /// The latest claim failed; said once.
@@ -75,11 +75,6 @@ impl Lanes {
         self.existing(endpoint).filter(|lane| lane.lease == lease)
     }
 
-    /// Whether its endpoint was found not to be active.
-    pub(crate) fn is_resting(&self, endpoint: EndpointId) -> bool {
-        self.resting.lock().contains_key(&endpoint)
-    }
-
     pub(crate) fn all(&self) -> Vec<Arc<Lane>> {
         self.by_endpoint.lock().values().cloned().collect()
     }
@@ -108,12 +103,12 @@ impl Lanes {
         self.have_left.notify_waiters();
     }
 
-    /// When there are many lanes, drops those that nothing depends on. Until then an idle one keeps what is known of its endpoint.
+    /// Drops lanes of deleted endpoints, and when there are many all that nothing depends on. Until then an idle one keeps what is known of its endpoint.
     pub(crate) fn sweep(&self, limits: &EngineLimits) {
         let mut lanes = self.by_endpoint.lock();
-        if lanes.len() > limits.lanes_max {
-            lanes.retain(|_, lane| !lane.close_if_idle());
-        }
+        let are_many = lanes.len() > limits.lanes_max;
+        let is_to_go = |lane: &Lane| are_many || (self.of_all.is_alone && lane.is_retired());
+        lanes.retain(|_, lane| !(is_to_go(lane) && lane.close_if_idle()));
     }
 
     /// Drops lanes of other nodes that nothing here depends on.
@@ -256,47 +251,6 @@ impl Inner {
         } else {
             tracing::error!(delivery = %delivery.id, %endpoint, %error, "attempt could not be made; trying again later");
             self.ring_after_fault(lane);
-        }
-    }
-
-    /// The endpoint is paused, disabled or gone: its work stays open in the store, out of memory.
-    async fn let_rest(self: &Arc<Self>, lane: &Arc<Lane>, delivery: &OpenDelivery) {
-        self.lanes.resting.lock().insert(lane.endpoint, lane.organization.clone());
-        lane.rest();
-        let start = lane.release(delivery.id);
-        self.start(lane, start);
-        // It may have become active since this worker looked; whoever changed it did not find it resting then.
-        self.wake_resting(&lane.organization).await;
-    }
-
-    /// Takes up the work of endpoints that rest and are active.
-    pub(crate) async fn wake_resting(self: &Arc<Self>, organization: &OrganizationId) {
-        if !self.lanes.resting.lock().values().any(|of| of == organization) {
-            return;
-        }
-        let view = loop {
-            match self.directory.view(organization).await {
-                Ok(Some(view)) => break view,
-                Ok(None) => return,
-                Err(error) => tracing::warn!(%organization, %error, "an organization could not be read; trying again"),
-            }
-            tokio::select! {
-                () = tokio::time::sleep(self.limits.record_again_after) => {}
-                () = self.stopping.cancelled() => return,
-            }
-        };
-        for (id, endpoint) in &view.endpoints {
-            if endpoint.is_active() && self.lanes.resting.lock().remove(id).is_some() {
-                self.with_lane(organization, *id, Lane::wake);
-            }
-        }
-    }
-
-    /// Takes up the work of all endpoints that rest and are active.
-    pub(crate) async fn wake_all_resting(self: Arc<Self>) {
-        let organizations: HashSet<_> = self.lanes.resting.lock().values().cloned().collect();
-        for organization in organizations {
-            self.wake_resting(&organization).await;
         }
     }
 

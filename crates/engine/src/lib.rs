@@ -38,6 +38,7 @@ mod preview;
 mod ramp;
 mod recorder;
 mod recovery;
+mod resting;
 mod retention;
 mod retry;
 mod revisions;

@@ -13,6 +13,14 @@ use postrider_store::ClaimedNotice;
 use crate::engine::Inner;
 use crate::error::EngineError;
 
+/// What became of a notice that could be read.
+enum Told {
+    /// The SMTP server took it.
+    Sent,
+    /// There is nobody to tell any more, or was not: why.
+    Nobody(&'static str),
+}
+
 impl Inner {
     /// Whether owners are told at all.
     pub(crate) fn tells_owners(&self) -> bool {
@@ -56,12 +64,12 @@ impl Inner {
         let (id, organization, endpoint, kind) =
             (notice.id, &notice.organization, notice.endpoint, notice.kind.as_str());
         let again_at = match self.tell(mailer, claimed).await {
-            Ok(true) => {
+            Ok(Told::Sent) => {
                 tracing::info!(%id, %organization, %endpoint, kind, "the owner was told");
                 None
             }
-            Ok(false) => {
-                tracing::warn!(%id, %organization, %endpoint, kind, "nobody was told: the organization has no owner_email");
+            Ok(Told::Nobody(why)) => {
+                tracing::warn!(%id, %organization, %endpoint, kind, "nobody was told: {why}");
                 None
             }
             Err(error) => {
@@ -84,13 +92,20 @@ impl Inner {
         }
     }
 
-    /// False when there is nobody to tell.
-    async fn tell(&self, mailer: &dyn Mailer, claimed: &ClaimedNotice) -> Result<bool, MailError> {
+    async fn tell(&self, mailer: &dyn Mailer, claimed: &ClaimedNotice) -> Result<Told, MailError> {
         let notice = &claimed.notice;
         let unread = |error: EngineError| MailError { message: error.to_string(), is_final: false };
-        let Some(view) = self.directory.view(&notice.organization).await.map_err(unread)? else { return Ok(false) };
-        let Some(endpoint) = view.endpoints.get(&notice.endpoint) else { return Ok(false) };
-        let Some(to) = view.organization.owner_email.as_deref() else { return Ok(false) };
+        // Read anew: what is remembered may be older than the endpoint, or than its owner's address.
+        self.directory.forget(&notice.organization);
+        let Some(view) = self.directory.view(&notice.organization).await.map_err(unread)? else {
+            return Ok(Told::Nobody("the organization was deleted meanwhile"));
+        };
+        let Some(endpoint) = view.endpoints.get(&notice.endpoint) else {
+            return Ok(Told::Nobody("the endpoint was deleted meanwhile"));
+        };
+        let Some(to) = view.organization.owner_email.as_deref() else {
+            return Ok(Told::Nobody("the organization has no owner_email"));
+        };
         let letter = Letter {
             notice,
             organization: &view.organization.name,
@@ -99,7 +114,7 @@ impl Inner {
             url: &endpoint.endpoint.url,
         };
         let envelope = Envelope { to, notice: notice.id, now: self.clock.now() };
-        mailer.send(envelope, &letter.write()).await.map(|()| true)
+        mailer.send(envelope, &letter.write()).await.map(|()| Told::Sent)
     }
 
     /// Each time twice as late, for a bounded time.

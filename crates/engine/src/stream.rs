@@ -245,8 +245,7 @@ impl Inner {
         delivery: Delivery,
         now: Millis,
     ) -> Result<Streamed, EngineError> {
-        let detail = self.store.delivery(organization, delivery.id).await?;
-        let Some(event) = detail.and_then(|detail| detail.event) else {
+        let Some(event) = self.store.event_of(organization, delivery.id).await? else {
             return Ok(Streamed { delivery, request: None });
         };
         let contract = self.revisions.contract(delivery.revision).await?;

@@ -112,6 +112,6 @@ impl Inner {
             due_at: Millis(i64::MAX),
         };
         let open = open_delivery(organization, &event, &delivery, true);
-        Ok((NewEvent { event, fingerprint: None, test: true, deliveries: vec![delivery] }, open))
+        Ok((NewEvent { event, fingerprint: None, test: true, is_derived: false, deliveries: vec![delivery] }, open))
     }
 }

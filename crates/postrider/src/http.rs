@@ -99,7 +99,21 @@ impl Api {
     ///
     /// # Errors
     /// When the server refuses: what it said.
-    pub(crate) async fn look(&self, path: &str) -> anyhow::Result<Asked> {
+    pub(crate) async fn look(&self, path: &str) -> anyhow::Result<Asked<Value>> {
+        Ok(match self.look_raw(path).await? {
+            Asked::NotNow(why) => Asked::NotNow(why),
+            Asked::Said(body) => {
+                let not_json = || format!("{} answered something that is not JSON; is it Postrider?", self.base);
+                Asked::Said(serde_json::from_slice(&body).with_context(not_json)?)
+            }
+        })
+    }
+
+    /// The same; the answer byte for byte.
+    ///
+    /// # Errors
+    /// When the server refuses: what it said.
+    pub(crate) async fn look_raw(&self, path: &str) -> anyhow::Result<Asked<Bytes>> {
         let answer = match self.ask(Method::GET, path, None).await {
             Ok(answer) => answer,
             Err(error) => return Ok(Asked::NotNow(format!("{error:#}"))),
@@ -108,8 +122,7 @@ impl Api {
             return Ok(Asked::NotNow(answer.refusal()));
         }
         ensure!(answer.status.is_success(), "{}", answer.refusal());
-        let not_json = || format!("{} answered something that is not JSON; is it Postrider?", self.base);
-        serde_json::from_slice(&answer.body).map(Asked::Said).with_context(not_json)
+        Ok(Asked::Said(answer.body))
     }
 
     async fn ask(&self, method: Method, path: &str, body: Option<String>) -> anyhow::Result<Answer> {
@@ -155,9 +168,9 @@ impl Api {
 
 /// What a server said, unless it could not.
 #[derive(Debug)]
-pub(crate) enum Asked {
+pub(crate) enum Asked<T> {
     /// Its answer.
-    Said(Value),
+    Said(T),
     /// Why there is none at the moment.
     NotNow(String),
 }

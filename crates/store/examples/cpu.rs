@@ -362,7 +362,7 @@ fn new_event(endpoints: &[EndpointId], records: usize) -> NewEvent {
             due_at: now,
         })
         .collect();
-    NewEvent { event: Arc::new(event), fingerprint: None, test: false, deliveries }
+    NewEvent { event: Arc::new(event), fingerprint: None, test: false, is_derived: false, deliveries }
 }
 
 /// Any record, in no order.

@@ -119,7 +119,13 @@ impl Load {
             revision: REVISION,
             due_at: accepted_at,
         };
-        NewEvent { event: Arc::new(event), fingerprint: None, test: false, deliveries: vec![delivery] }
+        NewEvent {
+            event: Arc::new(event),
+            fingerprint: None,
+            test: false,
+            is_derived: false,
+            deliveries: vec![delivery],
+        }
     }
 
     /// Commits singly, from several at once, until told to stop; how long each commit took, in order.

@@ -67,6 +67,8 @@ pub struct NewEvent {
     pub fingerprint: Option<[u8; 32]>,
     /// A test event: kept out of the events list, its delivery marked as a test.
     pub test: bool,
+    /// Made of the latest event before it in the commit that is not: nothing of it is stored when that one repeats another.
+    pub is_derived: bool,
     /// One for each endpoint that wants it.
     pub deliveries: Vec<NewDelivery>,
 }

@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::failing::{ClaimedNotice, FailingStep};
 use crate::model::{
     Attempt, Basis, Committed, Configuration, ContractRevision, ContractUse, Delivery, DeliveryDetail, DeliveryFilter,
-    EndpointLimits, EventDetail, EventFilter, Granted, Hint, Idempotency, LaneDue, LaneId, LeaseNo, NewEvent,
+    EndpointLimits, Event, EventDetail, EventFilter, Granted, Hint, Idempotency, LaneDue, LaneId, LeaseNo, NewEvent,
     OpenDelivery, Outcome, PageOf, PageRequest, Recorded, Renewal, RetentionStep, Retried, RevisionId, StoreStats,
     StoredAnswer,
 };
@@ -223,6 +223,9 @@ pub trait Store: Operations + Statistics + Send + Sync + 'static {
         organization: &OrganizationId,
         deliveries: &[(DeliveryId, EndpointId)],
     ) -> Result<Vec<(DeliveryId, Attempt)>>;
+
+    /// The event of a delivery, without its attempts; none once its retention has ended.
+    async fn event_of(&self, organization: &OrganizationId, id: DeliveryId) -> Result<Option<Arc<Event>>>;
 
     // Idempotency keys, 24 hours.
 

@@ -142,7 +142,7 @@ fn new_event(number: u128, data: &str) -> NewEvent {
         revision: REVISION,
         due_at: T0,
     };
-    NewEvent { event: Arc::new(event), fingerprint: None, test: false, deliveries: vec![delivery] }
+    NewEvent { event: Arc::new(event), fingerprint: None, test: false, is_derived: false, deliveries: vec![delivery] }
 }
 
 fn outcome(delivery: OpenDelivery) -> Outcome {

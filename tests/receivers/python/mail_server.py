@@ -1,6 +1,8 @@
-"""An SMTP server with STARTTLS and a login, both required; writes each mail that it takes as a line of JSON.
+"""An SMTP server with a login, which is required; writes each mail that it takes as a line of JSON.
 
-usage: mail_server.py PORT CERTIFICATE KEY USER PASSWORD
+usage: mail_server.py MODE PORT CERTIFICATE KEY USER PASSWORD
+
+MODE is `starttls` (required before the login), `tls` from the first byte, or `plain` without either.
 """
 
 import email
@@ -13,7 +15,7 @@ import threading
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
-port, certificate, key, user, password = sys.argv[1:]
+mode, port, certificate, key, user, password = sys.argv[1:]
 
 
 def authenticate(server, session, envelope, mechanism, data):
@@ -26,7 +28,7 @@ class Inbox:
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         parts = {part.get_content_type(): part.get_content() for part in message.iter_parts()}
         mail = {
-            "tls": session.ssl is not None,
+            "tls": server.transport.get_extra_info("ssl_object") is not None,
             "to": envelope.rcpt_tos,
             "from": message["From"],
             "subject": message["Subject"],
@@ -41,14 +43,18 @@ class Inbox:
 
 context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
 context.load_cert_chain(certificate, key)
+ways = {
+    "starttls": {"tls_context": context, "require_starttls": True},
+    "tls": {"ssl_context": context, "auth_require_tls": False},
+    "plain": {"auth_require_tls": False},
+}
 controller = Controller(
     Inbox(),
     hostname="127.0.0.1",
     port=int(port),
-    tls_context=context,
-    require_starttls=True,
     authenticator=authenticate,
     auth_required=True,
+    **ways[mode],
 )
 controller.start()
 print("listening", flush=True)

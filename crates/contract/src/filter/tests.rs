@@ -159,7 +159,70 @@ fn json_is_taken_apart_when_it_is_looked_at_and_not_before() {
     }
 }
 
+/// Filters that are mostly well formed.
+fn any_filter() -> impl Strategy<Value = String> {
+    let path = prop::sample::select(vec![
+        "data",
+        "data.a",
+        "data.a[0]",
+        "data[*]",
+        "data[*][*].b",
+        "data['a']",
+        "changes.a",
+        "changes[*]",
+        "resource.id",
+        "occurred_at",
+        "type",
+        "data[-1]",
+        "data[?@.a]",
+        "data.a[?@ > 1]",
+        "data[*][?@.b == data.a]",
+    ]);
+    let value =
+        prop::sample::select(vec!["1", "-0.5", "1e3", "\"won\"", "true", "null", "data.a", "data.b", "changes.a"]);
+    let sign = prop::sample::select(vec!["=", "!=", "<", "<=", ">", ">="]);
+    let leaf = prop_oneof![
+        path.clone().prop_map(str::to_owned),
+        (path, sign, value).prop_map(|(path, sign, value)| format!("{path} {sign} {value}")),
+    ];
+    leaf.prop_recursive(3, 12, 2, |inner| {
+        prop_oneof![
+            (inner.clone(), inner.clone()).prop_map(|(one, other)| format!("({one}) and {other}")),
+            (inner.clone(), inner.clone()).prop_map(|(one, other)| format!("{one} || ({other})")),
+            inner.prop_map(|one| format!("not ({one})")),
+        ]
+    })
+}
+
+/// JSON of any shape, some of it large or broken.
+fn any_json() -> impl Strategy<Value = String> {
+    let number =
+        any::<f64>().prop_map(|number| if number.is_finite() { number.to_string() } else { "1e999".to_owned() });
+    let leaf = prop_oneof![
+        number,
+        Just("null".to_owned()),
+        Just("true".to_owned()),
+        "[a-z]{0,3}".prop_map(|text| format!("\"{text}\""))
+    ];
+    let any = leaf.prop_recursive(4, 64, 8, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..8).prop_map(|all| format!("[{}]", all.join(","))),
+            prop::collection::vec(("[ab]|[c-z]", inner), 0..8).prop_map(|all| {
+                let members: Vec<_> = all.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+                format!("{{{}}}", members.join(","))
+            }),
+        ]
+    });
+    (any, 0usize..40).prop_map(|(json, cut)| match cut {
+        0 => json.chars().take(json.len() / 2).collect(),
+        1..3 => format!("[{}]", vec![json; 200].join(",")),
+        _ => json,
+    })
+}
+
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 4_096, max_global_rejects: 100_000, ..ProptestConfig::default() })]
+
     #[test]
     fn arbitrary_text_is_read_or_refused_in_no_time(text in "[dat\\.=<>!&|()\\[\\]?*@$'\"\\-,: 0-9and not or]{0,200}") {
         if let Err(error) = Filter::parse(&text) {
@@ -170,6 +233,20 @@ proptest! {
     #[test]
     fn any_text_at_all_never_panics(text: String) {
         let _ = Filter::parse(&text);
+    }
+
+    #[test]
+    fn what_is_read_judges_any_json_alike_and_lets_pass_what_costs_too_much(
+        (text, data) in (any_filter(), any_json()),
+    ) {
+        let filter = Filter::parse(&text);
+        prop_assume!(filter.is_ok());
+        let filter = filter.unwrap();
+        let resource = Resource { kind: "deal".into(), ids: vec![data.clone()], uri: None };
+        let event = || FilterEvent::new(&data, Some(&data), Some(&resource), Millis(-1));
+        let judged = filter.judge("deal.won", &event());
+        prop_assert!(judged.passes || !judged.is_too_costly);
+        prop_assert_eq!(Filter::parse(filter.as_str()).unwrap().judge("deal.won", &event()), judged);
     }
 
     #[test]

@@ -89,11 +89,25 @@ impl Lane {
         is_idle
     }
 
+    /// The endpoint of a resting lane was deleted: no timer keeps it any more.
+    pub(crate) fn retire(&self) {
+        let mut state = self.state.lock();
+        if state.is_resting {
+            state.is_retired = true;
+            state.next_due = None;
+        }
+    }
+
+    pub(crate) fn is_retired(&self) -> bool {
+        self.state.lock().is_retired
+    }
+
     /// Whether the lane has been ours without any work for as long as that.
     pub(crate) fn is_idle_for(&self, idle_max: Duration, now: Instant) -> bool {
         let mut state = self.state.lock();
         // A lane that rests may have work that is due: it would be taken again at once.
-        let is_idle = state.is_ours && !state.is_resting && !state.is_draining && state.is_idle();
+        let may_rest = state.is_resting && !state.is_retired;
+        let is_idle = state.is_ours && !may_rest && !state.is_draining && state.is_idle();
         if std::mem::take(&mut state.is_touched) || !is_idle {
             state.idle_since = None;
         }

@@ -186,6 +186,25 @@ fn a_resting_lane_claims_nothing_and_keeps_what_a_person_asked_for() {
 }
 
 #[test]
+fn a_resting_lane_is_given_up_once_its_endpoint_was_deleted_whatever_was_due() {
+    let (lane, ours) = shared_lane();
+    lane.attach();
+    assert!(lane.end_claim(&lane.plan_claim(10), vec![]).0);
+    lane.note_due(Millis(5));
+    lane.rest();
+    let now = Instant::now();
+    let is_given_up = || {
+        lane.is_idle_for(Duration::ZERO, now);
+        lane.is_idle_for(Duration::ZERO, now)
+    };
+    assert!(!is_given_up(), "its endpoint may become active");
+    lane.retire();
+    assert!(is_given_up());
+    assert!(lane.close_if_idle());
+    assert_eq!(ours.load(Ordering::Relaxed), 0);
+}
+
+#[test]
 fn a_postponed_delivery_is_not_claimed_before_its_timer_rings() {
     let lane = lane(&limits());
     reserve_and_push(&lane, 1);

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::ServerArgs;
+use super::{OwnContracts, ServerArgs};
 
 pub(crate) const LISTEN_EXAMPLES: &str = "Examples:
   postrider listen --org acme --forward-to http://localhost:3000/webhooks
@@ -11,7 +11,10 @@ pub(crate) const LISTEN_EXAMPLES: &str = "Examples:
 
 What the organisation's endpoints are sent from now on comes here, too, over connections that this machine opens: the same ids and body, headers and
 signature as the endpoint's contract sends them, signed with the endpoint's secret for the moment of reading; without its custom headers.
-The endpoints themselves receive what they would anyway. Without --endpoint all endpoints are followed that there are at the start.
+The endpoints themselves receive what they would anyway. Without --endpoint all endpoints are followed, also those that are made meanwhile.
+
+An organisation that has no endpoint yet is listened to all the same: until it has one, its events come here as its contract would send them, signed with
+a secret of this session that is shown at the start. Nothing is made on the server for it. An own contract's file must be here, too (--contracts).
 
 A server that goes away is asked again until it is back, and nothing is lost or repeated meanwhile. What the local receiver does not accept is not
 sent again. Ends with Ctrl-C, or after --count. Exit status: 0 it ended so; 1 the server refuses; 2 wrong arguments.";
@@ -40,6 +43,8 @@ pub(crate) struct ListenArgs {
     /// Print each delivery as a line of JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) own: OwnContracts,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
 }

@@ -1,5 +1,6 @@
 //! `listen`: an organisation's deliveries, replayed to a receiver on a developer's machine.
 
+use std::collections::HashSet;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,8 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::cli::ListenArgs;
+use crate::commands::contracts;
+use crate::commands::session::Session;
 use crate::failure::Misuse;
 use crate::http::{Api, Asked, Local, segment};
 use crate::output;
@@ -23,27 +26,36 @@ const PAUSE: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// Deliveries that were read and wait for the local receiver.
 const WAITING_MAX: usize = 100;
+/// How often endpoints are looked for that were made meanwhile.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The place before everything that an endpoint was sent.
+const OLDEST: &str = "dlv_00000000000000000000000000";
 /// Endpoints that are followed at once.
 const ENDPOINTS_MAX: usize = 250;
 
 pub(crate) async fn run(args: ListenArgs, variables: &Variables) -> anyhow::Result<ExitCode> {
     let api = Api::from_args(&args.server, variables)?;
     let local = Local::new(&args.forward_to)?;
-    let org = segment("an organisation", &args.org)?;
+    let org = segment("an organisation", &args.org)?.to_owned();
     let events = args.events.iter().map(|text| subscription(text)).collect::<anyhow::Result<Vec<_>>>()?;
-    let endpoints = endpoints(&api, org, &args.endpoints).await?;
     let (rows, mut came) = mpsc::channel(WAITING_MAX);
-    let first = args.after.clone().unwrap_or_else(|| "now".to_owned());
-    for endpoint in &endpoints {
-        let stream = Stream { api: api.clone(), path: format!("/v1/organizations/{org}/endpoints/{endpoint}/stream") };
-        // The first look is made before anything is said to be listened to, so that what comes from then on is not missed.
-        let after = stream.begin(&first, &rows).await?;
-        tokio::spawn(stream.follow(after, rows.clone()));
+    let first = args.after.as_deref().unwrap_or("now");
+    let mut followed = Followed { api, org: org.clone(), known: HashSet::new(), rows };
+    // The first look is made before anything is said to be listened to, so that what comes from then on is not missed.
+    if args.endpoints.is_empty() {
+        followed.follow_new(first).await?;
+        let session = match followed.known.len() {
+            0 => Some(Session::begin(followed.api.clone(), &org, &contracts::load(&args.own, variables)?).await?),
+            _ => None,
+        };
+        told(&session, &followed, &args.forward_to);
+        tokio::spawn(followed.keep_looking(session));
+    } else {
+        for endpoint in &args.endpoints {
+            followed.follow(segment("an endpoint", endpoint)?.to_owned(), first).await?;
+        }
+        told(&None, &followed, &args.forward_to);
     }
-    drop(rows);
-    let count = endpoints.len();
-    let noun = if count == 1 { "endpoint" } else { "endpoints" };
-    output::note(&format!("listening to {count} {noun} of {org}, forwarding to {}", args.forward_to));
     let mut left = args.count.unwrap_or(u64::MAX);
     while left > 0 {
         let next = tokio::select! {
@@ -66,20 +78,76 @@ fn subscription(text: &str) -> anyhow::Result<Subscription> {
     text.parse().map_err(wrong)
 }
 
-/// Those that were named, or all there are.
-async fn endpoints(api: &Api, org: &str, named: &[String]) -> anyhow::Result<Vec<String>> {
-    if !named.is_empty() {
-        return named.iter().map(|id| segment("an endpoint", id).map(str::to_owned)).collect();
+/// Says what is listened to.
+fn told(session: &Option<Session>, followed: &Followed, forward_to: &str) {
+    let (org, count) = (&followed.org, followed.known.len());
+    let noun = if count == 1 { "endpoint" } else { "endpoints" };
+    let what = match session.as_ref().map(Session::verified_with) {
+        None => format!("{count} {noun} of {org}"),
+        Some(None) => format!("the events of {org}, which has no endpoint yet"),
+        Some(Some(secret)) => {
+            format!(
+                "the events of {org}, which has no endpoint yet; they are signed for this session, verify them with {secret}"
+            )
+        }
+    };
+    output::note(&format!("listening to {what}, forwarding to {forward_to}"));
+}
+
+/// The endpoints that are followed.
+struct Followed {
+    api: Api,
+    org: String,
+    known: HashSet<String>,
+    rows: Rows,
+}
+
+impl Followed {
+    /// Reads what is there of an endpoint, and goes on with it by itself.
+    async fn follow(&mut self, endpoint: String, first: &str) -> anyhow::Result<()> {
+        let path = format!("/v1/organizations/{}/endpoints/{endpoint}/stream", self.org);
+        let stream = Stream { api: self.api.clone(), path };
+        let after = stream.begin(first, &self.rows).await?;
+        tokio::spawn(stream.follow(after, self.rows.clone()));
+        self.known.insert(endpoint);
+        Ok(())
     }
-    let path = format!("/v1/organizations/{org}/endpoints?limit={ENDPOINTS_MAX}");
-    let page = api.call(Method::GET, &path, None).await?;
-    let ids = page["data"].as_array().into_iter().flatten().filter_map(|endpoint| endpoint["id"].as_str());
-    let ids: Vec<_> = ids.map(str::to_owned).collect();
-    anyhow::ensure!(
-        !ids.is_empty(),
-        "{org} has no endpoint; make one first, paused or with any URL, so that events have a format and a secret"
-    );
-    Ok(ids)
+
+    /// Takes up the endpoints that are not followed yet.
+    async fn follow_new(&mut self, first: &str) -> anyhow::Result<()> {
+        let path = format!("/v1/organizations/{}/endpoints?limit={ENDPOINTS_MAX}", self.org);
+        let page = self.api.call(Method::GET, &path, None).await?;
+        let ids = page["data"].as_array().into_iter().flatten().filter_map(|endpoint| endpoint["id"].as_str());
+        for id in ids.map(str::to_owned).collect::<Vec<_>>() {
+            if !self.known.contains(&id) && self.known.len() < ENDPOINTS_MAX {
+                self.follow(id, first).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks for endpoints that were made meanwhile, and as long as there is none for the organisation's events.
+    async fn keep_looking(mut self, mut session: Option<Session>) {
+        let mut pace = tokio::time::interval(LOOK_EVERY);
+        pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            pace.tick().await;
+            if self.rows.is_closed() {
+                return;
+            }
+            if let Some(of_none) = session.as_mut() {
+                for row in of_none.look().await {
+                    if self.rows.send(Ok(row)).await.is_err() {
+                        return;
+                    }
+                }
+            }
+            // All of what an endpoint has that was made meanwhile is new.
+            if self.follow_new(OLDEST).await.is_ok() && !self.known.is_empty() && session.take().is_some() {
+                output::note(&format!("{} has an endpoint now, which is followed; its own secret signs", self.org));
+            }
+        }
+    }
 }
 
 /// One endpoint's deliveries.

@@ -12,6 +12,7 @@ pub(crate) mod listen;
 mod moved_store;
 mod progress;
 pub(crate) mod send;
+mod session;
 pub(crate) mod verify;
 
 use std::io::Read;

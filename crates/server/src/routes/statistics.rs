@@ -72,10 +72,12 @@ fn read_span(query: &mut Query<'_>, now: Millis) -> Buckets {
     if lasts_ms <= 0 && given_until.is_some() {
         query.parsed::<(), _>("since", |_| Err(Code::TimeOrder.says("must be before `until`").with("other", "until")));
     } else if lasts_ms <= 0 {
-        query.parsed::<(), _>("since", |_| Err(Code::TimeNotPast.says("must be in the past, where `until` is left out")));
+        query.parsed::<(), _>("since", |_| {
+            Err(Code::TimeNotPast.says("must be in the past, where `until` is left out"))
+        });
     } else if lasts_ms > DAYS_MAX * 24 * Hour::MS {
         let detail = format!("must be at most {DAYS_MAX} days before `until`, which is now when it is left out");
-        query.parsed::<(), _>("since", |_| Err(Code::TimeSpan.says(detail).with("days_max", DAYS_MAX)));
+        query.parsed::<(), _>("since", |_| Err(Code::TimeSpan.says(detail).with("days_max", DAYS_MAX.unsigned_abs())));
     }
     Buckets::holding(since, until, if lasts_ms > HOURS_BY_HOUR_MAX * Hour::MS { 24 } else { 1 })
 }

@@ -24,12 +24,24 @@ pub async fn everything_about_one_comes_back_byte_for_byte(subject: &mut impl Su
     for event in &events {
         let deliveries = vec![world.delivery(event.accepted_at), world.delivery(event.accepted_at)];
         let fingerprint = (event.id != EventId::made(event.key)).then_some([1; 32]);
-        world.commit(vec![NewEvent { event: Arc::clone(event), fingerprint, test: false, deliveries }]).await;
+        world
+            .commit(vec![NewEvent {
+                event: Arc::clone(event),
+                fingerprint,
+                test: false,
+                is_derived: false,
+                deliveries,
+            }])
+            .await;
         let expected = EventDetail { event: Arc::clone(event), deliveries_count: 2 };
         assert_eq!(world.store.event(&world.org, &event.id).await.unwrap(), Some(expected));
     }
     for _ in 0..2 {
         let claimed = world.claim(at(9)).await;
+        for open in &claimed {
+            assert_eq!(world.store.event_of(&world.org, open.id).await.unwrap().as_ref(), Some(&open.event));
+            assert_eq!(world.store.event_of(&org_id("nobody"), open.id).await.unwrap(), None);
+        }
         let claimed: Vec<_> = claimed.iter().step_by(2).map(|open| Arc::clone(&open.event)).collect();
         assert_eq!(claimed, events);
         // Once more from the disk, whatever was in memory.
@@ -60,7 +72,7 @@ pub async fn a_batch_is_stored_whole_or_not_at_all(subject: &mut impl Subject) {
 fn chosen(world: &World, id: &str, accepted_at: Millis, content: u8) -> NewEvent {
     let event = Event { id: id.parse().unwrap(), ..event(accepted_at) };
     let deliveries = vec![world.delivery(accepted_at)];
-    NewEvent { event: Arc::new(event), fingerprint: Some([content; 32]), test: false, deliveries }
+    NewEvent { event: Arc::new(event), fingerprint: Some([content; 32]), test: false, is_derived: false, deliveries }
 }
 
 /// It answers as the first did, though more endpoints want it now.
@@ -115,6 +127,26 @@ pub async fn ids_repeated_inside_a_batch_count_too(subject: &mut impl Subject) {
     let refused = world.store.commit_events(&world.org, batch).await;
     assert!(matches!(refused, Err(StoreError::EventDiffers { index: 1, .. })), "{refused:?}");
     assert_eq!(world.claim(at(9)).await.len(), 1);
+}
+
+/// Whatever rules say today that it also is; and what it was derived from is not compared with what is derived now.
+pub async fn what_is_derived_of_a_repetition_is_not_stored(subject: &mut impl Subject) {
+    let world = World::new(subject).await;
+    let derived = |id: &str, content: u8| NewEvent { is_derived: true, ..chosen(&world, id, T0, content) };
+    let first = vec![chosen(&world, "one", T0, 1), derived("one~won", 11)];
+    assert_eq!(world.store.commit_events(&world.org, first).await.unwrap(), [STORED, STORED]);
+    let again = vec![
+        chosen(&world, "one", T0, 1),
+        derived("one~won", 12),
+        derived("one~paid", 13),
+        chosen(&world, "two", T0, 2),
+        derived("two~paid", 23),
+    ];
+    let none = Committed::Repeated { deliveries_count: 0 };
+    let answers = world.store.commit_events(&world.org, again).await.unwrap();
+    assert_eq!(answers, [Committed::Repeated { deliveries_count: 1 }, none.clone(), none, STORED, STORED]);
+    assert_eq!(world.store.event(&world.org, &"one~paid".parse().unwrap()).await.unwrap(), None);
+    assert_eq!(world.claim(at(9)).await.len(), 4);
 }
 
 /// It was deleted between the match and the commit; the event is stored all the same.

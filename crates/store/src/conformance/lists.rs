@@ -50,7 +50,8 @@ async fn many(world: &World) -> Vec<Delivery> {
         };
         let mut deliveries = vec![world.delivery(made_at), world.delivery_to(other, made_at)];
         deliveries[0].event_type = if i % 3 == 0 { "rare".into() } else { "common".into() };
-        let new = NewEvent { event: Arc::new(event), fingerprint: None, test: i % 6 == 5, deliveries };
+        let new =
+            NewEvent { event: Arc::new(event), fingerprint: None, test: i % 6 == 5, is_derived: false, deliveries };
         world.commit(vec![new]).await;
     }
     let open = world.claim(at(99 * HOUR)).await;
@@ -220,7 +221,13 @@ pub async fn a_record_is_found_among_several_of_an_event(subject: &mut impl Subj
     let delivery = world.delivery(T0);
     let id: DeliveryId = delivery.id;
     world
-        .commit(vec![NewEvent { event: Arc::new(bulk), fingerprint: None, test: false, deliveries: vec![delivery] }])
+        .commit(vec![NewEvent {
+            event: Arc::new(bulk),
+            fingerprint: None,
+            test: false,
+            is_derived: false,
+            deliveries: vec![delivery],
+        }])
         .await;
     for (number, count) in [("0", 1), ("98", 1), ("99", 0)] {
         let about = Some(("contact".to_owned(), number.to_owned()));

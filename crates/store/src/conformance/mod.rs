@@ -99,6 +99,7 @@ macro_rules! conformance_suite {
                 other_content_under_the_same_id_is_refused,
                 an_id_is_free_after_72_hours,
                 ids_repeated_inside_a_batch_count_too,
+                what_is_derived_of_a_repetition_is_not_stored,
                 a_delivery_to_a_deleted_endpoint_is_left_out,
                 an_unknown_revision_or_organization_is_refused,
                 one_callers_mistake_fails_no_neighbour,

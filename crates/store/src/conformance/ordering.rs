@@ -15,7 +15,7 @@ fn about(world: &World, accepted_at: Millis, records: &[&str]) -> NewEvent {
     let mut delivery = world.delivery(accepted_at);
     delivery.in_order = true;
     let event = Arc::new(Event { resource, ..event(accepted_at) });
-    NewEvent { event, fingerprint: None, test: false, deliveries: vec![delivery] }
+    NewEvent { event, fingerprint: None, test: false, is_derived: false, deliveries: vec![delivery] }
 }
 
 /// Commits them one after another; their deliveries.

@@ -159,7 +159,7 @@ pub async fn an_id_is_remembered_though_its_event_is_gone(subject: &mut impl Sub
     let published = |accepted_at, content| {
         let event = Event { id: "one".parse().unwrap(), ..event(accepted_at) };
         let (event, fingerprint) = (Arc::new(event), Some([content; 32]));
-        vec![NewEvent { event, fingerprint, test: false, deliveries: vec![] }]
+        vec![NewEvent { event, fingerprint, test: false, is_derived: false, deliveries: vec![] }]
     };
     world.commit(published(T0, 1)).await;
     let before = if subject.drops_whole_days() { at(DAY) } else { at(HOUR) };

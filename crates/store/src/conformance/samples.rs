@@ -168,7 +168,7 @@ impl World {
     }
 
     pub(super) fn event_with(&self, accepted_at: Millis, deliveries: Vec<NewDelivery>) -> NewEvent {
-        NewEvent { event: Arc::new(event(accepted_at)), fingerprint: None, test: false, deliveries }
+        NewEvent { event: Arc::new(event(accepted_at)), fingerprint: None, test: false, is_derived: false, deliveries }
     }
 
     pub(super) async fn commit(&self, events: Vec<NewEvent>) {

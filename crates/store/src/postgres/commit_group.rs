@@ -103,10 +103,17 @@ fn judge_unit<'a>(
     }
     let mut own: HashMap<&str, Used> = HashMap::new();
     let mut judged = Vec::with_capacity(unit.events.len());
+    // The latest event that was published repeats another, and so does what would be derived from it, by whatever rules today.
+    let mut is_repetition = false;
     for (index, SealedEvent { new, .. }) in unit.events.iter().enumerate() {
         if new.deliveries.iter().any(|delivery| !shared.revisions.is_known(delivery.revision)) {
             return Err(StoreError::NotFound { what: "the contract revision".to_owned() });
         }
+        if new.is_derived && is_repetition {
+            judged.push(Judged::Repeated { deliveries_count: 0 });
+            continue;
+        }
+        is_repetition = false;
         let Some(fingerprint) = new.fingerprint else {
             judged.push(Judged::New);
             continue;
@@ -120,6 +127,7 @@ fn judge_unit<'a>(
                 Judged::New
             }
             Some(used) if used.fingerprint == fingerprint => {
+                is_repetition = !new.is_derived;
                 Judged::Repeated { deliveries_count: used.deliveries_count }
             }
             Some(_) => return Err(StoreError::EventDiffers { id: id.to_owned(), index }),

@@ -15,7 +15,7 @@ use super::tenants::Tenant;
 use super::{PostgresStore, events};
 use crate::error::Result;
 use crate::limits::{LIST_ROWS_EXAMINED_MAX, PAGE_ROWS_MAX};
-use crate::model::{Attempt, Delivery, DeliveryDetail, DeliveryFilter, PageOf, PageRequest};
+use crate::model::{Attempt, Delivery, DeliveryDetail, DeliveryFilter, Event, PageOf, PageRequest};
 use crate::rows::key_range;
 
 /// Of open deliveries to an endpoint that was deleted nothing is shown, though their rows go later.
@@ -200,6 +200,22 @@ pub(super) async fn last_attempts(
         Ok((DeliveryId(delivery), shown.open(tenant.sealer())?))
     });
     opened.collect()
+}
+
+pub(super) async fn event_of(
+    store: &PostgresStore,
+    organization: &OrganizationId,
+    id: DeliveryId,
+) -> Result<Option<Arc<Event>>> {
+    let Some((tenant, tx)) = store.begin_of(organization, Mode::Read).await? else { return Ok(None) };
+    let sql = format!(
+        "SELECT event_key FROM open_deliveries AS u WHERE org = $1 AND id = $2 AND {HAS_ENDPOINT}
+         UNION ALL SELECT event_key FROM deliveries WHERE org = $1 AND id = $2"
+    );
+    let rows = tx.query(&sql, &[&tenant.org, &id.0]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let event = events::by_key(&tx, tenant.org, row.get(0)).await?;
+    event.map(|row| row.open(tenant.sealer()).map(Arc::new)).transpose()
 }
 
 /// The newest attempts, oldest first; those of a deleted endpoint have no text any more.

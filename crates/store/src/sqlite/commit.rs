@@ -93,10 +93,17 @@ pub(super) fn require_version(tx: &WriteTx<'_>, org_no: i64, seen: Version) -> R
 fn judge(tx: &mut WriteTx<'_>, org_no: i64, events: &[SealedEvent]) -> Result<Vec<Committed>, Fault> {
     let mut in_batch: HashMap<&str, Used> = HashMap::new();
     let mut answers = Vec::with_capacity(events.len());
+    // The latest event that was published repeats another, and so does what would be derived from it, by whatever rules today.
+    let mut is_repetition = false;
     for (index, SealedEvent { new, .. }) in events.iter().enumerate() {
         for delivery in &new.deliveries {
             tx.numbers.revision(tx.conn, delivery.revision)?;
         }
+        if new.is_derived && is_repetition {
+            answers.push(Committed::Repeated { deliveries_count: 0 });
+            continue;
+        }
+        is_repetition = false;
         let Some(fingerprint) = new.fingerprint else {
             answers.push(STORED);
             continue;
@@ -112,6 +119,7 @@ fn judge(tx: &mut WriteTx<'_>, org_no: i64, events: &[SealedEvent]) -> Result<Ve
                 STORED
             }
             Some(used) if used.fingerprint == fingerprint => {
+                is_repetition = !new.is_derived;
                 Committed::Repeated { deliveries_count: used.deliveries_count }
             }
             Some(_) => return Err(StoreError::EventDiffers { id: id.to_owned(), index }.into()),

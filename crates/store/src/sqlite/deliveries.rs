@@ -17,7 +17,7 @@ use super::scan::{Scan, next_of};
 use super::writer::Fault;
 use crate::error::Result;
 use crate::limits::{LIST_ROWS_EXAMINED_MAX, PAGE_ROWS_MAX};
-use crate::model::{Attempt, Delivery, DeliveryDetail, DeliveryFilter, PageOf, PageRequest};
+use crate::model::{Attempt, Delivery, DeliveryDetail, DeliveryFilter, Event, PageOf, PageRequest};
 use crate::rows::{AttemptRow, is_within, key_range};
 
 pub(super) async fn list(
@@ -221,6 +221,21 @@ fn last_attempt(conn: &Connection, endpoint_no: i64, no: i64) -> Result<Option<A
     let found = conn.prepare_cached(&sql)?.query_row([no], attempt_row).optional()?;
     let Some((_, row)) = found else { return Ok(None) };
     Ok(Some(if is_deleted(conn, endpoint_no)? { row.erased() } else { row }))
+}
+
+pub(super) async fn event_of(
+    store: &SqliteStore,
+    organization: &OrganizationId,
+    id: DeliveryId,
+) -> Result<Option<Arc<Event>>> {
+    let Some(tenant) = store.tenants.find(&store.readers, organization).await? else { return Ok(None) };
+    let org_no = tenant.no;
+    let read = move |reader: &mut Reader| {
+        let Some(row) = by_id(&reader.conn, org_no, id.0)? else { return Ok(None) };
+        let key = event_key(&reader.conn, &row.state)?;
+        by_key(reader, org_no, key)
+    };
+    store.readers.read(read).await?.map(|row| row.open(tenant.sealer()).map(Arc::new)).transpose()
 }
 
 /// Those of a deleted endpoint have no text any more.

@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::failing::{ClaimedNotice, FailingStep};
 use crate::model::{
     Attempt, Basis, Committed, Configuration, ContractRevision, ContractUse, Delivery, DeliveryDetail, DeliveryFilter,
-    EndpointLimits, EventDetail, EventFilter, Granted, Hint, Idempotency, LaneDue, LaneId, LeaseNo, NewEvent,
+    EndpointLimits, Event, EventDetail, EventFilter, Granted, Hint, Idempotency, LaneDue, LaneId, LeaseNo, NewEvent,
     OpenDelivery, Outcome, PageOf, PageRequest, Recorded, Renewal, RetentionStep, Retried, RevisionId, StoreStats,
     StoredAnswer,
 };
@@ -276,6 +276,10 @@ impl Store for SqliteStore {
         deliveries: &[(DeliveryId, EndpointId)],
     ) -> Result<Vec<(DeliveryId, Attempt)>> {
         deliveries::last_attempts(self, organization, deliveries).await
+    }
+
+    async fn event_of(&self, organization: &OrganizationId, id: DeliveryId) -> Result<Option<Arc<Event>>> {
+        deliveries::event_of(self, organization, id).await
     }
 
     async fn begin_idempotent(

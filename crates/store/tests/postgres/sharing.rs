@@ -129,7 +129,13 @@ async fn what_is_committed_for_a_namesake_made_elsewhere_is_the_namesakes() {
     one.create_organization(&organization(), &audit()).await.unwrap();
     let event = event();
     let commit = async || {
-        let new = NewEvent { event: Arc::clone(&event), fingerprint: None, test: false, deliveries: vec![] };
+        let new = NewEvent {
+            event: Arc::clone(&event),
+            fingerprint: None,
+            test: false,
+            is_derived: false,
+            deliveries: vec![],
+        };
         other.commit_events(Basis { lease: world.leases[1], version: None }, &acme(), vec![new]).await
     };
     // The one that this node knew is gone; asked again, it has met the new one.

@@ -67,7 +67,7 @@ impl World {
         let (event_type, revision, due_at) = ("dealWon".into(), self.revision, self.now);
         let deliveries =
             vec![NewDelivery { id, endpoint: self.endpoint, event_type, revision, due_at, in_order: false }];
-        let new = NewEvent { event: Arc::new(event), fingerprint: None, test: false, deliveries };
+        let new = NewEvent { event: Arc::new(event), fingerprint: None, test: false, is_derived: false, deliveries };
         let basis = Basis { lease: self.lease, version: None };
         self.store.commit_events(basis, &acme(), vec![new]).await.unwrap();
         self.claim(id).await

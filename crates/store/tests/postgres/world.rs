@@ -133,7 +133,13 @@ pub(crate) fn event(endpoints: &[EndpointId], at: Millis) -> NewEvent {
         revision: REVISION,
         due_at: at,
     });
-    NewEvent { event: Arc::new(event), fingerprint: None, test: false, deliveries: deliveries.collect() }
+    NewEvent {
+        event: Arc::new(event),
+        fingerprint: None,
+        test: false,
+        is_derived: false,
+        deliveries: deliveries.collect(),
+    }
 }
 
 pub(crate) fn succeeded(lease: LeaseNo, open: &OpenDelivery) -> Outcome {

@@ -386,6 +386,10 @@ impl Store for NodeStore {
         self.reach()?.sqlite.last_attempts(organization, deliveries).await
     }
 
+    async fn event_of(&self, organization: &OrganizationId, id: DeliveryId) -> Result<Option<Arc<Event>>> {
+        self.reach()?.sqlite.event_of(organization, id).await
+    }
+
     async fn begin_idempotent(
         &self,
         organization: Option<&OrganizationId>,
