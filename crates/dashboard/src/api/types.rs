@@ -1,14 +1,18 @@
 //! What the API answers, as far as screens show it (`/openapi.json` says what each means).
 
+mod delivery;
 mod endpoint;
 mod problem;
 mod session;
+mod statistics;
 
 use serde::Deserialize;
 
+pub(crate) use delivery::*;
 pub(crate) use endpoint::*;
 pub(crate) use problem::*;
 pub(crate) use session::*;
+pub(crate) use statistics::*;
 
 /// A page of a list.
 #[derive(Clone, Debug, Deserialize)]
