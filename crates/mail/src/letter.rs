@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn every_kind_is_told_in_every_language_with_its_facts_and_without_secrets() {
-        for (language, _) in crate::texts::LANGUAGES {
+        for language in postrider_texts::LANGUAGES {
             for kind in NoticeKind::ALL {
                 let notice = notice(kind);
                 let mail = letter(&notice, language).write();
