@@ -52,6 +52,43 @@
     }
   };
 
+  // Fields for a moment: UTC to the server, the viewer's own zone to the viewer.
+  const localiseFields = (root) => {
+    for (const field of root.querySelectorAll("input[data-utc]:not([data-local])")) {
+      const at = new Date(`${field.defaultValue}Z`);
+      if (!Number.isNaN(at.getTime())) field.value = new Date(at - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+      field.dataset.local = "";
+    }
+  };
+
+  document.addEventListener("formdata", (event) => {
+    for (const field of event.target.querySelectorAll("input[data-utc][data-local]")) {
+      const at = new Date(field.value);
+      if (!Number.isNaN(at.getTime())) event.formData.set(field.name, at.toISOString());
+    }
+  });
+
+  // How long something lasts still, in the two largest units that fit, as the server writes it.
+  const lasting = (seconds, tag) => {
+    const days = seconds >= 2 * 86_400 ? Math.floor(seconds / 86_400) : 0;
+    const hours = Math.floor((seconds - days * 86_400) / 3_600);
+    const minutes = Math.floor((seconds % 3_600) / 60);
+    const all = [["day", days], ["hour", hours], ["minute", minutes], ["second", Math.floor(seconds % 60)]];
+    const first = all.findIndex(([, number]) => number > 0);
+    const unit = ([unit, number]) => new Intl.NumberFormat(tag, { style: "unit", unit, unitDisplay: "long" }).format(number);
+    const shown = all.slice(first < 0 ? 3 : first).slice(0, 2).filter(([, number], at) => at === 0 || number > 0);
+    return new Intl.ListFormat(tag, { type: "unit" }).format(shown.map(unit));
+  };
+
+  const countDown = () => {
+    const tag = main()?.dataset.language || "en";
+    for (const place of document.querySelectorAll("[data-countdown]")) {
+      const left = Math.floor((new Date(place.dataset.countdown) - Date.now()) / 1000);
+      if (!Number.isNaN(left)) place.textContent = lasting(Math.max(0, left), tag);
+    }
+  };
+  setInterval(countDown, 1000);
+
   // --- Copying ----------------------------------------------------------------------------------------------------------------
 
   const say = (text) => {
@@ -105,6 +142,8 @@
   const settle = (root) => {
     document.documentElement.classList.add("scripted");
     localise(root);
+    localiseFields(root);
+    countDown();
   };
 
   document.addEventListener("htmx:afterSettle", (event) => {

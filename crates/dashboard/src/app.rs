@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use axum::Router;
+use jiff::Timestamp;
 
-use crate::{DashboardParts, Frames};
+use crate::{Clock, DashboardParts, Frames};
 
 /// What every handler has.
 pub(crate) type App = Arc<Running>;
@@ -13,6 +14,7 @@ pub(crate) type App = Arc<Running>;
 pub(crate) struct Running {
     pub(crate) api: Router,
     pub(crate) frames: Arc<dyn Frames>,
+    clock: Arc<dyn Clock>,
     public_origin: Option<String>,
 }
 
@@ -22,8 +24,13 @@ impl Running {
             let (scheme, rest) = url.split_once("://")?;
             Some(format!("{scheme}://{}", rest.split('/').next().unwrap_or_default()))
         };
-        let DashboardParts { api, frames, public_url } = parts;
-        Running { api, frames, public_origin: origin_of(&public_url) }
+        let DashboardParts { api, frames, clock, public_url } = parts;
+        Running { api, frames, clock, public_origin: origin_of(&public_url) }
+    }
+
+    /// The server's time.
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.clock.now_ms()).unwrap_or_default()
     }
 
     /// Scheme, host and port that people reach it by, when the operator has told.

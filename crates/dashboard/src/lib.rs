@@ -12,6 +12,7 @@ mod app;
 mod assets;
 mod edge;
 mod form;
+mod moments;
 mod origin;
 mod page;
 mod refusal;
@@ -40,12 +41,20 @@ pub trait Frames: Send + Sync {
     async fn ancestors(&self, organization: &str) -> Vec<String>;
 }
 
+/// The server's time: what the API's own moments are told in.
+pub trait Clock: Send + Sync {
+    /// Milliseconds since the Unix epoch.
+    fn now_ms(&self) -> i64;
+}
+
 /// What a dashboard is handed.
 pub struct DashboardParts {
     /// The API's router.
     pub api: Router,
     /// Who may frame it.
     pub frames: Arc<dyn Frames>,
+    /// What spans such as "the last hour" are counted from.
+    pub clock: Arc<dyn Clock>,
     /// Where people reach it, such as `https://webhooks.crm.example`; with `https`, cookies leave over `https` alone.
     pub public_url: String,
 }

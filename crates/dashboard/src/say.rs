@@ -12,6 +12,7 @@ macro_rules! sources {
     ($language:literal) => {
         &[
             include_str!(concat!("../texts/", $language, "/common.ftl")),
+            include_str!(concat!("../texts/", $language, "/moments.ftl")),
             include_str!(concat!("../texts/", $language, "/webhook.ftl")),
             include_str!(concat!("../texts/", $language, "/webhooks.ftl")),
         ]

@@ -4,6 +4,7 @@ use axum::extract::FromRequestParts;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
 
 use crate::api::{ApiError, Asker, Organization, Role, Session};
 use crate::app::App;
@@ -21,6 +22,8 @@ pub(crate) struct Viewer {
     pub(crate) say: Say,
     /// The path that was asked for, with its query.
     pub(crate) path: String,
+    /// When it was asked for, in the server's time.
+    pub(crate) now: Timestamp,
 }
 
 impl Viewer {
@@ -85,6 +88,6 @@ impl FromRequestParts<App> for Viewer {
             other => other?,
         };
         let say = parts.extensions.get::<Say>().copied().unwrap_or_else(|| Say::new(""));
-        Ok(Viewer { session, asker, say, path })
+        Ok(Viewer { session, asker, say, path, now: app.now() })
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use async_trait::async_trait;
-use postrider_dashboard::{DashboardParts, Frames};
+use postrider_dashboard::{Clock, DashboardParts, Frames};
 use postrider_domain::Secret;
 use postrider_egress::resolve::{Resolve, SystemResolver};
 use postrider_egress::{Client, ClientSettings, UrlRules};
@@ -151,6 +151,15 @@ impl Frames for FramesOf {
     }
 }
 
+/// The engine's time, for screens.
+struct ClockOf(Engine);
+
+impl Clock for ClockOf {
+    fn now_ms(&self) -> i64 {
+        self.0.now().0
+    }
+}
+
 /// A running server.
 pub(crate) struct Server {
     /// Where it listens.
@@ -221,8 +230,12 @@ impl Server {
             clock,
         });
         let frames = Arc::new(FramesOf(engine.clone()));
-        let dashboard =
-            postrider_dashboard::router(DashboardParts { api: api.clone(), frames, public_url: public_url.clone() });
+        let dashboard = postrider_dashboard::router(DashboardParts {
+            api: api.clone(),
+            frames,
+            clock: Arc::new(ClockOf(engine.clone())),
+            public_url: public_url.clone(),
+        });
         let router = api.merge(dashboard);
         let (shutdown, asked) = oneshot::channel();
         let serving = tokio::spawn(async move {
