@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use jiff::Timestamp;
 
-use crate::{Clock, DashboardParts, Frames};
+use crate::{DashboardParts, Frames, ServerTime};
 
 /// What every handler has.
 pub(crate) type App = Arc<Running>;
@@ -14,7 +14,7 @@ pub(crate) type App = Arc<Running>;
 pub(crate) struct Running {
     pub(crate) api: Router,
     pub(crate) frames: Arc<dyn Frames>,
-    clock: Arc<dyn Clock>,
+    clock: Arc<dyn ServerTime>,
     public_origin: Option<String>,
 }
 

@@ -42,7 +42,7 @@ pub trait Frames: Send + Sync {
 }
 
 /// The server's time: what the API's own moments are told in.
-pub trait Clock: Send + Sync {
+pub trait ServerTime: Send + Sync {
     /// Milliseconds since the Unix epoch.
     fn now_ms(&self) -> i64;
 }
@@ -54,7 +54,7 @@ pub struct DashboardParts {
     /// Who may frame it.
     pub frames: Arc<dyn Frames>,
     /// What spans such as "the last hour" are counted from.
-    pub clock: Arc<dyn Clock>,
+    pub clock: Arc<dyn ServerTime>,
     /// Where people reach it, such as `https://webhooks.crm.example`; with `https`, cookies leave over `https` alone.
     pub public_url: String,
 }

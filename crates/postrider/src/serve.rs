@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use async_trait::async_trait;
-use postrider_dashboard::{Clock, DashboardParts, Frames};
+use postrider_dashboard::{DashboardParts, Frames, ServerTime};
 use postrider_domain::Secret;
 use postrider_egress::resolve::{Resolve, SystemResolver};
 use postrider_egress::{Client, ClientSettings, UrlRules};
@@ -152,9 +152,9 @@ impl Frames for FramesOf {
 }
 
 /// The engine's time, for screens.
-struct ClockOf(Engine);
+struct TimeOf(Engine);
 
-impl Clock for ClockOf {
+impl ServerTime for TimeOf {
     fn now_ms(&self) -> i64 {
         self.0.now().0
     }
@@ -233,7 +233,7 @@ impl Server {
         let dashboard = postrider_dashboard::router(DashboardParts {
             api: api.clone(),
             frames,
-            clock: Arc::new(ClockOf(engine.clone())),
+            clock: Arc::new(TimeOf(engine.clone())),
             public_url: public_url.clone(),
         });
         let router = api.merge(dashboard);
