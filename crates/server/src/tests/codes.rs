@@ -65,6 +65,7 @@ async fn organizations(world: &World, found: &mut Found) {
         (json!({"name": "a", "owner_email": "a"}), "email.invalid"),
         (json!({"name": "a", "locale": "pt_BR"}), "locale.invalid"),
         (json!({"name": "a", "event_validation": "on"}), "choice.unknown"),
+        (json!({"name": "a", "frame_ancestors": ["http://crm.example"]}), "origin.invalid"),
     ];
     for (body, code) in cases {
         found.answer(&world.post(ORGANIZATIONS, body).await, &[code]);
@@ -80,6 +81,8 @@ async fn organizations(world: &World, found: &mut Found) {
     found.answer(&record, &["resource.invalid"]);
     found.answer(&world.get(&format!("{ENDPOINTS}?cursor=x&limit=0")).await, &["number.range", "cursor.invalid"]);
     found.answer(&world.get(&format!("{EVENTS}?since=now")).await, &["time.invalid"]);
+    let long = "/v1/organizations/acme/statistics?since=2000-01-01T00:00:00Z";
+    found.answer(&world.get(long).await, &["time.span"]);
 }
 
 async fn events(world: &World, found: &mut Found) {

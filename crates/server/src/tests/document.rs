@@ -39,6 +39,7 @@ const ROUTES: &str = "
     GET /v1/audit
     GET /v1/contracts
     GET /v1/contracts/{name}
+    GET /v1/contracts/{name}/verification
     GET /v1/egress-addresses
     GET /v1/session
     POST /v1/sessions
@@ -55,6 +56,7 @@ const ROUTES: &str = "
     GET /v1/organizations/{org}/events
     GET /v1/organizations/{org}/events/{event}
     GET /v1/organizations/{org}/events/{event}/routing
+    GET /v1/organizations/{org}/statistics
     GET /v1/organizations/{org}/keys
     GET /v1/organizations/{org}/notifications
     PATCH /v1/organizations/{org}/notifications
