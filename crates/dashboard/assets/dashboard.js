@@ -42,12 +42,13 @@
 
   const localise = (root) => {
     const tag = main()?.dataset.language || "en";
-    const write = new Intl.DateTimeFormat(tag, { dateStyle: "medium", timeStyle: "medium" });
+    const full = new Intl.DateTimeFormat(tag, { dateStyle: "medium", timeStyle: "medium" });
+    const hour = new Intl.DateTimeFormat(tag, { day: "numeric", month: "short", hour: "numeric", minute: "2-digit" });
     for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {
       const at = new Date(time.dateTime);
       if (Number.isNaN(at.getTime())) continue;
       time.title = time.textContent;
-      time.textContent = write.format(at);
+      time.textContent = (time.dataset.as === "hour" ? hour : full).format(at);
       time.dataset.local = "";
     }
   };
@@ -136,6 +137,62 @@
     if (document.visibilityState !== "visible") return;
     for (const live of document.querySelectorAll("[data-live]")) window.htmx.trigger(live, "tick");
   }, TICK_MS);
+
+  // What is the same stays in its place, so that focus, selection and scroll do too. Rows and parts that differ have another version.
+  const exchange = (held, fresh) => {
+    const focused = held.contains(document.activeElement) && document.activeElement.id;
+    held.replaceWith(fresh);
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  };
+  const differs = (held, fresh) => held && held.dataset.version !== fresh.dataset.version;
+
+  const mergeRows = (held, fresh) => {
+    const known = new Set([...fresh.children].map((row) => row.id));
+    for (const row of [...held.children]) if (!known.has(row.id) && !row.contains(document.activeElement)) row.remove();
+    let place = held.firstElementChild;
+    for (const row of [...fresh.children]) {
+      while (place && !known.has(place.id)) place = place.nextElementSibling;
+      if (place?.id !== row.id) {
+        held.insertBefore(row, place);
+        continue;
+      }
+      const next = place.nextElementSibling;
+      if (differs(place, row)) exchange(place, row);
+      place = next;
+    }
+  };
+
+  const merge = (live, text) => {
+    const fresh = new DOMParser().parseFromString(text, "text/html");
+    const rows = (root) => root.querySelector("[data-rows]");
+    if (rows(live) && rows(fresh)) mergeRows(rows(live), rows(fresh));
+    else if (rows(live) || rows(fresh)) live.replaceChildren(...fresh.getElementById(live.id).childNodes);
+    for (const part of fresh.querySelectorAll("[data-part]")) {
+      const held = document.getElementById(part.id);
+      if (differs(held, part)) exchange(held, part);
+    }
+    window.htmx.process(document.body);
+    localise(document);
+  };
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { target, xhr } = event.detail;
+    if (!target.matches("[data-live], [data-held]")) return;
+    if (xhr.status === 200 && !target.matches("[data-merge]")) return;
+    event.detail.shouldSwap = false;
+    if (xhr.status === 200) merge(target, xhr.responseText);
+    // Whoever may not see it any more need not ask again.
+    else if (xhr.status < 500 && xhr.status !== 429) target.removeAttribute("data-live");
+  });
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-hold]");
+    const piece = button && document.getElementById(button.dataset.hold);
+    if (!piece) return;
+    piece.toggleAttribute("data-live");
+    piece.toggleAttribute("data-held", !piece.hasAttribute("data-live"));
+    [button.textContent, button.dataset.other] = [button.dataset.other, button.textContent];
+  });
 
   // --- After every change of the page ------------------------------------------------------------------------------------------
 

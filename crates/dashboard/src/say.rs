@@ -12,6 +12,7 @@ macro_rules! sources {
     ($language:literal) => {
         &[
             include_str!(concat!("../texts/", $language, "/common.ftl")),
+            include_str!(concat!("../texts/", $language, "/deliveries.ftl")),
             include_str!(concat!("../texts/", $language, "/moments.ftl")),
             include_str!(concat!("../texts/", $language, "/webhook.ftl")),
             include_str!(concat!("../texts/", $language, "/webhooks.ftl")),
@@ -97,6 +98,16 @@ impl Say {
             return self.with("span-ms", "number", grouped(milliseconds, self.language()));
         }
         self.with("span-s", "number", decimal((seconds * 100.0).round() / 100.0, self.language()))
+    }
+
+    /// The hour of a moment with its day, in UTC, for what has little room. What is not RFC 3339 is repeated.
+    pub(crate) fn hour(self, moment: &str) -> String {
+        let Ok(at) = moment.parse::<Timestamp>() else { return moment.to_owned() };
+        let at = at.to_zoned(TimeZone::UTC);
+        let month = self.text(&format!("month-{}", at.month()));
+        let parts =
+            [("day", at.day().to_string()), ("month", month), ("time", format!("{:02}:{:02}", at.hour(), at.minute()))];
+        self.all("moment-hour", parts.map(|(name, text)| (name, FluentValue::from(text))))
     }
 
     /// A moment in full, in UTC. `moment` is RFC 3339; what is not is repeated.

@@ -3,7 +3,7 @@ use std::path::Path;
 use super::*;
 
 /// Messages whose names are put together while the program runs: where, and of what.
-const FAMILIES: [&str; 4] = ["month-", "status-", "refused-", "menu-"];
+const FAMILIES: [&str; 7] = ["month-", "status-", "refused-", "menu-", "fail-reason-", "failed-by-", "span-last-"];
 
 fn files(folder: &str, ending: &str) -> Vec<String> {
     let mut texts = Vec::new();
@@ -84,6 +84,8 @@ fn moments_are_written_in_each_language() {
     assert_eq!(Say::new("pt-BR").moment(moment), "5 de março de 2026, 09:08:07 UTC");
     assert_eq!(Say::new("es").moment(moment), "5 de marzo de 2026, 09:08:07 UTC");
     assert_eq!(Say::new("en").moment("<no moment>"), "<no moment>");
+    assert_eq!(Say::new("es").hour(moment), "5 de marzo, 09:08 UTC");
+    assert_eq!(Say::new("en").hour("<no moment>"), "<no moment>");
 }
 
 #[test]

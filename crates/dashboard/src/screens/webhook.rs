@@ -1,15 +1,21 @@
 //! One webhook: a screen for each thing that people do with it, under one head.
 
+pub(crate) mod charts;
 mod deliveries;
+mod filters;
+pub(crate) mod panels;
+mod state;
+pub(crate) mod trouble;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::api::Endpoint;
 use crate::app::App;
 use crate::page::{Entry, Page, Place};
 use crate::refusal::Refusal;
 use crate::viewer::{Viewer, segment};
+use trouble::{Trouble, Words, why_disabled};
 
 /// The screens of one webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +31,9 @@ pub(crate) enum Tab {
 /// What stands above each of them.
 pub(crate) struct Head {
     pub(crate) endpoint: Endpoint,
+    pub(crate) trouble: Trouble,
+    /// Why the system stopped it.
+    pub(crate) why: Option<Words>,
     tab: Tab,
 }
 
@@ -40,7 +49,13 @@ impl Head {
         let path = format!("/v1/organizations/{}/endpoints/{}", segment(organization), segment(endpoint));
         let endpoint: Endpoint = viewer.asker.get(&path).await?;
         let page = page.titled(endpoint.name.clone());
-        Ok((page, Head { endpoint, tab }))
+        let why = endpoint.disabled_reason.as_ref().map(|reason| why_disabled(viewer.say, reason));
+        Ok((page, Head { trouble: Trouble::of(&endpoint), why, endpoint, tab }))
+    }
+
+    /// Where its screens begin: `/o/acme/webhooks/ep_…`.
+    pub(crate) fn place(&self, page: &Page) -> String {
+        format!("{}/webhooks/{}", page.base(), self.endpoint.id)
     }
 
     /// The way from one to another; people who only look have those that only show.
@@ -53,7 +68,7 @@ impl Head {
             (Tab::Diagnose, "webhook-diagnose", "/diagnose", true),
             (Tab::Code, "webhook-code", "/code", false),
         ];
-        let base = format!("{}/webhooks/{}", page.base(), self.endpoint.id);
+        let base = self.place(page);
         let shown = all.into_iter().filter(|(_, _, _, changes)| page.may_change() || !changes);
         shown
             .map(|(tab, text, path, _)| Entry {
@@ -67,5 +82,9 @@ impl Head {
 
 /// All of them.
 pub(crate) fn routes() -> Router<App> {
-    Router::new().route("/o/{organization}/webhooks/{endpoint}", get(deliveries::list))
+    Router::new()
+        .route("/o/{organization}/webhooks/{endpoint}", get(deliveries::list))
+        .route("/o/{organization}/webhooks/{endpoint}/live", get(deliveries::live))
+        .route("/o/{organization}/webhooks/{endpoint}/pause", post(state::pause))
+        .route("/o/{organization}/webhooks/{endpoint}/activate", post(state::activate))
 }

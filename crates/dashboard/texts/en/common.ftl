@@ -11,6 +11,7 @@ percent = { $number }%
 span-ms = { $number } ms
 span-s = { $number } s
 moment = { $day } { $month } { $year }, { $time } UTC
+moment-hour = { $day } { $month }, { $time } UTC
 month-1 = January
 month-2 = February
 month-3 = March

@@ -11,6 +11,7 @@ percent = { $number } %
 span-ms = { $number } ms
 span-s = { $number } s
 moment = { $day } de { $month } de { $year }, { $time } UTC
+moment-hour = { $day } de { $month }, { $time } UTC
 month-1 = enero
 month-2 = febrero
 month-3 = marzo

@@ -6,8 +6,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct StatisticsPage {
     pub(crate) data: Vec<Statistics>,
-    /// An hour, or a day where the span is longer than a week.
-    pub(crate) bucket_seconds: i64,
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// What was counted of one endpoint.
