@@ -22,6 +22,16 @@ impl Form {
         )
     }
 
+    /// What a form holds before anything was entered; fields of which there is nothing are empty.
+    pub(crate) fn of<'n>(fields: impl IntoIterator<Item = (&'n str, Option<String>)>) -> Self {
+        Form(fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())
+    }
+
+    /// A field as it was entered; empty when it is left out.
+    pub(crate) fn value(&self, name: &str) -> &str {
+        self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
     /// A field without the blanks around it; none when it is left out or empty.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.all(name).next()
@@ -37,6 +47,11 @@ impl Form {
     pub(crate) fn is_on(&self, name: &str) -> bool {
         self.text(name).is_some()
     }
+}
+
+/// What tells a form that is sent twice from two forms; each page that makes something has one of its own.
+pub(crate) fn fresh_key() -> String {
+    uuid::Uuid::new_v4().to_string()
 }
 
 impl<S: Send + Sync> FromRequest<S> for Form {

@@ -12,6 +12,7 @@ mod app;
 mod assets;
 mod edge;
 mod form;
+mod mistakes;
 mod moments;
 mod origin;
 mod page;

@@ -11,8 +11,10 @@ use postrider_texts::{LANGUAGES, Texts, decimal, grouped};
 macro_rules! sources {
     ($language:literal) => {
         &[
+            include_str!(concat!("../texts/", $language, "/actions.ftl")),
             include_str!(concat!("../texts/", $language, "/common.ftl")),
             include_str!(concat!("../texts/", $language, "/deliveries.ftl")),
+            include_str!(concat!("../texts/", $language, "/diagnosis.ftl")),
             include_str!(concat!("../texts/", $language, "/moments.ftl")),
             include_str!(concat!("../texts/", $language, "/webhook.ftl")),
             include_str!(concat!("../texts/", $language, "/webhooks.ftl")),

@@ -1,16 +1,22 @@
 //! What the API answers, as far as screens show it (`/openapi.json` says what each means).
 
 mod delivery;
+mod diagnosis;
 mod endpoint;
+mod operation;
 mod problem;
+mod rotation;
 mod session;
 mod statistics;
 
 use serde::Deserialize;
 
 pub(crate) use delivery::*;
+pub(crate) use diagnosis::*;
 pub(crate) use endpoint::*;
+pub(crate) use operation::*;
 pub(crate) use problem::*;
+pub(crate) use rotation::*;
 pub(crate) use session::*;
 pub(crate) use statistics::*;
 

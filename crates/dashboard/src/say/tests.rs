@@ -3,7 +3,20 @@ use std::path::Path;
 use super::*;
 
 /// Messages whose names are put together while the program runs: where, and of what.
-const FAMILIES: [&str; 7] = ["month-", "status-", "refused-", "menu-", "fail-reason-", "failed-by-", "span-last-"];
+const FAMILIES: [&str; 12] = [
+    "check-",
+    "fail-reason-",
+    "failed-by-",
+    "menu-",
+    "month-",
+    "outcome-",
+    "recovery-given-up-",
+    "recovery-status-",
+    "recovery-title-",
+    "refused-",
+    "span-last-",
+    "status-",
+];
 
 fn files(folder: &str, ending: &str) -> Vec<String> {
     let mut texts = Vec::new();

@@ -1,9 +1,13 @@
 //! One webhook: a screen for each thing that people do with it, under one head.
 
 pub(crate) mod charts;
+mod delete;
 mod deliveries;
+mod diagnose;
 mod filters;
 pub(crate) mod panels;
+mod recover;
+mod secret;
 mod state;
 pub(crate) mod trouble;
 
@@ -26,6 +30,7 @@ pub(crate) enum Tab {
     Recover,
     Diagnose,
     Code,
+    Delete,
 }
 
 /// What stands above each of them.
@@ -46,8 +51,7 @@ impl Head {
         tab: Tab,
     ) -> Result<(Page, Self), Refusal> {
         let page = viewer.enter(organization, Place::Webhooks, "menu-webhooks").await?;
-        let path = format!("/v1/organizations/{}/endpoints/{}", segment(organization), segment(endpoint));
-        let endpoint: Endpoint = viewer.asker.get(&path).await?;
+        let endpoint: Endpoint = viewer.asker.get(&api_path(organization, endpoint)).await?;
         let page = page.titled(endpoint.name.clone());
         let why = endpoint.disabled_reason.as_ref().map(|reason| why_disabled(viewer.say, reason));
         Ok((page, Head { trouble: Trouble::of(&endpoint), why, endpoint, tab }))
@@ -67,6 +71,7 @@ impl Head {
             (Tab::Recover, "webhook-recover", "/recover", true),
             (Tab::Diagnose, "webhook-diagnose", "/diagnose", true),
             (Tab::Code, "webhook-code", "/code", false),
+            (Tab::Delete, "webhook-delete", "/delete", true),
         ];
         let base = self.place(page);
         let shown = all.into_iter().filter(|(_, _, _, changes)| page.may_change() || !changes);
@@ -80,6 +85,11 @@ impl Head {
     }
 }
 
+/// Where the API has a webhook.
+fn api_path(organization: &str, endpoint: &str) -> String {
+    format!("/v1/organizations/{}/endpoints/{}", segment(organization), segment(endpoint))
+}
+
 /// All of them.
 pub(crate) fn routes() -> Router<App> {
     Router::new()
@@ -87,4 +97,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/o/{organization}/webhooks/{endpoint}/live", get(deliveries::live))
         .route("/o/{organization}/webhooks/{endpoint}/pause", post(state::pause))
         .route("/o/{organization}/webhooks/{endpoint}/activate", post(state::activate))
+        .merge(delete::routes())
+        .merge(diagnose::routes())
+        .merge(recover::routes())
+        .merge(secret::routes())
 }
