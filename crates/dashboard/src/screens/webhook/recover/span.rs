@@ -7,13 +7,18 @@ use serde_json::{Map, Value};
 use crate::api::{Endpoint, List};
 use crate::form::Form;
 use crate::mistakes::Mistakes;
-use crate::moments::{lasting, read_moment};
+use crate::moments::read_moment;
 use crate::refusal::Refusal;
 use crate::say::Say;
 use crate::viewer::{Viewer, segment};
 
 /// Spans that end now, in hours.
-const LAST_HOURS: [(&str, i64); 4] = [("1h", 1), ("24h", 24), ("7d", 7 * 24), ("30d", 30 * 24)];
+const LAST_HOURS: [(&str, &str, i64); 4] = [
+    ("1h", "recover-last-hour", 1),
+    ("24h", "recover-last-day", 24),
+    ("7d", "recover-last-week", 7 * 24),
+    ("30d", "recover-last-month", 30 * 24),
+];
 const OWN: &str = "own";
 /// The latest changes of a webhook that are looked through for when it was last stopped.
 const CHANGES_MAX: u32 = 100;
@@ -82,10 +87,9 @@ fn offered(
     };
     let stopped = last_stop(changes).and_then(|(name, at)| happened("stopped", name, at));
     let failing = failing_since.and_then(|at| happened("failing", "recover-since-failing", at));
-    let last = LAST_HOURS.into_iter().map(|(value, hours)| {
-        let span = SignedDuration::from_hours(hours);
-        let text = say.with("recover-last", "span", lasting(say, span));
-        Preset { value, text, since: now.checked_sub(span).ok(), is_event: false, is_chosen: false }
+    let last = LAST_HOURS.into_iter().map(|(value, name, hours)| {
+        let since = now.checked_sub(SignedDuration::from_hours(hours)).ok();
+        Preset { value, text: say.text(name), since, is_event: false, is_chosen: false }
     });
     let own = Preset { value: OWN, text: say.text("recover-own"), since: None, is_event: false, is_chosen: false };
     let mut all: Vec<_> = stopped.into_iter().chain(failing).chain(last).chain([own]).collect();
@@ -154,7 +158,7 @@ mod tests {
         assert_eq!((presets[0].value, presets[0].text.as_str()), ("stopped", "Since it was disabled"));
         assert_eq!(presets[0].happened_at().as_deref(), Some("2026-03-04T08:00:00Z"));
         assert_eq!(chosen(&presets), "stopped");
-        let span = read_span(Say::new("en"), &Form::default(), &presets, now()).unwrap();
+        let span = read_span(Say::new("en"), &Form::default(), &presets, now()).ok().unwrap();
         assert_eq!(span, Span { since: "2026-03-04T08:00:00Z".parse().unwrap(), until: now() });
     }
 
@@ -170,9 +174,9 @@ mod tests {
     fn a_span_of_ones_own_is_read_and_its_mistakes_stand_at_their_fields() {
         let presets = offer(&[], None, Some(OWN));
         let read = |text: &str| read_span(Say::new("en"), &Form::read(text.as_bytes()), &presets, now());
-        let both = read("since=2026-03-05T08%3A00&until=2026-03-05T09%3A00%3A00Z").unwrap();
-        assert_eq!(both.until - both.since, jiff::Span::new().seconds(3600));
-        assert_eq!(read("since=2026-03-05T08%3A00").unwrap().until, now());
+        let both = read("since=2026-03-05T08%3A00&until=2026-03-05T09%3A00%3A00Z").ok().unwrap();
+        assert_eq!(both.until.duration_since(both.since), SignedDuration::from_hours(1));
+        assert_eq!(read("since=2026-03-05T08%3A00").ok().map(|span| span.until), Some(now()));
         assert!(read("").is_err_and(|mistakes| mistakes.at("since").is_some()));
         assert!(read("since=2026-03-05T08%3A00&until=later").is_err_and(|mistakes| mistakes.at("until").is_some()));
     }
