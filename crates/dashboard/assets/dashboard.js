@@ -78,7 +78,7 @@
     const first = all.findIndex(([, number]) => number > 0);
     const unit = ([unit, number]) => new Intl.NumberFormat(tag, { style: "unit", unit, unitDisplay: "long" }).format(number);
     const shown = all.slice(first < 0 ? 3 : first).slice(0, 2).filter(([, number], at) => at === 0 || number > 0);
-    return new Intl.ListFormat(tag, { type: "unit" }).format(shown.map(unit));
+    return new Intl.ListFormat(tag, { type: "conjunction" }).format(shown.map(unit));
   };
 
   const countDown = () => {

@@ -115,9 +115,10 @@ impl Recover {
             viewer.asker.get(&format!("{path}/operations?limit={OPERATIONS_MAX}{cursor}")).await?;
         let base = format!("{}/webhooks/{}/recover", page.base(), head.endpoint.id);
         let own = found.data.into_iter().filter(|found| found.recovers(&head.endpoint.id));
-        let past: Vec<_> = own.map(|operation| Progress { say: viewer.say, operation, base: base.clone() }).collect();
+        let all: Vec<_> = own.map(|operation| Progress { say: viewer.say, operation, base: base.clone() }).collect();
         let is_begun = |one: &&Progress| query.text("begun") == Some(one.operation.id.as_str());
-        let shown = past.iter().find(|one| one.is_running()).or_else(|| past.iter().find(is_begun)).cloned();
+        let shown = all.iter().find(|one| one.is_running()).or_else(|| all.iter().find(is_begun)).cloned();
+        let past = all.into_iter().filter(|one| !one.is_running()).collect();
         let entered = |name| query.text(name).and_then(read_moment).map(field_text).unwrap_or_default();
         Ok(Recover {
             since: entered("since"),
