@@ -42,5 +42,6 @@ pub use registry::Contracts;
 pub use revision::{Revision, RevisionError};
 pub use secret::{SecretError, SecretRules};
 pub use template::TemplateError;
+pub use time::rfc3339;
 pub use verification::{Language, SecretKind, SecretKindError, VerificationError};
 pub use verify::{BodyChange, SecretReading, VerifyFailure};

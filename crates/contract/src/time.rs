@@ -21,6 +21,12 @@ impl fmt::Display for Rfc3339 {
     }
 }
 
+/// A moment as RFC 3339 in UTC, as envelopes show it.
+#[must_use]
+pub fn rfc3339(moment: Millis) -> String {
+    Rfc3339(moment).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

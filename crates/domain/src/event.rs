@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
-use crate::ids::{decode_id, encode_id};
+use crate::ids::{OperationalEventId, decode_id, encode_id};
 
 const PREFIX: &str = "evt";
 
@@ -26,6 +26,12 @@ impl EventId {
     #[must_use]
     pub fn made(id: Uuid) -> Self {
         EventId(encode_id(PREFIX, id).into_boxed_str())
+    }
+
+    /// The id under which an operational event is published.
+    #[must_use]
+    pub(crate) fn told(id: OperationalEventId) -> Self {
+        EventId(id.to_string().into())
     }
 
     /// The text form.

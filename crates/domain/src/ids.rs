@@ -108,6 +108,10 @@ prefixed_id!(
     /// An operation: `op_…`.
     OperationId, "op"
 );
+prefixed_id!(
+    /// Something that the operator is to be told as an event: `ope_…`, which is also that event's id.
+    OperationalEventId, "ope"
+);
 
 #[cfg(test)]
 mod tests {

@@ -11,6 +11,7 @@ mod ids;
 mod key;
 mod notice;
 mod operation;
+mod operational;
 mod organization;
 mod param;
 mod reachability;
@@ -29,11 +30,13 @@ pub use delivery::{DeliveryStatus, Ended, FailReason, Progress, Resume, Transiti
 pub use endpoint::{Endpoint, EndpointOrdering, EndpointStatus, Overlap, SigningSecrets};
 pub use event::{EventId, EventIdError, Resource};
 pub use ids::{
-    AttemptId, AuditId, DeliveryId, EndpointId, IdError, KeyId, NoticeId, OperationId, decode_id, encode_id,
+    AttemptId, AuditId, DeliveryId, EndpointId, IdError, KeyId, NoticeId, OperationId, OperationalEventId, decode_id,
+    encode_id,
 };
 pub use key::{Key, Role, Scope, ScopeError};
 pub use notice::{Notice, NoticeKind};
 pub use operation::OperationStatus;
+pub use operational::{OperationalEvent, OperationalKind};
 pub use organization::{EventValidation, Organization, OrganizationId, OrganizationIdError};
 pub use param::{Param, Params};
 pub use reachability::{Contact, OutageChange, Reachability};

@@ -46,19 +46,27 @@ impl Engine {
         events: Vec<IncomingEvent>,
         request: Option<&mut Span>,
     ) -> Result<Vec<Accepted>, AcceptError> {
-        let inner = &self.inner;
-        if inner.is_stopping() {
-            return Err(AcceptError::Unavailable("the server is stopping".to_owned()));
-        }
-        let view = inner.view_for_accept(organization).await?;
-        let events = inner.check_all(&view, events)?;
-        let made: Vec<_> = events.into_iter().map(|event| inner.make(event)).collect();
-        let origin = Origin::of(&inner.tracer, request, &made);
-        to_its_end(Arc::clone(inner).commit(view, made, origin)).await
+        self.inner.accept(organization, events, request).await
     }
 }
 
 impl Inner {
+    pub(crate) async fn accept(
+        self: &Arc<Self>,
+        organization: &OrganizationId,
+        events: Vec<IncomingEvent>,
+        request: Option<&mut Span>,
+    ) -> Result<Vec<Accepted>, AcceptError> {
+        if self.is_stopping() {
+            return Err(AcceptError::Unavailable("the server is stopping".to_owned()));
+        }
+        let view = self.view_for_accept(organization).await?;
+        let events = self.check_all(&view, events)?;
+        let made: Vec<_> = events.into_iter().map(|event| self.make(event)).collect();
+        let origin = Origin::of(&self.tracer, request, &made);
+        to_its_end(Arc::clone(self).commit(view, made, origin)).await
+    }
+
     pub(crate) async fn view_for_accept(&self, id: &OrganizationId) -> Result<Arc<OrganizationView>, AcceptError> {
         match self.directory.view(id).await {
             Ok(view) => view.ok_or(AcceptError::UnknownOrganization),

@@ -43,6 +43,8 @@ pub struct EngineParts {
     pub clock: Arc<dyn Clock>,
     /// What tells owners by e-mail; nobody is told when none.
     pub mailer: Option<Arc<dyn Mailer>>,
+    /// The organisation of the operator's that operational events are published into; none are made when none.
+    pub operational: Option<OrganizationId>,
     /// What traces are told to.
     pub tracer: Tracer,
     /// Its limits.
@@ -77,6 +79,10 @@ pub(crate) struct Inner {
     pub(crate) tracer: Tracer,
     /// There is a notice to send.
     pub(crate) notices_made: Notify,
+    /// The organisation of the operator's.
+    pub(crate) operational: Option<OrganizationId>,
+    /// There may be an operational event to publish.
+    pub(crate) operational_made: Notify,
     /// Attempts to endpoints whose latest attempt was prompt.
     pub(crate) prompt: Semaphore,
     /// Attempts to all others.
@@ -245,7 +251,8 @@ struct Waiting {
 impl Inner {
     /// Grants a lease first of all, since that tells the time.
     async fn new(parts: EngineParts) -> Result<(Arc<Self>, Waiting), EngineError> {
-        let EngineParts { store, contracts, egress, clock, mailer, tracer, limits, node } = parts;
+        let EngineParts { store, contracts, egress, clock, mailer, operational, tracer, limits, node } = parts;
+        store.operational_for(operational.clone());
         let sent = Instant::now();
         let granted = store.grant_lease(&node, limits.lease).await?;
         if let Some(now) = granted.now {
@@ -289,6 +296,8 @@ impl Inner {
             mailer,
             tracer,
             notices_made: Notify::new(),
+            operational,
+            operational_made: Notify::new(),
         });
         Ok((inner, Waiting { outcomes, steps }))
     }
@@ -323,6 +332,9 @@ impl Inner {
         if let Some(mailer) = &self.mailer {
             tokio::spawn(Arc::clone(self).run_notices(Arc::clone(mailer)));
         }
+        if let Some(operator) = &self.operational {
+            tokio::spawn(Arc::clone(self).run_operational(operator.clone()));
+        }
         tokio::spawn(Arc::clone(self).run_scheduler());
         tokio::spawn(Arc::clone(self).run_retention());
         tokio::spawn(Arc::clone(self).run_statistics());
@@ -343,6 +355,7 @@ impl Inner {
     /// An organisation or one of its endpoints is not as it was.
     pub(crate) fn changed(self: &Arc<Self>, organization: &OrganizationId) {
         self.directory.forget(organization);
+        self.operational_made.notify_one();
         let (inner, organization) = (Arc::clone(self), organization.clone());
         tokio::spawn(async move { inner.wake_resting(&organization).await });
     }

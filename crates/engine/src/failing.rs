@@ -9,8 +9,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use postrider_domain::{
     Action, Actor, AuditEntry, AuditId, Contact, EndpointId, FailReason, FailureKind, Millis, Notice, NoticeId,
-    NoticeKind, OrganizationId, OutageChange, Reachability, Streak, StreakChange, StreakLimit, StreakStep, Transition,
-    Trigger, Verdict,
+    NoticeKind, OperationalEventId, OrganizationId, OutageChange, Reachability, Streak, StreakChange, StreakLimit,
+    StreakStep, Transition, Trigger, Verdict,
 };
 use postrider_egress::Way;
 use postrider_store::{FailingAct, FailingStep, OpenDelivery, Outcome};
@@ -200,6 +200,7 @@ impl Inner {
                 metrics::counter!("postrider_endpoint_steps_total", "kind" => kind).increment(1);
                 tracing::warn!(%organization, %endpoint, kind, failures = due.streak.failures, "an endpoint keeps failing");
                 self.notices_made.notify_one();
+                self.operational_made.notify_one();
                 if due.kind != NoticeKind::Failing {
                     self.changed(organization);
                 }
@@ -221,6 +222,7 @@ impl Inner {
             }
         };
         FailingStep {
+            id: OperationalEventId(self.ids.next(now)),
             organization: due.organization.clone(),
             endpoint: due.endpoint,
             failures_min: due.streak.failures,

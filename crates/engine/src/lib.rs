@@ -32,6 +32,7 @@ mod limits;
 mod model;
 mod notices;
 mod operating;
+mod operational;
 mod overdue;
 mod pace;
 mod preview;

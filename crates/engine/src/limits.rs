@@ -107,6 +107,9 @@ pub struct EngineLimits {
     pub notice_again_after_max: Duration,
     /// How long after it was made a notice is given up that cannot be sent.
     pub notice_tried_for: Duration,
+    /// Operational events that are claimed at once; publishing them takes less than the claim of a notice lasts. How often they are looked for, and how long
+    /// they are tried, is as of notices.
+    pub operational_claim_max: usize,
     /// How often a node looks for operations that nobody works on.
     pub operations_every: Duration,
     /// How long a node pauses between two turns when no operation of it could get on.
@@ -185,6 +188,7 @@ impl Default for EngineLimits {
             notice_again_after: Duration::from_secs(30),
             notice_again_after_max: Duration::from_secs(3_600),
             notice_tried_for: Duration::from_secs(48 * 3_600),
+            operational_claim_max: 20,
             operations_every: Duration::from_secs(1),
             operations_pause: Duration::from_millis(50),
             operations_max: 100,

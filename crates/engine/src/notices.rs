@@ -73,7 +73,7 @@ impl Inner {
                 None
             }
             Err(error) => {
-                let again_at = self.try_again_at(claimed, error.is_final);
+                let again_at = self.try_again_at(claimed.tries, notice.made_at, error.is_final);
                 match again_at {
                     Some(_) => {
                         tracing::warn!(%id, %organization, %endpoint, kind, %error, "the owner could not be told; trying again later")
@@ -117,12 +117,12 @@ impl Inner {
         mailer.send(envelope, &letter.write()).await.map(|()| Told::Sent)
     }
 
-    /// Each time twice as late, for a bounded time.
-    fn try_again_at(&self, claimed: &ClaimedNotice, is_final: bool) -> Option<Millis> {
+    /// When what was made then is tried again, after so many tries: each time twice as late, for a bounded time.
+    pub(crate) fn try_again_at(&self, tries: u32, made_at: Millis, is_final: bool) -> Option<Millis> {
         let now = self.clock.now();
         let (first, most) = (self.limits.notice_again_after, self.limits.notice_again_after_max);
-        let wait = first.saturating_mul(1 << claimed.tries.saturating_sub(1).min(16)).min(most);
-        let is_over = is_final || now.since(claimed.notice.made_at) >= self.limits.notice_tried_for;
+        let wait = first.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(most);
+        let is_over = is_final || now.since(made_at) >= self.limits.notice_tried_for;
         (!is_over).then(|| now + wait.max(Duration::from_millis(1)))
     }
 }

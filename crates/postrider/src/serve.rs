@@ -195,6 +195,7 @@ impl Server {
             egress: client,
             clock: clock.clone(),
             mailer: settings.mail.as_ref().map(|mail| mailer(mail, files.smtp_ca_pem)).transpose()?,
+            operational: settings.operational_organization.clone(),
             tracer: tracer.clone(),
             limits: engine_limits(settings),
             node: node_name(settings),

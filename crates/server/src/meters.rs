@@ -41,6 +41,7 @@ const ATTEMPTS: &str = "postrider_attempts_total";
 const STORE_ERRORS: &str = "postrider_store_errors_total";
 const ENDPOINT_STEPS: &str = "postrider_endpoint_steps_total";
 const NOTICES: &str = "postrider_notices_total";
+const OPERATIONAL_EVENTS: &str = "postrider_operational_events_total";
 const NETWORK_OUTAGE: &str = "postrider_network_outage";
 const LANES_HELD: &str = "postrider_lanes_held";
 const OLDEST_DUE: &str = "postrider_oldest_due_seconds";
@@ -152,6 +153,13 @@ fn describe_engine() {
     );
     for result in ["settled", "retry"] {
         counter!(NOTICES, "result" => result).increment(0);
+    }
+    describe_counter!(
+        OPERATIONAL_EVENTS,
+        "Operational events that were claimed: `settled` is published or given up, `retry` is tried again"
+    );
+    for result in ["settled", "retry"] {
+        counter!(OPERATIONAL_EVENTS, "result" => result).increment(0);
     }
     describe_gauge!(
         NETWORK_OUTAGE,

@@ -1,6 +1,6 @@
 //! What goes into a store and comes out of it about endpoints that keep failing.
 
-use postrider_domain::{AuditEntry, EndpointId, Millis, Notice, OrganizationId, Streak};
+use postrider_domain::{AuditEntry, EndpointId, Millis, Notice, OperationalEventId, OrganizationId, Streak};
 
 use crate::error::Result;
 use crate::rows::{AuditRow, Sealer, seal_audit};
@@ -8,6 +8,8 @@ use crate::rows::{AuditRow, Sealer, seal_audit};
 /// A step against an endpoint that keeps failing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailingStep {
+    /// What the operator's event of it is called, where there is one.
+    pub id: OperationalEventId,
     /// Whose it is.
     pub organization: OrganizationId,
     /// The endpoint.

@@ -14,6 +14,7 @@ mod keyring;
 mod limits;
 mod master_key;
 mod model;
+mod operational;
 mod operations;
 mod postgres;
 mod rows;
@@ -29,6 +30,7 @@ pub use error::{Result, StoreError};
 pub use failing::{ClaimedNotice, FailingAct, FailingStep, PortableNotice, PortableStreak};
 pub use master_key::{MasterKey, MasterKeyError, MasterKeys};
 pub use model::*;
+pub use operational::{ClaimedOperationalEvent, OperationalEvents};
 pub use operations::{
     EraseStep, Erased, FormerDelivery, Operation, OperationNote, Operations, Record, RecoverStep, Recoverable,
     RecoverablePage, Recovery, Removed, Stepped, Waiting, Work,

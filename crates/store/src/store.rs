@@ -18,6 +18,7 @@ use crate::model::{
     OpenDelivery, Outcome, PageOf, PageRequest, Recorded, Renewal, RetentionStep, Retried, RevisionId, StoreStats,
     StoredAnswer,
 };
+use crate::operational::OperationalEvents;
 use crate::operations::Operations;
 use crate::signing::Signing;
 use crate::statistics::Statistics;
@@ -28,7 +29,7 @@ use crate::statistics::Statistics;
 /// Every method about an organisation takes it; another organisation's objects are like those that do not exist.
 /// What a person changes, or the server by itself, takes an entry of the audit trail, which is written in the same transaction when the change is made.
 #[async_trait]
-pub trait Store: Operations + Statistics + Send + Sync + 'static {
+pub trait Store: Operations + OperationalEvents + Statistics + Send + Sync + 'static {
     // Organisations.
 
     /// Stores a new organisation with a fresh data key; [`crate::StoreError::Exists`] when the id is taken.

@@ -100,7 +100,14 @@ fn two_files_with_one_name_and_two_defaults_are_mistakes() {
 fn the_built_in_contracts_promise_what_their_documents_say() {
     let contracts = Contracts::built_in().unwrap();
     let get = |name: &str| contracts.get(name).unwrap();
-    let counts = [("salessheet", 12), ("salesos", 20), ("sendpilot", 2), ("webhook-system", 17), ("suresend", 3)];
+    let counts = [
+        ("salessheet", 12),
+        ("salesos", 20),
+        ("sendpilot", 2),
+        ("webhook-system", 17),
+        ("suresend", 3),
+        ("operational", 4),
+    ];
     for (name, types) in counts {
         assert_eq!(get(name).event_types().len(), types, "{name}");
     }
@@ -108,6 +115,7 @@ fn the_built_in_contracts_promise_what_their_documents_say() {
     assert_eq!(open, ["sendpilot", "standard", "suresend"]);
     let timeouts = contracts.iter().map(|c| (c.name(), c.response().timeout.as_secs())).collect::<Vec<_>>();
     let expected = [
+        ("operational", 30),
         ("salesos", 30),
         ("salessheet", 10),
         ("sendpilot", 30),
@@ -116,7 +124,8 @@ fn the_built_in_contracts_promise_what_their_documents_say() {
         ("webhook-system", 5),
     ];
     assert_eq!(timeouts, expected);
-    for contract in contracts.iter().filter(|c| c.name() != contracts.default_name()) {
+    assert_eq!(get("operational").schedule(), get("standard").schedule());
+    for contract in contracts.iter().filter(|c| !["standard", "operational"].contains(&c.name())) {
         let steps: Vec<_> = contract.schedule().steps.iter().map(Duration::as_secs).collect();
         assert_eq!(steps, [60, 300, 1_800, 7_200, 86_400], "{}", contract.name());
         let kind = if contract.name() == "salessheet" { ScheduleKind::At } else { ScheduleKind::After };

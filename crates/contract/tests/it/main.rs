@@ -1,4 +1,4 @@
-//! The six built-in contracts as a whole: golden requests, properties, rotations, and what must hold for code and documents.
+//! The seven built-in contracts as a whole: golden requests, properties, rotations, and what must hold for code and documents.
 
 #![allow(
     clippy::unwrap_used,

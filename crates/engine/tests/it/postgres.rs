@@ -90,6 +90,7 @@ impl Nodes {
             egress: egress(),
             clock,
             mailer: None,
+            operational: None,
             tracer: postrider_traces::Tracer::default(),
             limits,
             node: node.to_owned(),

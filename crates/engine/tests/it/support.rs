@@ -28,6 +28,8 @@ pub struct World {
     pub clock: Arc<MovableClock>,
     pub engine: Engine,
     pub organization: OrganizationId,
+    /// Whom operational events are for.
+    operational: Option<OrganizationId>,
     key: String,
 }
 
@@ -50,23 +52,32 @@ impl World {
     }
 
     pub async fn with(limits: EngineLimits) -> World {
+        World::of(limits, None).await
+    }
+
+    /// With operational events for this organisation, which is not there yet.
+    pub async fn told_to(operational: &OrganizationId) -> World {
+        World::of(EngineLimits::default(), Some(operational.clone())).await
+    }
+
+    async fn of(limits: EngineLimits, operational: Option<OrganizationId>) -> World {
         let dir = TempDir::new().unwrap();
         let key = data_encoding::BASE64.encode(&[7; 32]);
         let clock = Arc::new(MovableClock::default());
-        let engine = start(&dir, &key, &clock, limits).await;
+        let engine = start(&dir, &key, &clock, limits, operational.clone()).await;
         let organization = organization(engine.now());
         engine.store().create_organization(&organization, &audit()).await.unwrap();
-        World { dir, clock, engine, organization: organization.id, key }
+        World { dir, clock, engine, organization: organization.id, operational, key }
     }
 
     /// As after a restart: the old engine and store are gone, new ones open the same directory.
     pub async fn restarted(self) -> World {
-        let World { dir, clock, engine, organization, key } = self;
+        let World { dir, clock, engine, organization, operational, key } = self;
         engine.stop().await;
         engine.store().close().await.unwrap();
         drop(engine);
-        let engine = start(&dir, &key, &clock, EngineLimits::default()).await;
-        World { dir, clock, engine, organization, key }
+        let engine = start(&dir, &key, &clock, EngineLimits::default(), operational.clone()).await;
+        World { dir, clock, engine, organization, operational, key }
     }
 
     pub async fn endpoint(&self, url: &str) -> Endpoint {
@@ -121,7 +132,13 @@ impl World {
     }
 }
 
-async fn start(dir: &TempDir, key: &str, clock: &Arc<MovableClock>, limits: EngineLimits) -> Engine {
+async fn start(
+    dir: &TempDir,
+    key: &str,
+    clock: &Arc<MovableClock>,
+    limits: EngineLimits,
+    operational: Option<OrganizationId>,
+) -> Engine {
     let master = MasterKey::from_base64(key).unwrap();
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(dir.path(), master, &SqliteOptions::default()).unwrap());
     let egress = egress();
@@ -133,6 +150,7 @@ async fn start(dir: &TempDir, key: &str, clock: &Arc<MovableClock>, limits: Engi
         egress,
         clock,
         mailer: None,
+        operational,
         tracer: postrider_traces::Tracer::default(),
         limits,
         node,

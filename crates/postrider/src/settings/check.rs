@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use postrider_domain::Secret;
+use postrider_domain::{OrganizationId, Secret};
 use postrider_egress::EgressProxy;
 use postrider_server::TokenKey;
 
@@ -14,8 +14,8 @@ use super::paths::KEY_FILE;
 use super::raw::{Mistake, Origin, Raw};
 use super::values::{
     SmtpUrl, Wrong, address_or_cidr, cidr, claim, encryption_key, lease, log_filter, log_format, mail_from,
-    name_server, node_name, operator_key, otlp_endpoint, otlp_header, path, proxy, public_url, ratio, retention,
-    smtp_url, socket_address, token_secret, truth,
+    name_server, node_name, operator_key, organization, otlp_endpoint, otlp_header, path, proxy, public_url, ratio,
+    retention, smtp_url, socket_address, token_secret, truth,
 };
 use super::{Purpose, table};
 
@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) operator_key: Option<Secret>,
     pub(crate) tokens: TokenSettings,
+    /// None when no operational events are made.
+    pub(crate) operational_organization: Option<OrganizationId>,
     pub(crate) store: StoreSettings,
     /// None for the host's name and the process's id.
     pub(crate) node_name: Option<String>,
@@ -166,6 +168,7 @@ fn read(reader: &mut Reader) -> Option<Settings> {
     let trusted_proxies = reader.list("trusted_proxies", cidr);
     let operator_key = reader.operator_key();
     let tokens = reader.tokens();
+    let operational_organization = reader.optional("operational_organization", organization);
     // What these name is in the paths.
     reader.list("jwt_public_key_file", path);
     reader.list("jwks_file", path);
@@ -187,6 +190,7 @@ fn read(reader: &mut Reader) -> Option<Settings> {
         trusted_proxies: trusted_proxies?,
         operator_key: operator_key?,
         tokens: tokens?,
+        operational_organization: operational_organization?,
         store: store?,
         node_name: node_name?,
         lease: lease?,

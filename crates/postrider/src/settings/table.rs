@@ -154,6 +154,15 @@ const SERVER: &[Setting] = &[
         about: "A directory of your own contract files; each `*.toml` in it is loaded beside the built-in ones.",
         ..PLAIN
     },
+    Setting {
+        name: "operational_organization",
+        value: "ORG",
+        example: r#""ops""#,
+        about: "The id of an organization of your own that gets what happens to all others' endpoints as events: `endpoint.failing`, `endpoint.disabled`, \
+                `delivery.exhausted`, `secret.rotated`. Create it with the contract `operational` and give it endpoints. Give every node the same. \
+                Without it no such events are made.",
+        ..PLAIN
+    },
 ];
 
 const DATA: &[Setting] = &[

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use postrider_domain::Secret;
+use postrider_domain::{OrganizationId, OrganizationIdError, Secret};
 use postrider_egress::{EgressProxy, ProxyAuth};
 use postrider_server::TokenKey;
 
@@ -124,6 +124,10 @@ pub(super) fn node_name(text: &str) -> Result<String, Wrong> {
         ));
     }
     Ok(text.to_owned())
+}
+
+pub(super) fn organization(text: &str) -> Result<OrganizationId, Wrong> {
+    text.parse().map_err(|error: OrganizationIdError| format!("{text:?}: {error}"))
 }
 
 /// Never repeats its text, which may hold a password.

@@ -86,6 +86,7 @@ impl World {
             egress: Client::new(settings).unwrap(),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             mailer: None,
+            operational: None,
             tracer: postrider_traces::Tracer::default(),
             limits: EngineLimits::default(),
             node: "test".to_owned(),

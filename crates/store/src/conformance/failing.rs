@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use postrider_domain::{
-    EndpointId, EndpointStatus, FailReason, FailureKind, Millis, Notice, NoticeId, NoticeKind, OrganizationId, Streak,
-    StreakChange, Transition,
+    EndpointId, EndpointStatus, FailReason, FailureKind, Millis, Notice, NoticeId, NoticeKind, OperationalEventId,
+    OrganizationId, Streak, StreakChange, Transition,
 };
 
 use super::samples::{DAY, World, at, endpoint, entry, id_at, organization, outcome};
@@ -75,6 +75,7 @@ fn notice(world: &World, made_at: Millis) -> Notice {
 
 fn disable(world: &World, failures_min: u32, made_at: Millis) -> FailingStep {
     FailingStep {
+        id: OperationalEventId(id_at(made_at)),
         organization: world.org.clone(),
         endpoint: world.endpoint,
         failures_min,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::rows::{ENDPOINT_COLUMNS, endpoint_row};
 use super::session::{Mode, Session};
 use super::tenants::missing;
-use super::{PostgresStore, audit, changes};
+use super::{PostgresStore, audit, changes, operational};
 use crate::edit::Edit;
 use crate::error::{Result, StoreError};
 use crate::limits::PAGE_ROWS_MAX;
@@ -131,6 +131,9 @@ pub(super) async fn update(store: &PostgresStore, endpoint: &Endpoint, edit: &Ed
         return Err(StoreError::NotFound { what: format!("endpoint {}", endpoint.id) });
     }
     audit::insert(&tx, tenant.org, &seal_audit(tenant.sealer(), &edit.audit)?).await?;
+    if let Some(told) = store.operational_for.of_change(id, endpoint.id, &edit.audit) {
+        operational::insert(&tx, tenant.org, &told).await?;
+    }
     tx.commit().await
 }
 

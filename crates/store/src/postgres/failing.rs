@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::rows::{count_at, millis_at, opt_millis_at, status_code_at};
 use super::session::{Mode, Session};
-use super::{PostgresStore, audit, changes};
+use super::{PostgresStore, audit, changes, operational};
 use crate::error::Result;
 use crate::failing::{ClaimedNotice, FailingAct, FailingStep};
 use crate::rows::notice_words;
@@ -63,6 +63,9 @@ pub(super) async fn take_step(store: &PostgresStore, step: &FailingStep) -> Resu
     }
     if let Some(entry) = step.seal_entry(tenant.sealer())? {
         audit::insert(&tx, tenant.org, &entry).await?;
+    }
+    if let Some(told) = store.operational_for.of_step(step) {
+        operational::insert(&tx, tenant.org, &told).await?;
     }
     if let Some(notice) = &step.notice {
         insert_notice(&tx, tenant.org, notice).await?;

@@ -47,6 +47,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 6, oldest_program: 1, sql: include_str!("schema/006.sql") },
     Migration { version: 7, oldest_program: 1, sql: include_str!("schema/007.sql") },
     Migration { version: 8, oldest_program: 1, sql: include_str!("schema/008.sql") },
+    Migration { version: 9, oldest_program: 1, sql: include_str!("schema/009.sql") },
 ];
 
 /// What the database says about itself.

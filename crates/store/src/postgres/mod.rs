@@ -32,6 +32,7 @@ mod leases;
 mod master;
 mod migrate;
 mod onwards;
+mod operational;
 mod operations;
 mod organizations;
 mod overlaps;
@@ -69,6 +70,7 @@ use tokio::task::JoinSet;
 use crate::error::Result;
 use crate::limits::{COMMIT_WRITERS, CONNECTIONS_DEFAULT, CONNECTIONS_MIN, READ_MS_MAX, RECORD_WRITERS};
 use crate::master_key::MasterKeys;
+use crate::operational::OperationalFor;
 use connect::{Address, Role};
 use hearing::Hearing;
 use hints::Telling;
@@ -114,6 +116,7 @@ pub struct PostgresStore {
     tasks: Mutex<JoinSet<()>>,
     tenants: Tenants,
     running: Running,
+    operational_for: OperationalFor,
     size: Size,
 }
 
@@ -160,6 +163,7 @@ impl PostgresStore {
             tasks: Mutex::new(tasks),
             tenants: Tenants::new(keys, operator),
             running: Running::default(),
+            operational_for: OperationalFor::default(),
             size: Size::default(),
         })
     }

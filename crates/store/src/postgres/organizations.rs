@@ -160,6 +160,7 @@ pub(super) async fn hide_what_it_owns(tx: &Session, org: Uuid) -> Result<()> {
         "DELETE FROM lanes WHERE org = $1",
         "DELETE FROM streaks WHERE org = $1",
         "DELETE FROM notices WHERE org = $1",
+        "DELETE FROM operational_events WHERE org = $1",
         "INSERT INTO sweeps (org) VALUES ($1)",
     ];
     for sql in statements {

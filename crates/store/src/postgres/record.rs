@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use postrider_domain::{FailureKind, StreakChange, Transition};
+use postrider_domain::{FailureKind, OperationalEvent, StreakChange, Transition};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -32,6 +32,7 @@ pub(super) struct SealedOutcome {
     pub(super) slots_used: i32,
     pub(super) initial_failure_at: Option<i64>,
     pub(super) streak: StreakChange,
+    pub(super) operational: Option<OperationalEvent>,
     pub(super) sealed: Vec<u8>,
     /// The lines that its delivery has a turn in.
     pub(super) records: Vec<i64>,
@@ -102,6 +103,7 @@ pub(super) async fn seal(store: &PostgresStore, outcome: &Outcome) -> Result<Opt
         slots_used: int(progress.slots_used),
         initial_failure_at: progress.initial_failure_at.map(|at| at.0),
         streak: outcome.streak,
+        operational: store.operational_for.of_outcome(outcome),
         sealed: seal_attempt(tenant.sealer(), attempt)?,
         records: match outcome.delivery.turn {
             Some(_) => record_hashes(tenant.owner(), &outcome.delivery.event),

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::attached::Lane;
 use super::group::{Fault, Unit, and_commit};
 use super::leases;
+use super::operational;
 use super::record::{RecordUnit, SealedOutcome};
 use super::record_rows::{self, Columns, Kind, Place};
 use super::session::Session;
@@ -95,6 +96,8 @@ async fn record(
     let retry = prepare(session, &retried, Kind::Retried, place).await?;
     let streaks = streaks::Columns::of(all, which);
     let change = streaks.prepare(session).await?;
+    let exhausted = operational::Columns::of(all, which);
+    let gather = exhausted.prepare(session).await?;
     let (places, now) = leaving(all, which);
     let leaving = if places.is_empty() { None } else { Some(Leaving::prepare(session).await?) };
     let client: &Client = session;
@@ -106,10 +109,11 @@ async fn record(
             run(client, end.as_ref(), &ended, &leases),
             run(client, retry.as_ref(), &retried, &leases),
             streaks.change(client, change.as_ref()),
+            exhausted.gather(client, gather.as_ref()),
             leave(client, leaving.as_ref(), &places, now),
         )
     };
-    let ((), ended, retried, streaks, ()) = and_commit(client, work).await?;
+    let ((), ended, retried, streaks, (), ()) = and_commit(client, work).await?;
     let places = ended.iter().chain(&retried).filter_map(|row| usize::try_from(row.get::<_, i32>(0)).ok());
     Ok(places.map(|at| (at, answer(all[at], &streaks))).collect())
 }

@@ -130,7 +130,7 @@ async fn texts_of_history(step: &mut Step<'_>, tx: &Session, sweep: &Sweep, endp
 }
 
 /// Tables of an organisation with the key of their rows, in the order in which they are emptied.
-const TABLES: [(&str, &str); 15] = [
+const TABLES: [(&str, &str); 16] = [
     ("open_deliveries", "id"),
     ("turns", "endpoint, record, turn"),
     ("attempts", "delivery, id"),
@@ -145,6 +145,7 @@ const TABLES: [(&str, &str); 15] = [
     ("streaks", "endpoint"),
     ("endpoint_hours", "endpoint, hour"),
     ("notices", "id"),
+    ("operational_events", "id"),
     ("endpoints", "id"),
 ];
 

@@ -4,12 +4,12 @@ use postrider_domain::{AuditEntry, Endpoint, EndpointId, OrganizationId};
 use rusqlite::{OptionalExtension, params};
 
 use super::SqliteStore;
-use super::audit;
 use super::commit::require_version;
 use super::failing::{forget_all, forget_streak};
 use super::reader::Reader;
 use super::rows::{ENDPOINT_COLUMNS, endpoint_row};
 use super::writer::{Fault, WriteTx};
+use super::{audit, operational};
 use crate::edit::Edit;
 use crate::error::{Result, StoreError};
 use crate::limits::PAGE_ROWS_MAX;
@@ -90,6 +90,7 @@ pub(super) async fn update(store: &SqliteStore, endpoint: &Endpoint, edit: &Edit
     let tenant = store.tenants.require(&store.readers, &endpoint.organization).await?;
     let (endpoint, sealed) = (endpoint.clone(), seal_endpoint(tenant.sealer(), endpoint)?);
     let (entry, basis) = (seal_audit(tenant.sealer(), &edit.audit)?, edit.basis);
+    let told = store.operational_for.of_change(&endpoint.organization, endpoint.id, &edit.audit);
     let write = move |tx: &mut WriteTx<'_>| {
         require_basis(tx, tenant.no, basis)?;
         let resumed_at = endpoint.resumed_at.map(|at| at.0);
@@ -124,6 +125,9 @@ pub(super) async fn update(store: &SqliteStore, endpoint: &Endpoint, edit: &Edit
             }
         }
         audit::insert(tx, tenant.no, &entry)?;
+        if let Some(told) = &told {
+            operational::insert(tx, tenant.no, told)?;
+        }
         count_change(tx, tenant.no)
     };
     store.writer.write(ENDPOINT_BYTES, write).await

@@ -4,11 +4,11 @@ use postrider_domain::{EndpointId, Millis, Notice, NoticeId, OrganizationId, Str
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::SqliteStore;
-use super::audit;
 use super::endpoints::count_change;
 use super::reader::{Reader, uuid_at};
 use super::rows::{millis_at, opt_millis_at};
 use super::writer::{Fault, WriteTx};
+use super::{audit, operational};
 use crate::error::Result;
 use crate::failing::{ClaimedNotice, FailingAct, FailingStep};
 use crate::rows::notice_words;
@@ -88,6 +88,7 @@ pub(super) async fn streaks(
 pub(super) async fn take_step(store: &SqliteStore, step: &FailingStep) -> Result<bool> {
     let Some(tenant) = store.tenants.find(&store.readers, &step.organization).await? else { return Ok(false) };
     let (step, entry) = (step.clone(), step.seal_entry(tenant.sealer())?);
+    let told = store.operational_for.of_step(&step);
     let write = move |tx: &mut WriteTx<'_>| {
         let find = "SELECT e.no FROM endpoints e LEFT JOIN streaks s ON s.endpoint_no = e.no
                     WHERE e.id = ? AND e.org_no = ? AND e.deleted = 0 AND e.status = 'active' AND coalesce(s.failures, 0) >= ?";
@@ -110,6 +111,9 @@ pub(super) async fn take_step(store: &SqliteStore, step: &FailingStep) -> Result
                 true
             }
         };
+        if let Some(told) = told.as_ref().filter(|_| is_taken) {
+            operational::insert(tx, tenant.no, told)?;
+        }
         if is_taken && let Some(notice) = &step.notice {
             insert_notice(tx, tenant.no, endpoint_no, notice, notice.made_at, 0)?;
         }

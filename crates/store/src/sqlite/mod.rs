@@ -21,6 +21,7 @@ mod leases;
 mod numbers;
 mod onwards;
 mod open;
+mod operational;
 mod operations;
 mod organizations;
 mod overlaps;
@@ -57,6 +58,7 @@ use crate::error::{Result, StoreError};
 use crate::limits::{COUNTED_AT_OPEN, READERS};
 use crate::master_key::MasterKeys;
 use crate::model::StoreStats;
+use crate::operational::OperationalFor;
 use checkpoint::Checkpointer;
 use idempotency::RunningRequests;
 use leases::Leases;
@@ -83,6 +85,7 @@ pub struct SqliteStore {
     tenants: Tenants,
     running: RunningRequests,
     leases: Leases,
+    operational_for: OperationalFor,
     sweeps_seen: AtomicI64,
     threads: Mutex<Threads>,
 }
@@ -138,6 +141,7 @@ impl SqliteStore {
             tenants: Tenants::new(keys, operator),
             running: RunningRequests::default(),
             leases: Leases::default(),
+            operational_for: OperationalFor::default(),
             sweeps_seen: AtomicI64::new(0),
             threads: Mutex::new(threads),
         };

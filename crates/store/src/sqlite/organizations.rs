@@ -155,7 +155,7 @@ pub(super) fn bury(tx: &mut WriteTx<'_>, org_no: i64) -> Result<(), Fault> {
          WHERE no = ?";
     tx.conn.prepare_cached(hide)?.execute([org_no])?;
     tx.conn.prepare_cached("UPDATE endpoints SET deleted = 1, sealed = NULL WHERE org_no = ?")?.execute([org_no])?;
-    for table in ["api_keys", "streaks", "notices"] {
+    for table in ["api_keys", "streaks", "notices", "operational_events"] {
         tx.conn.prepare_cached(&format!("DELETE FROM {table} WHERE org_no = ?"))?.execute([org_no])?;
     }
     tx.conn.prepare_cached("INSERT INTO sweeps (org_no) VALUES (?)")?.execute([org_no])?;

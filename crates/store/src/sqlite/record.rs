@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use postrider_domain::{AttemptId, FailReason, FailureKind, Millis, Progress, StreakChange, Transition};
+use postrider_domain::{
+    AttemptId, FailReason, FailureKind, Millis, OperationalEvent, Progress, StreakChange, Transition,
+};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::SqliteStore;
 use super::failing::change_streak;
+use super::operational;
 use super::turns::{self, Place};
 use super::writer::{Fault, WriteTx};
 use crate::error::Result;
@@ -30,6 +33,7 @@ pub(super) struct SealedOutcome {
     transition: Transition,
     ended_at: Millis,
     streak: StreakChange,
+    operational: Option<OperationalEvent>,
     sealed: Vec<u8>,
 }
 
@@ -81,6 +85,7 @@ pub(super) async fn seal(store: &SqliteStore, outcome: &Outcome) -> Result<Optio
         transition: outcome.transition,
         ended_at: outcome.ended_at,
         streak: outcome.streak,
+        operational: store.operational_for.of_outcome(outcome),
         sealed: seal_attempt(tenant.sealer(), attempt)?,
     }))
 }
@@ -137,6 +142,9 @@ pub(super) fn apply(
     };
     if recorded == Recorded::Stale {
         return Ok(recorded);
+    }
+    if let Some(event) = &outcome.operational {
+        operational::insert(tx, outcome.org_no, event)?;
     }
     let streak = change_streak(tx, outcome.org_no, endpoint_no, outcome.streak, outcome.ended_at)?;
     Ok(streak.map_or(recorded, Recorded::Counted))

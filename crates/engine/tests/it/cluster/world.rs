@@ -63,6 +63,7 @@ impl Nodes {
             egress: egress(),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             mailer: None,
+            operational: None,
             tracer: postrider_traces::Tracer::default(),
             limits,
             node: node.to_owned(),
