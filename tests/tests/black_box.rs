@@ -25,6 +25,7 @@ mod listen;
 mod main_way;
 mod metrics;
 mod neighbours;
+mod operational;
 mod ordering;
 mod outside;
 mod portal_links;

@@ -30,7 +30,7 @@ pub use error::{Result, StoreError};
 pub use failing::{ClaimedNotice, FailingAct, FailingStep, PortableNotice, PortableStreak};
 pub use master_key::{MasterKey, MasterKeyError, MasterKeys};
 pub use model::*;
-pub use operational::{ClaimedOperationalEvent, OperationalEvents};
+pub use operational::{ClaimedOperationalEvent, OperationalEvents, PortableOperationalEvent};
 pub use operations::{
     EraseStep, Erased, FormerDelivery, Operation, OperationNote, Operations, Record, RecoverStep, Recoverable,
     RecoverablePage, Recovery, Removed, Stepped, Waiting, Work,

@@ -43,6 +43,17 @@ pub struct ClaimedOperationalEvent {
     pub until: Millis,
 }
 
+/// An operational event that was not published yet, as an export has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortableOperationalEvent {
+    /// The event.
+    pub event: OperationalEvent,
+    /// When it is to be published.
+    pub due_at: Millis,
+    /// How often that was tried.
+    pub tries: u32,
+}
+
 /// Of whom operational events are written.
 #[derive(Debug, Default)]
 pub(crate) struct OperationalFor(RwLock<Option<OrganizationId>>);
@@ -118,14 +129,24 @@ pub(crate) struct OperationalRow {
     pub(crate) delivery: Option<Uuid>,
     pub(crate) first_at: Millis,
     pub(crate) last_at: Millis,
-    /// The claim under way included.
+    /// A claim under way included.
     pub(crate) tries: u32,
 }
 
 impl OperationalRow {
     pub(crate) fn claimed(self, until: Millis) -> Result<ClaimedOperationalEvent> {
+        let tries = self.tries;
+        Ok(ClaimedOperationalEvent { event: self.event()?, tries, until })
+    }
+
+    pub(crate) fn portable(self, due_at: Millis) -> Result<PortableOperationalEvent> {
+        let tries = self.tries;
+        Ok(PortableOperationalEvent { event: self.event()?, due_at, tries })
+    }
+
+    fn event(self) -> Result<OperationalEvent> {
         let damaged = crate::rows::damaged;
-        let event = OperationalEvent {
+        Ok(OperationalEvent {
             id: OperationalEventId(self.id),
             organization: self.organization.parse().map_err(|_| damaged("an organization's id"))?,
             endpoint: EndpointId(self.endpoint),
@@ -135,7 +156,6 @@ impl OperationalRow {
             delivery: self.delivery.map(DeliveryId),
             first_at: self.first_at,
             last_at: self.last_at,
-        };
-        Ok(ClaimedOperationalEvent { event, tries: self.tries, until })
+        })
     }
 }

@@ -9,6 +9,7 @@ mod failing;
 mod hand_over;
 mod keys;
 mod kills;
+mod operational;
 mod operations;
 mod ordering;
 mod out_of_reach;

@@ -14,6 +14,7 @@ mod failing;
 mod filtering;
 mod leases;
 mod nodes;
+mod operational;
 mod ordering;
 mod pacing;
 mod postgres;

@@ -13,7 +13,7 @@ use crate::failing::{FailingAct, FailingStep};
 use crate::model::{EndpointLimits, OpenDelivery, Outcome, Recorded};
 
 /// A world whose endpoint is active.
-async fn active(subject: &impl Subject) -> World {
+pub(super) async fn active(subject: &impl Subject) -> World {
     let world = World::new(subject).await;
     set_status(&world, EndpointStatus::Active, at(4)).await;
     world
@@ -45,7 +45,7 @@ fn counted(open: &Arc<OpenDelivery>, ended_at: Millis, change: StreakChange) -> 
 }
 
 /// Records so many attempts that change the streak, at once and each of a delivery of its own.
-async fn record(world: &World, changes: &[StreakChange], ended_at: Millis) -> Vec<Recorded> {
+pub(super) async fn record(world: &World, changes: &[StreakChange], ended_at: Millis) -> Vec<Recorded> {
     let mut outcomes = vec![];
     for (place, change) in (0..).zip(changes) {
         let open = world.one_open(ended_at).await;
@@ -73,7 +73,7 @@ fn notice(world: &World, made_at: Millis) -> Notice {
     }
 }
 
-fn disable(world: &World, failures_min: u32, made_at: Millis) -> FailingStep {
+pub(super) fn disable(world: &World, failures_min: u32, made_at: Millis) -> FailingStep {
     FailingStep {
         id: OperationalEventId(id_at(made_at)),
         organization: world.org.clone(),

@@ -16,6 +16,7 @@ pub mod keys;
 mod leased;
 pub mod leases;
 pub mod lists;
+pub mod operational;
 pub mod operations;
 pub mod ordering;
 pub mod organizations;
@@ -182,6 +183,16 @@ macro_rules! conformance_suite {
                 a_key_is_free_after_24_hours,
                 keys_belong_to_their_organization,
                 what_was_under_way_when_the_process_died_is_free,
+            ];
+            operational: [
+                nobody_is_told_who_did_not_ask_and_nobody_of_itself,
+                a_step_tells_with_itself,
+                a_rotation_tells_with_itself,
+                exhausted_deliveries_are_gathered_by_endpoint,
+                what_else_ends_a_delivery_is_not_told,
+                no_count_is_lost_while_they_are_claimed,
+                they_are_claimed_by_one_at_a_time_and_settled,
+                they_go_with_their_organization,
             ];
             retention: [
                 what_is_open_too_long_fails_as_expired,

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::Leased;
 use super::failing;
+use super::operational;
 use super::operations;
 use super::random::Run;
 use super::samples::{DAY, HOUR, World, all, at, entry, key, org_id, organization, outcome};
@@ -18,6 +19,7 @@ use crate::model::{
     Configuration, Delivery, DeliveryDetail, DeliveryFilter, EventDetail, EventFilter, Idempotency, LaneDue, NewEvent,
     OpenDelivery, PageRequest, StoredAnswer,
 };
+use crate::operational::ClaimedOperationalEvent;
 use crate::operations::Operation;
 use crate::postgres::PostgresStore;
 use crate::sqlite::SqliteStore;
@@ -61,6 +63,7 @@ struct Picture {
     answer: Idempotency,
     streaks: Vec<(EndpointId, Streak)>,
     notices: Vec<ClaimedNotice>,
+    operational: Vec<ClaimedOperationalEvent>,
     operations: Vec<Operation>,
     hours: Vec<EndpointHour>,
 }
@@ -122,6 +125,7 @@ impl Picture {
             answer,
             streaks,
             notices: notices(store, org).await,
+            operational: operational_events(store, org).await,
             operations: store.operations(org, all()).await.unwrap().rows,
             hours: statistics::kept(store, org, &endpoints).await,
         }
@@ -137,6 +141,18 @@ async fn notices(store: &Leased, org: &OrganizationId) -> Vec<ClaimedNotice> {
     claimed.retain(|claimed| claimed.notice.organization == *org);
     claimed.iter_mut().for_each(|claimed| claimed.tries = 0);
     claimed.sort_by_key(|claimed| claimed.notice.id);
+    claimed
+}
+
+/// The same.
+async fn operational_events(store: &Leased, org: &OrganizationId) -> Vec<ClaimedOperationalEvent> {
+    let mut claimed = store.claim_operational_events(at(999 * DAY), at(1_000 * DAY), 1_000).await.unwrap();
+    for one in &claimed {
+        store.settle_operational_event(one, Some(at(998 * DAY))).await.unwrap();
+    }
+    claimed.retain(|claimed| claimed.event.organization == *org);
+    claimed.iter_mut().for_each(|claimed| claimed.tries = 0);
+    claimed.sort_by_key(|claimed| claimed.event.id);
     claimed
 }
 
@@ -167,7 +183,11 @@ async fn fill<S: Movable>(store: &Arc<S>, seed: u64) -> Vec<OrganizationId> {
         store.create_operation(&operations::recovery(world, at(1)), &entry()).await.unwrap();
         store.create_operation(&operations::erasure(world, at(2)), &entry()).await.unwrap();
         chosen(&*world, "crm-1", later).await;
+        store.operational_for(Some(org_id("ops")));
         failing::fail(&*world, later).await;
+        operational::exhaust(world, 2, later).await;
+        operational::rotate(world, later).await;
+        store.operational_for(None);
         statistics::fill(world, endpoints).await;
         let mut test = world.event(later);
         test.test = true;

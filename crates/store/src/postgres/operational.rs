@@ -107,14 +107,16 @@ impl OperationalEvents for PostgresStore {
         until: Millis,
         limit: usize,
     ) -> Result<Vec<ClaimedOperationalEvent>> {
-        let sql = "WITH due AS MATERIALIZED (
+        let sql = format!(
+            "WITH due AS MATERIALIZED (
                  SELECT n.org, n.id FROM operational_events n JOIN organizations o ON o.org = n.org AND NOT o.deleted
                  WHERE n.due_at <= $1 ORDER BY n.due_at LIMIT $3 FOR UPDATE OF n SKIP LOCKED)
              UPDATE operational_events n SET due_at = $2, tries = n.tries + 1 FROM due d JOIN organizations o ON o.org = d.org
              WHERE n.org = d.org AND n.id = d.id
-             RETURNING n.id, o.id, n.endpoint, n.kind, n.counted, n.reason, n.delivery, n.first_at, n.last_at, n.tries";
+             RETURNING {COLUMNS}"
+        );
         let most = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = self.engine().await?.query(sql, &[&now.0, &until.0, &most]).await?;
+        let rows = self.engine().await?.query(&sql, &[&now.0, &until.0, &most]).await?;
         rows.iter().map(|found| row(found).claimed(until)).collect()
     }
 
@@ -140,7 +142,12 @@ impl OperationalEvents for PostgresStore {
     }
 }
 
-fn row(row: &Row) -> OperationalRow {
+/// With the organisation's id among them.
+pub(super) const COLUMNS: &str =
+    "n.id, o.id, n.endpoint, n.kind, n.counted, n.reason, n.delivery, n.first_at, n.last_at, n.tries";
+
+/// Reads [`COLUMNS`].
+pub(super) fn row(row: &Row) -> OperationalRow {
     OperationalRow {
         id: row.get(0),
         organization: row.get(1),

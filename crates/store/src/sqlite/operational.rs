@@ -17,11 +17,22 @@ const EVENT_BYTES: usize = 512;
 /// What befalls deliveries is added to what is gathered already, unless that was claimed.
 const INSERT: &str =
     "INSERT INTO operational_events (id, org_no, endpoint, kind, counted, reason, delivery, first_at, last_at,
-        due_at, tries) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
+        due_at, tries) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (org_no, endpoint) WHERE kind = 'delivery.exhausted' AND tries = 0 DO UPDATE SET
         counted = counted + excluded.counted, delivery = excluded.delivery, last_at = max(last_at, excluded.last_at)";
 
 pub(super) fn insert(tx: &WriteTx<'_>, org_no: i64, event: &OperationalEvent) -> Result<(), Fault> {
+    insert_due(tx, org_no, event, event.due_at(), 0)
+}
+
+/// One that may have been claimed before.
+pub(super) fn insert_due(
+    tx: &WriteTx<'_>,
+    org_no: i64,
+    event: &OperationalEvent,
+    due_at: Millis,
+    tries: u32,
+) -> Result<(), Fault> {
     tx.conn.prepare_cached(INSERT)?.execute(params![
         event.id.0.as_bytes(),
         org_no,
@@ -32,7 +43,8 @@ pub(super) fn insert(tx: &WriteTx<'_>, org_no: i64, event: &OperationalEvent) ->
         event.delivery.as_ref().map(|id| id.0.as_bytes()),
         event.first_at.0,
         event.last_at.0,
-        event.due_at().0,
+        due_at.0,
+        tries,
     ])?;
     Ok(())
 }
@@ -87,21 +99,27 @@ impl OperationalEvents for SqliteStore {
 }
 
 fn claim(tx: &WriteTx<'_>, now: Millis, until: Millis, limit: usize) -> Result<Vec<OperationalRow>, Fault> {
-    let find =
-        "SELECT n.id, o.id, n.endpoint, n.kind, n.counted, n.reason, n.delivery, n.first_at, n.last_at, n.tries + 1
-         FROM operational_events n JOIN organizations o ON o.no = n.org_no AND o.deleted = 0
-         WHERE n.due_at <= ? ORDER BY n.due_at LIMIT ?";
-    let mut statement = tx.conn.prepare_cached(find)?;
+    let find = format!(
+        "SELECT {COLUMNS} FROM operational_events n JOIN organizations o ON o.no = n.org_no AND o.deleted = 0
+         WHERE n.due_at <= ? ORDER BY n.due_at LIMIT ?"
+    );
+    let mut statement = tx.conn.prepare_cached(&find)?;
     let most = i64::try_from(limit).unwrap_or(i64::MAX);
-    let found = statement.query_map(params![now.0, most], row)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut found = statement.query_map(params![now.0, most], row)?.collect::<rusqlite::Result<Vec<_>>>()?;
     let claim = "UPDATE operational_events SET due_at = ?, tries = tries + 1 WHERE id = ?";
-    for row in &found {
+    for row in &mut found {
+        row.tries += 1;
         tx.conn.prepare_cached(claim)?.execute(params![until.0, row.id.as_bytes()])?;
     }
     Ok(found)
 }
 
-fn row(row: &Row<'_>) -> rusqlite::Result<OperationalRow> {
+/// With the organisation's id among them.
+pub(super) const COLUMNS: &str =
+    "n.id, o.id, n.endpoint, n.kind, n.counted, n.reason, n.delivery, n.first_at, n.last_at, n.tries";
+
+/// Reads [`COLUMNS`].
+pub(super) fn row(row: &Row<'_>) -> rusqlite::Result<OperationalRow> {
     let has_delivery = row.get_ref(6)? != rusqlite::types::ValueRef::Null;
     Ok(OperationalRow {
         id: uuid_at(row, 0)?,

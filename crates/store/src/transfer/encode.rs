@@ -70,6 +70,7 @@ pub(super) fn put(out: &mut Vec<u8>, row: &Portable) {
         Portable::Notice(row) => failing::put_notice(begun(out, 14), row),
         Portable::Operation(operation) => encode_operation::put(begun(out, 15), operation),
         Portable::Hour(row) => hours::put(begun(out, 16), row),
+        Portable::OperationalEvent(row) => failing::put_operational(begun(out, 17), row),
     }
 }
 
@@ -110,6 +111,7 @@ pub(super) fn take(from: &mut Decoder<'_>) -> Result<Portable> {
         14 => Portable::Notice(failing::notice(from)?),
         15 => Portable::Operation(encode_operation::take(from)?),
         16 => Portable::Hour(hours::take(from)?),
+        17 => Portable::OperationalEvent(failing::operational(from)?),
         _ => return Err(malformed()),
     })
 }

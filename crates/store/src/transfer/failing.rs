@@ -1,11 +1,17 @@
-//! How streaks and notices lie in an export's chunks.
+//! How streaks, notices and operational events lie in an export's chunks.
 
-use postrider_domain::{EndpointId, FailureKind, Notice, NoticeId, NoticeKind, Streak};
+use postrider_domain::{
+    DeliveryId, EndpointId, FailureKind, Notice, NoticeId, NoticeKind, OperationalEvent, OperationalEventId,
+    OperationalKind, Streak,
+};
 
-use super::fields::{millis, opt, parsed, put_millis, put_opt, put_u16, put_u32, put_uuid, u16_of, u32_of, uuid};
+use super::fields::{
+    millis, opt, parsed, put_millis, put_opt, put_u16, put_u32, put_uuid, string, u16_of, u32_of, uuid,
+};
 use crate::codec::{Decoder, malformed, put_str};
 use crate::error::Result;
 use crate::failing::{PortableNotice, PortableStreak};
+use crate::operational::PortableOperationalEvent;
 
 pub(super) fn put_streak(out: &mut Vec<u8>, row: &PortableStreak) {
     put_str(out, row.organization.as_str());
@@ -53,4 +59,34 @@ pub(super) fn notice(from: &mut Decoder<'_>) -> Result<PortableNotice> {
         made_at: millis(from)?,
     };
     Ok(PortableNotice { notice, due_at: millis(from)?, tries: u32_of(from)? })
+}
+
+pub(super) fn put_operational(out: &mut Vec<u8>, row: &PortableOperationalEvent) {
+    let event = &row.event;
+    put_uuid(out, event.id.0);
+    put_str(out, event.organization.as_str());
+    put_uuid(out, event.endpoint.0);
+    put_str(out, event.kind.as_str());
+    put_u32(out, event.count);
+    put_opt(out, event.reason.as_deref(), put_str);
+    put_opt(out, event.delivery.map(|id| id.0), put_uuid);
+    put_millis(out, event.first_at);
+    put_millis(out, event.last_at);
+    put_millis(out, row.due_at);
+    put_u32(out, row.tries);
+}
+
+pub(super) fn operational(from: &mut Decoder<'_>) -> Result<PortableOperationalEvent> {
+    let event = OperationalEvent {
+        id: OperationalEventId(uuid(from)?),
+        organization: parsed(from)?,
+        endpoint: EndpointId(uuid(from)?),
+        kind: OperationalKind::parse(from.str()?).ok_or_else(malformed)?,
+        count: u32_of(from)?,
+        reason: opt(from, string)?,
+        delivery: opt(from, uuid)?.map(DeliveryId),
+        first_at: millis(from)?,
+        last_at: millis(from)?,
+    };
+    Ok(PortableOperationalEvent { event, due_at: millis(from)?, tries: u32_of(from)? })
 }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::error::Result;
 use crate::failing::{PortableNotice, PortableStreak};
 use crate::model::{Attempt, ContractRevision, Event, RevisionId, StoredAnswer, Version};
+use crate::operational::PortableOperationalEvent;
 use crate::operations::Operation;
 use crate::rows::resource;
 use crate::statistics::EndpointHour;
@@ -42,6 +43,8 @@ pub enum Portable {
     Streak(PortableStreak),
     /// What an owner is to be told.
     Notice(PortableNotice),
+    /// What the operator is to be told.
+    OperationalEvent(PortableOperationalEvent),
     /// An operation, running or ended. It comes behind the history that it goes through.
     Operation(Operation),
     /// What was counted of an endpoint in an hour.

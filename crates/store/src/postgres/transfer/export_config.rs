@@ -13,6 +13,7 @@ use crate::postgres::audit;
 use crate::postgres::config::{KEY_COLUMNS, OPERATOR_KEY, key_from_row};
 use crate::postgres::failing::{NOTICE_COLUMNS, notice_row, streak_at};
 use crate::postgres::master::OPERATOR;
+use crate::postgres::operational;
 use crate::postgres::operations::operation_row;
 use crate::postgres::organizations;
 use crate::postgres::rows::{ENDPOINT_COLUMNS, count_at, endpoint_row, millis_at};
@@ -127,7 +128,7 @@ async fn endpoints(export: &mut Exporter<'_>, known: &Known) -> Result<()> {
     export.pages(&sql, known.org(), Uuid::nil(), read).await
 }
 
-/// Streaks, and notices that were not sent yet.
+/// Streaks, notices that were not sent yet, and operational events that were not published.
 async fn failing(export: &mut Exporter<'_>, known: &Known) -> Result<()> {
     let sql = "SELECT s.endpoint, s.failures, s.since, s.warned_at FROM streaks s
                JOIN endpoints e ON e.org = s.org AND e.id = s.endpoint AND NOT e.deleted
@@ -148,6 +149,13 @@ async fn failing(export: &mut Exporter<'_>, known: &Known) -> Result<()> {
         let due_at = millis_at(row, 11);
         Ok(Portable::Notice(PortableNotice { notice, due_at, tries }))
     };
+    export.pages(&sql, known.org(), Uuid::nil(), read).await?;
+    let sql = format!(
+        "SELECT {}, n.due_at FROM operational_events n JOIN organizations o ON o.org = n.org
+         WHERE n.org = $1 AND n.id > $2 ORDER BY n.id LIMIT $3",
+        operational::COLUMNS
+    );
+    let read = |row: &Row| Ok(Portable::OperationalEvent(operational::row(row).portable(millis_at(row, 10))?));
     export.pages(&sql, known.org(), Uuid::nil(), read).await
 }
 

@@ -9,6 +9,7 @@ use super::import_config::Tenants;
 use crate::error::Result;
 use crate::failing::{PortableNotice, PortableStreak};
 use crate::model::{Attempt, ContractRevision};
+use crate::operational::PortableOperationalEvent;
 use crate::postgres::session::{Session, Values};
 use crate::postgres::statistics;
 use crate::postgres::tenants::Tenant;
@@ -67,6 +68,11 @@ columns!(Notices, "notices", "", {
     org: Uuid as "uuid", id: Uuid as "uuid", endpoint: Uuid as "uuid", kind: String as "text", failures: i32 as "integer",
     failures_max: Option<i32> as "integer", failing_since: i64 as "bigint", last_failure: String as "text",
     last_status_code: Option<i16> as "smallint", made_at: i64 as "bigint", due_at: i64 as "bigint", tries: i32 as "integer",
+});
+columns!(OperationalRows, "operational_events", "", {
+    org: Uuid as "uuid", id: Uuid as "uuid", endpoint: Uuid as "uuid", kind: String as "text", counted: i64 as "bigint",
+    reason: Option<String> as "text", delivery: Option<Uuid> as "uuid", first_at: i64 as "bigint", last_at: i64 as "bigint",
+    due_at: i64 as "bigint", tries: i32 as "integer",
 });
 columns!(Ids, "event_ids", "", {
     org: Uuid as "uuid", id: String as "text", key: Uuid as "uuid", accepted_at: i64 as "bigint",
@@ -177,6 +183,7 @@ pub(super) struct Columns {
     endpoints: Endpoints,
     streaks: Streaks,
     notices: Notices,
+    operational: OperationalRows,
     ids: Ids,
     events: Events,
     records: Records,
@@ -201,6 +208,9 @@ impl Columns {
             }
             Portable::Streak(row) => of(&row.organization)?.map_or((), |tenant| self.add_streak(tenant, row)),
             Portable::Notice(row) => of(&row.notice.organization)?.map_or((), |tenant| self.add_notice(tenant, row)),
+            Portable::OperationalEvent(row) => {
+                of(&row.event.organization)?.map_or((), |tenant| self.add_operational(tenant, row))
+            }
             Portable::ChosenId(row) => of(&row.organization)?.map_or((), |tenant| self.add_id(tenant, row)),
             Portable::Event(row) => of(&row.organization)?.map_or(Ok(()), |tenant| self.add_event(tenant, row))?,
             Portable::Delivery(row) => {
@@ -293,6 +303,21 @@ impl Columns {
         notices.made_at.push(notice.made_at.0);
         notices.due_at.push(row.due_at.0);
         notices.tries.push(count(row.tries));
+    }
+
+    fn add_operational(&mut self, tenant: &Tenant, row: &PortableOperationalEvent) {
+        let (rows, event) = (&mut self.operational, &row.event);
+        rows.org.push(tenant.org);
+        rows.id.push(event.id.0);
+        rows.endpoint.push(event.endpoint.0);
+        rows.kind.push(event.kind.as_str().to_owned());
+        rows.counted.push(i64::from(event.count));
+        rows.reason.push(event.reason.clone());
+        rows.delivery.push(event.delivery.map(|id| id.0));
+        rows.first_at.push(event.first_at.0);
+        rows.last_at.push(event.last_at.0);
+        rows.due_at.push(row.due_at.0);
+        rows.tries.push(count(row.tries));
     }
 
     fn add_id(&mut self, tenant: &Tenant, row: &ChosenId) {
@@ -431,6 +456,7 @@ impl Columns {
         self.endpoints.write(tx).await?;
         self.streaks.write(tx).await?;
         self.notices.write(tx).await?;
+        self.operational.write(tx).await?;
         self.ids.write(tx).await?;
         self.events.write(tx).await?;
         self.records.write(tx).await?;

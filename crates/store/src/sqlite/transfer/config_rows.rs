@@ -17,6 +17,7 @@ use crate::sqlite::audit;
 use crate::sqlite::config::{KEY_COLUMNS, OPERATOR_KEY, key_from_row};
 use crate::sqlite::failing::{NOTICE_COLUMNS, notice_row, streak_at};
 use crate::sqlite::numbers::meta;
+use crate::sqlite::operational;
 use crate::sqlite::operations::operation_row;
 use crate::sqlite::organizations;
 use crate::sqlite::reader::uuid_at;
@@ -138,7 +139,7 @@ fn endpoints(export: &mut Exporter<'_>, org_no: i64, known: &Rc<Known>) -> Resul
     })
 }
 
-/// Streaks, and notices that were not sent yet.
+/// Streaks, notices that were not sent yet, and operational events that were not published.
 fn failing(export: &mut Exporter<'_>, org_no: i64, known: &Rc<Known>) -> Result<(), Fault> {
     let sql = "SELECT e.id, s.failures, s.since, s.warned_at, s.endpoint_no FROM streaks s JOIN endpoints e ON e.no = s.endpoint_no
                WHERE s.org_no = ?2 AND e.deleted = 0 AND s.endpoint_no > ?1 ORDER BY s.endpoint_no";
@@ -155,6 +156,15 @@ fn failing(export: &mut Exporter<'_>, org_no: i64, known: &Rc<Known>) -> Result<
     each(export, Some(org_no), &sql, blob(), read, |export, (row, due_at)| {
         let (notice, tries) = row?;
         export.push(Portable::Notice(PortableNotice { notice, due_at, tries }))
+    })?;
+    let sql = format!(
+        "SELECT {}, n.due_at, n.id FROM operational_events n JOIN organizations o ON o.no = n.org_no
+         WHERE n.org_no = ?2 AND n.id > ?1 ORDER BY n.id",
+        operational::COLUMNS
+    );
+    let read = |row: &Row<'_>| Ok((operational::row(row)?, millis_at(row, 10)?));
+    each(export, Some(org_no), &sql, blob(), read, |export, (row, due_at)| {
+        export.push(Portable::OperationalEvent(row.portable(due_at)?))
     })
 }
 

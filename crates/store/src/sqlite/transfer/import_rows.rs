@@ -13,6 +13,7 @@ use crate::failing::{PortableNotice, PortableStreak};
 use crate::limits::DATA_KEYS_CACHED;
 use crate::master_key::MasterKeys;
 use crate::model::{Attempt, ContractRevision, Version};
+use crate::operational::PortableOperationalEvent;
 use crate::operations::Operation;
 use crate::rows::{
     Sealer, WorkColumns, chosen_id, disabled_reason, events_text, fail_code, hashes_of, overlap_ends_at, put_origins,
@@ -21,6 +22,7 @@ use crate::rows::{
 use crate::sqlite::audit;
 use crate::sqlite::claim::endpoint_no;
 use crate::sqlite::failing::insert_notice;
+use crate::sqlite::operational;
 use crate::sqlite::operations;
 use crate::sqlite::statistics;
 use crate::sqlite::tenants::{self, OPERATOR_NO, Tenant};
@@ -49,6 +51,7 @@ pub(super) fn apply(
             Portable::DeletedEndpoint(endpoint) => chunk.deleted_endpoint(endpoint)?,
             Portable::Streak(row) => chunk.streak(row)?,
             Portable::Notice(row) => chunk.notice(row)?,
+            Portable::OperationalEvent(row) => chunk.operational_event(row)?,
             Portable::ChosenId(row) => chunk.chosen_id(row)?,
             Portable::Event(row) => chunk.event(row)?,
             Portable::Delivery(row) => chunk.delivery(row)?,
@@ -186,6 +189,11 @@ impl Chunk<'_, '_> {
         let tenant = self.tenant(&row.notice.organization)?;
         let endpoint_no = self.no_of(tenant.no, row.notice.endpoint)?;
         insert_notice(self.tx, tenant.no, endpoint_no, &row.notice, row.due_at, row.tries)
+    }
+
+    fn operational_event(&mut self, row: &PortableOperationalEvent) -> Result<(), Fault> {
+        let tenant = self.tenant(&row.event.organization)?;
+        operational::insert_due(self.tx, tenant.no, &row.event, row.due_at, row.tries)
     }
 
     fn hour(&mut self, row: &EndpointHour) -> Result<(), Fault> {
