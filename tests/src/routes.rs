@@ -47,7 +47,7 @@ const DELIVERIES_READ: Needs = Needs::Scope("deliveries:read");
 const DELIVERIES_WRITE: Needs = Needs::Scope("deliveries:write");
 
 /// All of them.
-pub const ROUTES: [Route; 45] = [
+pub const ROUTES: [Route; 46] = [
     route("POST", "/v1/organizations", Needs::Operator).body(),
     route("GET", "/v1/organizations", Needs::Operator).list(),
     route("GET", "/v1/organizations/{org}", ENDPOINTS_READ),
@@ -89,6 +89,7 @@ pub const ROUTES: [Route; 45] = [
     route("POST", "/v1/organizations/{org}/portal-links", Needs::Operator).body(),
     route("POST", "/v1/sessions", Needs::Operator).body(),
     route("GET", "/v1/session", Needs::Operator),
+    route("GET", "/v1/status", Needs::Operator),
     route("GET", "/v1/egress-addresses", Needs::Any),
     route("GET", "/v1/contracts", Needs::Any),
     route("GET", "/v1/contracts/{name}", Needs::Any),

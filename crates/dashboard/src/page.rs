@@ -22,6 +22,7 @@ pub(crate) enum Place {
     Organizations,
     Contracts,
     System,
+    OperatorAudit,
 }
 
 /// An entry of the menu.
@@ -106,6 +107,7 @@ impl Page {
             (Place::Organizations, "menu-organizations", "organizations"),
             (Place::Contracts, "menu-contracts", "contracts"),
             (Place::System, "menu-system", "system"),
+            (Place::OperatorAudit, "menu-audit", "audit"),
         ];
         entries.into_iter().map(|(place, text, path)| self.entry(place, text, format!("/operator/{path}"))).collect()
     }

@@ -16,6 +16,10 @@ macro_rules! sources {
             include_str!(concat!("../texts/", $language, "/deliveries.ftl")),
             include_str!(concat!("../texts/", $language, "/diagnosis.ftl")),
             include_str!(concat!("../texts/", $language, "/moments.ftl")),
+            include_str!(concat!("../texts/", $language, "/keys.ftl")),
+            include_str!(concat!("../texts/", $language, "/audit.ftl")),
+            include_str!(concat!("../texts/", $language, "/notifications.ftl")),
+            include_str!(concat!("../texts/", $language, "/operator.ftl")),
             include_str!(concat!("../texts/", $language, "/webhook.ftl")),
             include_str!(concat!("../texts/", $language, "/webhooks.ftl")),
         ]

@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use crate::problem::PROBLEM_JSON;
 use crate::routes::{
     audit, compat, contracts, deliveries, diagnose, egress_addresses, endpoint_check, endpoints, events, filters, keys,
-    notifications, operations, organizations, portal_links, recoveries, secrets, sessions, statistics, stream,
+    notifications, operations, organizations, portal_links, recoveries, secrets, sessions, statistics, status, stream,
 };
 use crate::state::App;
 
@@ -92,6 +92,7 @@ fn operators_routes() -> OpenApiRouter<App> {
         .routes(routes!(contracts::read))
         .routes(routes!(contracts::verification))
         .routes(routes!(egress_addresses::list))
+        .routes(routes!(status::read))
 }
 
 /// How whoever looks at the dashboard is let in.
@@ -168,7 +169,7 @@ fn tags() -> Vec<utoipa::openapi::Tag> {
         ("Audit", "Who changed what, and when."),
         ("Contracts", "What receivers are promised: catalogue, format, signature, schedule, limits."),
         ("Compatibility", "Endpoints in the words of a documented CRM API, which programs may be written for already."),
-        ("Operation", "For those who run the server. These need no credential."),
+        ("Operation", "For those who run the server. All but the status need no credential."),
     ]
     .map(|(name, description)| TagBuilder::new().name(name).description(Some(description)).build())
     .to_vec()

@@ -13,6 +13,7 @@ mod looking;
 mod overload;
 mod passes;
 mod receiver;
+mod status;
 mod stream;
 mod tokens;
 mod way;

@@ -137,8 +137,10 @@ pub(crate) const LANES_TAKEN_AT_ONCE: usize = 1_000;
 pub(crate) const LANES_LOOKED_AT_MAX: usize = 100_000;
 /// How often an answer is looked for that another request has while it is asked for.
 pub(crate) const IDEMPOTENCY_LOOKS: usize = 3;
-/// Open deliveries that are counted for the metrics; where there are more, they are estimated.
+/// Open deliveries that are counted for the metrics and for people who look; where there are more, they are estimated.
 pub(crate) const OPEN_COUNTED_MAX: i64 = 10_000;
+/// Nodes that are named to people who look.
+pub(crate) const NODES_TOLD_MAX: i64 = 100;
 /// How long the measured size of the tables is given out.
 pub(crate) const SIZE_KEPT_S: u64 = 60;
 /// Days after today whose partitions are made ahead.

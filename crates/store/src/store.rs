@@ -15,8 +15,8 @@ use crate::failing::{ClaimedNotice, FailingStep};
 use crate::model::{
     Attempt, Basis, Committed, Configuration, ContractRevision, ContractUse, Delivery, DeliveryDetail, DeliveryFilter,
     EndpointLimits, Event, EventDetail, EventFilter, Granted, Hint, Idempotency, LaneDue, LaneId, LeaseNo, NewEvent,
-    OpenDelivery, Outcome, PageOf, PageRequest, Recorded, Renewal, RetentionStep, Retried, RevisionId, StoreStats,
-    StoredAnswer,
+    OpenDelivery, Outcome, Overview, PageOf, PageRequest, Recorded, Renewal, RetentionStep, Retried, RevisionId,
+    StoreStats, StoredAnswer,
 };
 use crate::operational::OperationalEvents;
 use crate::operations::Operations;
@@ -261,6 +261,8 @@ pub trait Store: Operations + OperationalEvents + Statistics + Send + Sync + 'st
     /// What all nodes of this store sign with for a purpose, now and after a restart: derived from the master keys and the store's own data key, and kept
     /// nowhere. What was signed under a master key is not known any more once that key is given to no node.
     fn signing(&self, purpose: &str) -> Result<Signing>;
+    /// The nodes and what waits at `now`, for people who look: asked as often as they do, so it looks at a bounded number of rows.
+    async fn overview(&self, now: Millis) -> Result<Overview>;
     /// Numbers for metrics.
     async fn stats(&self) -> Result<StoreStats>;
     /// Finishes what is waiting and closes the files.

@@ -1,24 +1,32 @@
 //! What the API answers, as far as screens show it (`/openapi.json` says what each means).
 
+mod audit;
 mod delivery;
 mod diagnosis;
 mod endpoint;
+mod key;
 mod operation;
+mod organization;
 mod problem;
 mod rotation;
 mod session;
 mod statistics;
+mod status;
 
 use serde::Deserialize;
 
+pub(crate) use audit::*;
 pub(crate) use delivery::*;
 pub(crate) use diagnosis::*;
 pub(crate) use endpoint::*;
+pub(crate) use key::*;
 pub(crate) use operation::*;
+pub(crate) use organization::*;
 pub(crate) use problem::*;
 pub(crate) use rotation::*;
 pub(crate) use session::*;
 pub(crate) use statistics::*;
+pub(crate) use status::*;
 
 /// A page of a list.
 #[derive(Clone, Debug, Deserialize)]

@@ -3,7 +3,10 @@ use std::path::Path;
 use super::*;
 
 /// Messages whose names are put together while the program runs: where, and of what.
-const FAMILIES: [&str; 12] = [
+const FAMILIES: &[&str] = &[
+    "audit-action-",
+    "audit-confirmed-",
+    "audit-field-",
     "check-",
     "fail-reason-",
     "failed-by-",
@@ -14,8 +17,11 @@ const FAMILIES: [&str; 12] = [
     "recovery-status-",
     "recovery-title-",
     "refused-",
+    "scope-",
     "span-last-",
     "status-",
+    "store-",
+    "validation-",
 ];
 
 fn files(folder: &str, ending: &str) -> Vec<String> {

@@ -1,5 +1,10 @@
 //! The screens: each asks the API for what it shows, or has it done.
 
+mod audit;
+mod keys;
+mod locales;
+mod notifications;
+mod operator;
 mod webhook;
 mod webhooks;
 
@@ -10,5 +15,11 @@ use crate::app::App;
 
 /// All of them.
 pub(crate) fn routes() -> Router<App> {
-    Router::new().route("/o/{organization}/webhooks", get(webhooks::list)).merge(webhook::routes())
+    Router::new()
+        .route("/o/{organization}/webhooks", get(webhooks::list))
+        .merge(webhook::routes())
+        .merge(keys::routes())
+        .merge(audit::routes())
+        .merge(notifications::routes())
+        .merge(operator::routes())
 }

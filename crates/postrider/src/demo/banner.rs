@@ -26,6 +26,12 @@ pub(super) fn text(facts: &Facts<'_>, terminal: Terminal) -> String {
     let data = if folder.is_kept() { "kept" } else { "removed when the demo ends" };
     let contracts: Vec<_> = stage.organizations.iter().map(|sample| sample.contract.name()).collect();
     let rows = [
+        ("Dashboard", strong(stage.dashboard.reveal()), "the sample organisation's, for a day; open it in a browser"),
+        (
+            "Operator",
+            strong(&format!("http://{api}/sign-in")),
+            "all organisations; sign in with the operator key below",
+        ),
         (
             "Arrivals",
             strong(&format!("http://{receiver}/")),

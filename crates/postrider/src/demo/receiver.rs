@@ -47,6 +47,8 @@ pub(super) enum Role {
     Flaky,
     /// Takes its time, and now and then too much of it.
     Slow,
+    /// Fails always, like a site that nobody looks after any more.
+    Broken,
 }
 
 /// What the receiver knows about one of its endpoints.
@@ -212,6 +214,7 @@ impl Shared {
             Role::Flaky if attempt == 1 && next(&self.flaky_firsts).is_multiple_of(FLAKY_EVERY) => Answer::Status(503),
             Role::Slow if attempt == 1 && next(&self.slow_firsts) % SILENT_EVERY == 1 => Answer::Never,
             Role::Slow => Answer::Late(200),
+            Role::Broken => Answer::Status(500),
             Role::Flaky | Role::Reliable => Answer::Status(204),
         }
     }
@@ -240,8 +243,7 @@ impl Answer {
             }
         }
         let status = self.status().and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::OK);
-        let body =
-            if status.is_success() { "" } else { "not now (the demo's receiver fails now and then on purpose)\n" };
+        let body = if status.is_success() { "" } else { "not now (the demo's receiver fails on purpose)\n" };
         (status, body).into_response()
     }
 }

@@ -18,7 +18,7 @@ use crate::http::Api;
 const NAMES: [&str; 6] =
     ["Alder Realty", "Birch & Sons", "Cedar Analytics", "Dogwood Travel", "Elm Insurance", "Fir Robotics"];
 /// How many endpoints a plan must allow.
-const ENDPOINTS: u32 = 4;
+const ENDPOINTS: u32 = 5;
 /// Where the endpoint of whoever tries the demo is.
 pub(super) const OWN_PATH: &str = "/in/mine";
 
@@ -27,6 +27,8 @@ pub(super) struct Stage {
     pub(super) organizations: Vec<Sample>,
     /// Which of them the printed commands are about.
     pub(super) own: Own,
+    /// A portal link that opens its dashboard.
+    pub(super) dashboard: Secret,
 }
 
 /// One sample organisation.
@@ -61,7 +63,9 @@ impl Stage {
         let mut organizations = Vec::with_capacity(chosen.len());
         for (index, contract) in chosen.iter().enumerate() {
             let mut roles = vec![Role::Reliable];
-            roles.extend((index == flaky).then_some(Role::Flaky));
+            let is_shown = contract.name() == contracts.default_name();
+            roles.extend((is_shown || index == flaky).then_some(Role::Flaky));
+            roles.extend(is_shown.then_some(Role::Broken));
             roles.extend((index == slow).then_some(Role::Slow));
             let name = NAMES[index % NAMES.len()];
             let sample = Sample {
@@ -74,8 +78,16 @@ impl Stage {
         }
         let default = organizations.iter().find(|sample| sample.contract.name() == contracts.default_name());
         let own = default.or(organizations.first()).context("no contract was chosen")?.own(receiver)?;
-        Ok(Stage { organizations, own })
+        let dashboard = portal_link(api, &own.organization).await?;
+        Ok(Stage { organizations, own, dashboard })
     }
+}
+
+/// For whoever sits in front of the demo, for as long as a link lasts.
+async fn portal_link(api: &Api, organization: &str) -> anyhow::Result<Secret> {
+    let body = json!({"role": "admin", "expires_in": "24h"}).to_string();
+    let made = api.call(Method::POST, &format!("/v1/organizations/{organization}/portal-links"), Some(body)).await?;
+    made["url"].as_str().map(|url| Secret::new(url.to_owned())).context("the API answered without a link")
 }
 
 fn choose(contracts: &Contracts, wanted: &[String]) -> anyhow::Result<Vec<Arc<Contract>>> {
@@ -111,6 +123,7 @@ fn name_of(role: Role) -> &'static str {
         Role::Reliable => "Data warehouse",
         Role::Flaky => "Flaky ERP",
         Role::Slow => "Slow legacy CRM",
+        Role::Broken => "Old website",
     }
 }
 
@@ -119,6 +132,7 @@ fn path_part(role: Role) -> &'static str {
         Role::Reliable => "warehouse",
         Role::Flaky => "flaky",
         Role::Slow => "slow",
+        Role::Broken => "old-website",
     }
 }
 
@@ -157,7 +171,7 @@ impl Sample {
     /// An earlier demo with the same data left endpoints whose secrets nobody knows any more.
     async fn remove_former(&self, api: &Api) -> anyhow::Result<()> {
         let page = api.call(Method::GET, &self.path("/endpoints?limit=250"), None).await?;
-        let ours = [Role::Reliable, Role::Flaky, Role::Slow].map(name_of);
+        let ours = [Role::Reliable, Role::Flaky, Role::Slow, Role::Broken].map(name_of);
         for endpoint in page["data"].as_array().into_iter().flatten() {
             let name = endpoint["name"].as_str().unwrap_or_default();
             let is_own = endpoint["url"].as_str().is_some_and(|url| url.ends_with(OWN_PATH));

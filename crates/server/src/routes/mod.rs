@@ -19,6 +19,7 @@ pub(crate) mod recoveries;
 pub(crate) mod secrets;
 pub(crate) mod sessions;
 pub(crate) mod statistics;
+pub(crate) mod status;
 pub(crate) mod stream;
 #[cfg(feature = "test-clock")]
 pub(crate) mod test_clock;

@@ -22,16 +22,17 @@ const SUBJECT: &str = "portal";
 /// Make a portal link
 ///
 /// Opens the dashboard for this one organisation, on its own or in a frame (see the organisation's `frame_ancestors`), until it ends. Give it to one person and make it
-/// when they ask for it. It cannot be taken back, but ends at once when the organisation is deleted. Needs the operator key, or an admin's JWT; what was let in by a link
-/// cannot make another one.
+/// when they ask for it. It cannot be taken back, but ends at once when the organisation is deleted. Needs the operator key, a session of the operator, or an admin's JWT;
+/// a portal token and any other session cannot make one.
 #[utoipa::path(post, path = "/v1/organizations/{org}/portal-links", operation_id = "createPortalLink", tag = "Dashboard",
     params(("org" = String, Path, description = "The organisation's id")),
     request_body = NewPortalLink,
     responses((status = 201, description = "Made", body = PortalLinkBody)))]
 pub(crate) async fn create(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     let id = call.organization_for_admin()?;
-    if call.shown.pass().is_some() {
-        let detail = "a portal or session token cannot make a portal link; use the operator key or an admin's JWT";
+    // An operator's session belongs to no organisation, and does what the operator key does.
+    if call.shown.pass().is_some_and(|(pass, _)| pass.member.is_some()) {
+        let detail = "what was let in by a portal link or a token cannot make a portal link; use the operator key, an operator's session, or an admin's JWT";
         return Err(Problem::new(Kind::Forbidden, detail));
     }
     let new = call.read(NewPortalLink::FIELDS, NewPortalLink::read)?;

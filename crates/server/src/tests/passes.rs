@@ -64,19 +64,19 @@ async fn a_link_and_its_session_do_what_their_role_does_and_nothing_elsewhere() 
 }
 
 #[tokio::test]
-async fn a_link_is_made_by_the_operator_or_an_admins_jwt_alone() {
+async fn a_link_is_made_by_the_operator_their_session_or_an_admins_jwt_alone() {
     let world = World::new().await;
     world.organization("acme").await;
     let body = || json!({"role": "viewer"});
     let admin = world.token("acme", "admin", &Value::Null);
     let portal = portal(&world, json!({"role": "admin"})).await;
     link(&world, &admin, body()).await.expect(201);
+    link(&world, &session(&world, OPERATOR).await, body()).await.expect(201);
     for refused in [
         world.token("acme", "viewer", &Value::Null),
         world.key("acme", &["endpoints:read", "endpoints:write"]).await,
         session(&world, &admin).await,
         session(&world, &portal).await,
-        session(&world, OPERATOR).await,
         portal,
     ] {
         assert_eq!(link(&world, &refused, body()).await.problem(403), "forbidden");

@@ -21,6 +21,7 @@ pub(crate) mod routing;
 pub(crate) mod secret;
 pub(crate) mod session;
 pub(crate) mod statistics;
+pub(crate) mod status;
 pub(crate) mod stream;
 pub(crate) mod test;
 pub(crate) mod verification;

@@ -21,6 +21,7 @@ pub mod operations;
 pub mod ordering;
 pub mod organizations;
 pub mod outcomes;
+pub mod overview;
 pub mod random;
 mod random_model;
 pub mod retention;
@@ -210,6 +211,10 @@ macro_rules! conformance_suite {
                 old_hours_go_with_retention_and_the_rest_with_its_endpoint,
                 another_organization_finds_nothing,
                 what_is_added_at_once_is_all_there,
+            ];
+            overview: [
+                open_work_is_counted_with_what_is_due,
+                nodes_are_named_while_their_lease_lasts,
             ];
             tenancy: [
                 another_organizations_objects_are_like_those_that_do_not_exist,

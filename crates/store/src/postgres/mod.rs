@@ -36,6 +36,7 @@ mod operational;
 mod operations;
 mod organizations;
 mod overlaps;
+mod overview;
 mod pages;
 mod partitions;
 mod queue;

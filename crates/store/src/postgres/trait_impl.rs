@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     PostgresStore, audit, claim, commit, config, configuration, deliveries, endpoints, events, failing, hearing,
-    idempotency, lanes, leases, onwards, organizations, record, retention, retry, stats, tenants, test_event,
+    idempotency, lanes, leases, onwards, organizations, overview, record, retention, retry, stats, tenants, test_event,
 };
 use crate::edit::{AuditFilter, Edit};
 use crate::error::Result;
@@ -19,8 +19,8 @@ use crate::failing::{ClaimedNotice, FailingStep};
 use crate::model::{
     Attempt, Basis, Committed, Configuration, ContractRevision, ContractUse, Delivery, DeliveryDetail, DeliveryFilter,
     EndpointLimits, Event, EventDetail, EventFilter, Granted, Hint, Idempotency, LaneDue, LaneId, LeaseNo, NewEvent,
-    OpenDelivery, Outcome, PageOf, PageRequest, Recorded, Renewal, RetentionStep, Retried, RevisionId, StoreStats,
-    StoredAnswer,
+    OpenDelivery, Outcome, Overview, PageOf, PageRequest, Recorded, Renewal, RetentionStep, Retried, RevisionId,
+    StoreStats, StoredAnswer,
 };
 use crate::signing::Signing;
 use crate::store::Store;
@@ -314,6 +314,10 @@ impl Store for PostgresStore {
 
     fn signing(&self, purpose: &str) -> Result<Signing> {
         Signing::new(&self.tenants.keys, self.tenants.operator().sealer().key, purpose)
+    }
+
+    async fn overview(&self, now: Millis) -> Result<Overview> {
+        overview::read(self, now).await
     }
 
     async fn stats(&self) -> Result<StoreStats> {

@@ -17,6 +17,8 @@ pub(super) struct Leases {
     lasting: AtomicI64,
     /// None once every lane that had work at the grant was handed out; those that get work later are the lease's by that.
     next_lanes: Mutex<Option<After>>,
+    /// What its holder calls itself.
+    node: Mutex<String>,
 }
 
 /// Lanes behind this endpoint, or all, are still to be handed out.
@@ -24,8 +26,9 @@ pub(super) struct Leases {
 struct After(Option<EndpointId>);
 
 impl Leases {
-    pub(super) fn grant(&self) -> Granted {
+    pub(super) fn grant(&self, node: &str) -> Granted {
         let number = self.granted.fetch_add(1, Ordering::AcqRel) + 1;
+        node.clone_into(&mut self.node.lock());
         *self.next_lanes.lock() = Some(After::default());
         self.lasting.store(number, Ordering::Release);
         Granted { lease: LeaseNo(number), now: None }
@@ -41,6 +44,12 @@ impl Leases {
     pub(super) fn revoke(&self, lease: LeaseNo) {
         // Another was granted since: then this one is over already.
         let _ = self.lasting.compare_exchange(lease.0, 0, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// The lease that lasts, with the name of its holder.
+    pub(super) fn lasting(&self) -> Option<(LeaseNo, String)> {
+        let number = self.lasting.load(Ordering::Acquire);
+        (number != 0).then(|| (LeaseNo(number), self.node.lock().clone()))
     }
 
     pub(super) fn require(&self, lease: LeaseNo) -> Result<()> {

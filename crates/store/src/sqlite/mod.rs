@@ -25,6 +25,7 @@ mod operational;
 mod operations;
 mod organizations;
 mod overlaps;
+mod overview;
 mod queue;
 mod reader;
 mod record;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     SqliteStore, audit, claim, commit, config, configuration, deliveries, endpoints, events, failing, idempotency,
-    leases, onwards, organizations, record, retention, retry, test_event,
+    leases, onwards, organizations, overview, record, retention, retry, test_event,
 };
 use crate::edit::{AuditFilter, Edit};
 use crate::error::Result;
@@ -19,8 +19,8 @@ use crate::failing::{ClaimedNotice, FailingStep};
 use crate::model::{
     Attempt, Basis, Committed, Configuration, ContractRevision, ContractUse, Delivery, DeliveryDetail, DeliveryFilter,
     EndpointLimits, Event, EventDetail, EventFilter, Granted, Hint, Idempotency, LaneDue, LaneId, LeaseNo, NewEvent,
-    OpenDelivery, Outcome, PageOf, PageRequest, Recorded, Renewal, RetentionStep, Retried, RevisionId, StoreStats,
-    StoredAnswer,
+    OpenDelivery, Outcome, Overview, PageOf, PageRequest, Recorded, Renewal, RetentionStep, Retried, RevisionId,
+    StoreStats, StoredAnswer,
 };
 use crate::signing::Signing;
 use crate::store::Store;
@@ -148,8 +148,8 @@ impl Store for SqliteStore {
         config::contracts_in_use(self).await
     }
 
-    async fn grant_lease(&self, _: &str, _: Duration) -> Result<Granted> {
-        Ok(self.leases.grant())
+    async fn grant_lease(&self, node: &str, _: Duration) -> Result<Granted> {
+        Ok(self.leases.grant(node))
     }
 
     async fn renew_lease(&self, lease: LeaseNo, _: Duration) -> Result<Renewal> {
@@ -319,6 +319,10 @@ impl Store for SqliteStore {
 
     fn signing(&self, purpose: &str) -> Result<Signing> {
         Signing::new(&self.tenants.keys, &self.tenants.operator().key, purpose)
+    }
+
+    async fn overview(&self, now: Millis) -> Result<Overview> {
+        overview::read(self, now).await
     }
 
     async fn stats(&self) -> Result<StoreStats> {

@@ -429,6 +429,10 @@ impl Store for NodeStore {
         self.reach()?.sqlite.signing(purpose)
     }
 
+    async fn overview(&self, now: Millis) -> Result<Overview> {
+        Store::overview(&self.reach()?.sqlite, now).await
+    }
+
     async fn stats(&self) -> Result<StoreStats> {
         Store::stats(&self.reach()?.sqlite).await
     }

@@ -1,0 +1,169 @@
+//! The organisations there are, and making one.
+
+use askama::Template;
+use axum::Router;
+use axum::response::Response;
+use axum::routing::get;
+use http::{Method, StatusCode, Uri};
+use serde_json::{Map, Value};
+
+use super::plans;
+use crate::api::{ApiError, List, OrganizationDetail};
+use crate::app::App;
+use crate::form::{Form, fresh_key};
+use crate::mistakes::Mistakes;
+use crate::page::{Page, Place, html};
+use crate::refusal::{Refusal, onward};
+use crate::screens::locales::{self, choices};
+use crate::viewer::{Viewer, segment};
+
+const FIELDS: [&str; 6] = ["id", "name", "contract", "plan", "owner_email", "locale"];
+/// How many of the newest organisations a search by name looks through: the API has none of its own.
+const SEARCHED_MAX: usize = 1_000;
+/// A whole page of the API's.
+const PAGE: usize = 250;
+
+/// All of them.
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/operator/organizations", get(list).post(create))
+        .route("/operator/organizations/new", get(new))
+}
+
+#[derive(Template)]
+#[template(path = "operator/organizations.html")]
+struct Organizations {
+    page: Page,
+    rows: Vec<OrganizationDetail>,
+    next: Option<String>,
+    search: String,
+    /// There are older ones that were not looked through.
+    is_cut: bool,
+    deleted: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "operator/organization_new.html")]
+struct NewOrganization {
+    page: Page,
+    form: Form,
+    mistakes: Mistakes,
+    contracts: Vec<plans::Choice>,
+    locales: Vec<locales::Choice>,
+    idempotency_key: String,
+}
+
+/// What a search found.
+struct Found {
+    rows: Vec<OrganizationDetail>,
+    is_cut: bool,
+}
+
+async fn list(viewer: Viewer, uri: Uri) -> Result<Response, Refusal> {
+    let page = viewer.enter_as_operator(Place::Organizations, "menu-organizations")?;
+    let query = Form::read(uri.query().unwrap_or_default().as_bytes());
+    let deleted = query.text("deleted").map(str::to_owned);
+    if let Some(text) = query.text("search") {
+        let Found { rows, is_cut } = search(&viewer, text).await?;
+        let search = text.to_owned();
+        return Ok(html(StatusCode::OK, &Organizations { page, rows, next: None, search, is_cut, deleted }));
+    }
+    let cursor = query.text("cursor").map(|cursor| format!("?cursor={}", segment(cursor))).unwrap_or_default();
+    let found: List<OrganizationDetail> = viewer.asker.get(&format!("/v1/organizations{cursor}")).await?;
+    let next = found.next_cursor.map(|cursor| format!("/operator/organizations?cursor={}", segment(&cursor)));
+    let search = String::new();
+    Ok(html(StatusCode::OK, &Organizations { page, rows: found.data, next, search, is_cut: false, deleted }))
+}
+
+/// The one with exactly this id, and those among the newest whose name or id has this text in it.
+async fn search(viewer: &Viewer, text: &str) -> Result<Found, ApiError> {
+    let exact = viewer.asker.get::<OrganizationDetail>(&format!("/v1/organizations/{}", segment(text))).await;
+    let mut rows = match exact {
+        Ok(found) => vec![found],
+        Err(error) if error.status().is_client_error() => vec![],
+        Err(error) => return Err(error),
+    };
+    let (mut cursor, mut looked_at) = (String::new(), 0);
+    loop {
+        let path = format!("/v1/organizations?limit={PAGE}{cursor}");
+        let found: List<OrganizationDetail> = viewer.asker.get(&path).await?;
+        looked_at += found.data.len();
+        let is_new = |row: &OrganizationDetail| row.id != text && has(row, text);
+        rows.extend(found.data.into_iter().filter(is_new));
+        let Some(next) = found.next_cursor else { return Ok(Found { rows, is_cut: false }) };
+        if looked_at >= SEARCHED_MAX {
+            return Ok(Found { rows, is_cut: true });
+        }
+        cursor = format!("&cursor={}", segment(&next));
+    }
+}
+
+fn has(row: &OrganizationDetail, text: &str) -> bool {
+    let text = text.to_lowercase();
+    row.name.to_lowercase().contains(&text) || row.id.to_lowercase().contains(&text)
+}
+
+async fn new(viewer: Viewer) -> Result<Response, Refusal> {
+    let (form, mistakes) = (Form::default(), Mistakes::default());
+    show_new(&viewer, form, mistakes, StatusCode::OK).await
+}
+
+async fn show_new(viewer: &Viewer, form: Form, mistakes: Mistakes, status: StatusCode) -> Result<Response, Refusal> {
+    let page = viewer.enter_as_operator(Place::Organizations, "organizations-new-title")?;
+    let contracts = plans::all(viewer).await?;
+    let locales = choices(form.text("locale"));
+    let idempotency_key = fresh_key();
+    Ok(html(status, &NewOrganization { page, form, mistakes, contracts, locales, idempotency_key }))
+}
+
+async fn create(viewer: Viewer, form: Form) -> Result<Response, Refusal> {
+    viewer.enter_as_operator(Place::Organizations, "organizations-new-title")?;
+    let sent = viewer
+        .asker
+        .send::<OrganizationDetail>(Method::POST, "/v1/organizations", &body_of(&form), form.text("idempotency_key"))
+        .await;
+    match sent {
+        Ok(made) => Ok(onward(&format!("/operator/organizations/{}?made=1", segment(&made.id)))),
+        Err(error) => {
+            let mistakes = Mistakes::of(viewer.say, error, &FIELDS)?;
+            show_new(&viewer, form, mistakes, StatusCode::UNPROCESSABLE_ENTITY).await
+        }
+    }
+}
+
+/// What is left empty is left out. A plan is chosen as `contract:plan`, since each contract has its own.
+fn body_of(form: &Form) -> Value {
+    let texts = FIELDS.into_iter().filter(|name| *name != "plan");
+    let mut body: Map<String, Value> =
+        texts.filter_map(|name| Some((name.to_owned(), form.text(name)?.into()))).collect();
+    let chosen = form.all("plan").find_map(|plan| plan.split_once(':'));
+    if let Some((contract, plan)) = chosen {
+        // A plan of another contract is the API's to refuse, in words.
+        let plan = if form.text("contract").is_none_or(|named| named == contract) {
+            plan.to_owned()
+        } else {
+            format!("{contract}:{plan}")
+        };
+        body.insert("plan".to_owned(), plan.into());
+    }
+    Value::Object(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_empty_is_left_out_and_a_plan_goes_with_its_own_contract() {
+        assert_eq!(
+            body_of(&Form::read(b"name=Acme&id=&plan=&contract=standard")),
+            json!({"name": "Acme", "contract": "standard"})
+        );
+        let own = body_of(&Form::read(b"name=A&contract=standard&plan=standard%3Apro"));
+        assert_eq!(own["plan"], "pro");
+        let others = body_of(&Form::read(b"name=A&contract=standard&plan=leadbox%3Apro"));
+        assert_eq!(others["plan"], "leadbox:pro");
+    }
+}
