@@ -16,6 +16,7 @@ mod master_key;
 mod model;
 mod operational;
 mod operations;
+mod overview;
 mod postgres;
 mod rows;
 mod seal;
@@ -35,6 +36,7 @@ pub use operations::{
     EraseStep, Erased, FormerDelivery, Operation, OperationNote, Operations, Record, RecoverStep, Recoverable,
     RecoverablePage, Recovery, Removed, Stepped, Waiting, Work,
 };
+pub use overview::{NodeStanding, OpenWork, Overview, StoreKind};
 pub use postgres::{MIGRATIONS, Migration, PostgresOptions, PostgresStore};
 pub use signing::{SIGNATURE_BYTES, Signing};
 pub use sqlite::{BackupProgress, Restored, SqliteOptions, SqliteStore, backup, restore};

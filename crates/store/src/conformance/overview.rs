@@ -4,7 +4,7 @@ use postrider_domain::{Millis, Transition};
 
 use super::samples::{World, at, outcome};
 use super::{Subject, T0};
-use crate::model::{OpenWork, StoreKind};
+use crate::overview::{OpenWork, StoreKind};
 
 /// What has ended is not open, and what is retried later is not due.
 pub async fn open_work_is_counted_with_what_is_due(subject: &mut impl Subject) {

@@ -6,7 +6,8 @@ use super::PostgresStore;
 use super::session::Session;
 use crate::error::Result;
 use crate::limits::{LANES_LOOKED_AT_MAX, NODES_TOLD_MAX, OPEN_COUNTED_MAX};
-use crate::model::{LeaseNo, NodeStanding, OpenWork, Overview, StoreKind};
+use crate::model::LeaseNo;
+use crate::overview::{NodeStanding, OpenWork, Overview, StoreKind};
 
 pub(super) async fn read(store: &PostgresStore, now: Millis) -> Result<Overview> {
     let session = store.engine().await?;

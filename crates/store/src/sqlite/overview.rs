@@ -8,7 +8,7 @@ use super::reader::Reader;
 use super::rows::opt_millis_at;
 use crate::error::Result;
 use crate::limits::OPEN_COUNTED_MAX;
-use crate::model::{NodeStanding, OpenWork, Overview, StoreKind};
+use crate::overview::{NodeStanding, OpenWork, Overview, StoreKind};
 
 pub(super) async fn read(store: &SqliteStore, now: Millis) -> Result<Overview> {
     let look = move |reader: &mut Reader| {

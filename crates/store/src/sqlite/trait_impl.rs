@@ -19,9 +19,10 @@ use crate::failing::{ClaimedNotice, FailingStep};
 use crate::model::{
     Attempt, Basis, Committed, Configuration, ContractRevision, ContractUse, Delivery, DeliveryDetail, DeliveryFilter,
     EndpointLimits, Event, EventDetail, EventFilter, Granted, Hint, Idempotency, LaneDue, LaneId, LeaseNo, NewEvent,
-    OpenDelivery, Outcome, Overview, PageOf, PageRequest, Recorded, Renewal, RetentionStep, Retried, RevisionId,
-    StoreStats, StoredAnswer,
+    OpenDelivery, Outcome, PageOf, PageRequest, Recorded, Renewal, RetentionStep, Retried, RevisionId, StoreStats,
+    StoredAnswer,
 };
+use crate::overview::Overview;
 use crate::signing::Signing;
 use crate::store::Store;
 

@@ -125,10 +125,18 @@ async fn create(viewer: Viewer, form: Form) -> Result<Response, Refusal> {
     match sent {
         Ok(made) => Ok(onward(&format!("/operator/organizations/{}?made=1", segment(&made.id)))),
         Err(error) => {
-            let mistakes = Mistakes::of(viewer.say, error, &FIELDS)?;
+            let mistakes = mistakes_of(&viewer, error)?;
             show_new(&viewer, form, mistakes, StatusCode::UNPROCESSABLE_ENTITY).await
         }
     }
+}
+
+/// That an id is taken is about that field, though the API says it of the whole.
+fn mistakes_of(viewer: &Viewer, error: ApiError) -> Result<Mistakes, ApiError> {
+    if matches!(&error, ApiError::Problem { problem, .. } if problem.slug() == "exists") {
+        return Ok(Mistakes::one("id", viewer.say.text("organizations-exists")));
+    }
+    Mistakes::of(viewer.say, error, &FIELDS)
 }
 
 /// What is left empty is left out. A plan is chosen as `contract:plan`, since each contract has its own.
