@@ -12,6 +12,7 @@ macro_rules! sources {
     ($language:literal) => {
         &[
             include_str!(concat!("../texts/", $language, "/actions.ftl")),
+            include_str!(concat!("../texts/", $language, "/advice.ftl")),
             include_str!(concat!("../texts/", $language, "/common.ftl")),
             include_str!(concat!("../texts/", $language, "/deliveries.ftl")),
             include_str!(concat!("../texts/", $language, "/diagnosis.ftl")),

@@ -23,7 +23,7 @@ mod subscription;
 mod tally;
 mod time;
 
-pub use advice::advice;
+pub use advice::{Advice, advice};
 pub use attempt::{AttemptFailure, FailureKind, Verdict};
 pub use audit::{Action, Actor, AuditEntry, Facts, Field, Told};
 pub use delivery::{DeliveryStatus, Ended, FailReason, Progress, Resume, Transition, Trigger, after_attempt};

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postrider_domain::{
-    AttemptFailure, AuditEntry, DeliveryId, EndpointId, EndpointStatus, FailureKind, OrganizationId, advice,
+    Advice, AttemptFailure, AuditEntry, DeliveryId, EndpointId, EndpointStatus, FailureKind, OrganizationId, advice,
 };
 use postrider_egress::UrlRefusal;
 
@@ -62,7 +62,7 @@ pub struct Check {
     /// What was found of each of several, e.g. addresses.
     pub details: Vec<String>,
     /// What to do; none where nothing is to be done.
-    pub advice: Option<String>,
+    pub advice: Option<Advice>,
 }
 
 impl Check {
@@ -74,12 +74,12 @@ impl Check {
         Check::of(name, CheckOutcome::Passed, found)
     }
 
-    fn warning(name: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
-        Check { advice: Some(advice.into()), ..Check::of(name, CheckOutcome::Warning, found) }
+    fn warning(name: &'static str, found: impl Into<String>, advice: Advice) -> Self {
+        Check { advice: Some(advice), ..Check::of(name, CheckOutcome::Warning, found) }
     }
 
-    fn failed(name: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
-        Check { advice: Some(advice.into()), ..Check::of(name, CheckOutcome::Failed, found) }
+    fn failed(name: &'static str, found: impl Into<String>, advice: Advice) -> Self {
+        Check { advice: Some(advice), ..Check::of(name, CheckOutcome::Failed, found) }
     }
 
     /// One that fails as an attempt would, with the words that stand beside such an attempt.
@@ -159,17 +159,12 @@ fn status(status: &EndpointStatus) -> Check {
     let name = "endpoint_status";
     match status {
         EndpointStatus::Active => Check::passed(name, "the endpoint is active"),
-        EndpointStatus::Paused => Check::warning(
-            name,
-            "the endpoint is paused: new events make no deliveries for it",
-            "Make it active again with PATCH {\"enabled\": true}; what was missed can be recovered afterwards.",
-        ),
-        EndpointStatus::Disabled { reason } => Check::failed(
-            name,
-            format!("the endpoint was disabled by the system: {reason}"),
-            "Mend what the checks below show, then make it active again with PATCH {\"enabled\": true}; what was missed can be recovered \
-             afterwards.",
-        ),
+        EndpointStatus::Paused => {
+            Check::warning(name, "the endpoint is paused: new events make no deliveries for it", Advice::EndpointPaused)
+        }
+        EndpointStatus::Disabled { reason } => {
+            Check::failed(name, format!("the endpoint was disabled by the system: {reason}"), Advice::EndpointDisabled)
+        }
     }
 }
 

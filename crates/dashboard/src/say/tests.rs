@@ -4,6 +4,7 @@ use super::*;
 
 /// Messages whose names are put together while the program runs: where, and of what.
 const FAMILIES: &[&str] = &[
+    "advice-",
     "audit-action-",
     "audit-confirmed-",
     "audit-field-",
@@ -83,6 +84,16 @@ fn every_message_is_used_and_every_used_one_is_there() {
         .collect();
     missing.dedup();
     assert!(missing.is_empty(), "these are said and not there: {missing:?}");
+}
+
+#[test]
+fn every_advice_is_given_in_words() {
+    let mut needed: Vec<_> =
+        postrider_domain::Advice::ALL.iter().map(|advice| format!("advice-{}", advice.code())).collect();
+    needed.sort();
+    let given: Vec<_> =
+        postrider_texts::names(SOURCES[0]).into_iter().filter(|name| name.starts_with("advice-")).collect();
+    assert_eq!(given, needed);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Names, addresses, connections and certificates: what an examination found, as checks.
 
-use postrider_domain::{AttemptFailure, FailureKind, Millis, advice};
+use postrider_domain::{Advice, AttemptFailure, FailureKind, Millis, advice};
 use postrider_egress::guard::Scheme;
 use postrider_egress::{AttemptError, CertificateFound, ConnectionFound, Examination, VettedUrl};
 
@@ -30,8 +30,8 @@ pub(super) fn check(url: &VettedUrl, found: &Examination, now: Millis, checks: &
     let (tcp, connects) = tcp(connections);
     checks.push(tcp);
     if url.scheme() == Scheme::Http {
-        let advice = "Use https, so that nobody on the way reads or alters what is delivered.";
-        checks.push(Check::warning("tls", "the URL begins with http://: nothing is encrypted", advice));
+        let found = "the URL begins with http://: nothing is encrypted";
+        checks.push(Check::warning("tls", found, Advice::PlainHttp));
         checks.push(Check::skipped("certificate", "there is none without https"));
         return connects;
     }
@@ -134,9 +134,7 @@ fn certificate(connections: &[ConnectionFound], now: Millis) -> Check {
     let found = format!("for {}; {}", names(own), validity(own, days));
     let check = match refused.map(|(_, error)| error) {
         Some(error) => Check::failed(name, found, advice(FailureKind::Tls, Some(error.reason), None)),
-        None if days < CERTIFICATE_DAYS_MIN => {
-            Check::warning(name, found, "Renew the certificate soon: once it has expired, every delivery fails.")
-        }
+        None if days < CERTIFICATE_DAYS_MIN => Check::warning(name, found, Advice::CertificateEndsSoon),
         None => Check::passed(name, found),
     };
     check.with(tls.chain.iter().map(|shown| format!("{}, issued by {}", shown.subject, shown.issuer)).collect())

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use postrider_contract::Contract;
-use postrider_domain::{AttemptFailure, FailureKind};
+use postrider_domain::{Advice, AttemptFailure, FailureKind};
 use postrider_store::{Attempt, Response};
 
 use super::Check;
@@ -64,8 +64,7 @@ impl<'a> Probe<'a> {
     fn response_time(&self) -> Check {
         let (name, took, limit) = ("response_time", self.took.as_millis(), self.timeout.as_millis());
         let found = format!("{took} ms, where the contract allows {limit} ms");
-        let later = "Answer with a 2xx status first and do the work afterwards, from a queue: what takes longer than the contract allows \
-                     counts as failed and is delivered again.";
+        let later = Advice::SlowAnswer;
         match self.failure {
             Some(failure) if failure.kind == FailureKind::Timeout => Check::failed(name, found, later),
             _ if self.response.is_none() => Check::skipped(name, "there was no answer"),
@@ -108,7 +107,7 @@ impl<'a> Probe<'a> {
         let found =
             "the test event was not signed, since the endpoint has no secret: the receiver cannot tell who sent it";
         if self.may_be_signed {
-            return Check::warning(name, found, "Set a secret, and verify the signature in the receiver.");
+            return Check::warning(name, found, Advice::Unsigned);
         }
         Check::skipped(name, "the contract signs nothing")
     }

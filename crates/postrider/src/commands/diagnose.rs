@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use postrider_contract::{Contract, SecretRules};
-use postrider_domain::{Secret, Subscription};
+use postrider_domain::{Advice, Secret, Subscription};
 use postrider_engine::{Check, Clock, Diagnosis, SystemClock, UrlDiagnosis};
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -70,7 +70,7 @@ fn json(diagnosis: &Diagnosis) -> String {
     let check = |check: &Check| {
         serde_json::json!({
             "name": check.name, "outcome": check.outcome.as_str(), "found": check.found, "details": check.details,
-            "advice": check.advice,
+            "advice": check.advice.map(Advice::text), "advice_code": check.advice.map(Advice::code),
         })
     };
     let checks: Vec<_> = diagnosis.checks.iter().map(check).collect();
@@ -82,7 +82,7 @@ fn text(diagnosis: &Diagnosis) -> String {
     for check in &diagnosis.checks {
         lines.push(format!("{:<8} {:<14} {}", check.outcome.as_str(), check.name, check.found));
         lines.extend(check.details.iter().map(|detail| format!("{:24}- {detail}", "")));
-        lines.extend(check.advice.iter().map(|advice| format!("{:24}what to do: {advice}", "")));
+        lines.extend(check.advice.iter().map(|advice| format!("{:24}what to do: {}", "", advice.text())));
     }
     let verdict =
         if diagnosis.is_healthy() { "nothing keeps deliveries from arriving" } else { "deliveries would fail" };

@@ -69,6 +69,7 @@ async fn a_failure_comes_with_kind_message_and_advice_and_can_be_retried() {
     let error = &delivery["attempts"][0]["error"];
     assert_eq!(error["kind"], "status");
     assert!(error["message"].as_str().unwrap().contains("410") && error["advice"].is_string());
+    assert_eq!(error["advice_code"], "gone");
 
     let path = format!("/v1/organizations/acme/deliveries/{id}/retry");
     assert_eq!(world.post(&path, json!({})).await.expect(202)["id"], json!(id));

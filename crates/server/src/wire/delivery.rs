@@ -280,6 +280,9 @@ pub(crate) struct ErrorBody<'a> {
     message: &'a str,
     /// What the endpoint's owner can do about it.
     advice: &'static str,
+    /// The advice as a word that does not change, for saying it in another language.
+    #[schema(example = "timeout")]
+    advice_code: &'static str,
 }
 
 impl<'a> ErrorBody<'a> {
@@ -287,7 +290,13 @@ impl<'a> ErrorBody<'a> {
         let AttemptFailure { kind, reason, message } = attempt.failure.as_ref()?;
         let status_code = attempt.response.as_ref().map(|response| response.status_code);
         let advice = advice(*kind, reason.as_deref(), status_code);
-        Some(ErrorBody { kind: kind.as_str(), reason: reason.as_deref(), message, advice })
+        Some(ErrorBody {
+            kind: kind.as_str(),
+            reason: reason.as_deref(),
+            message,
+            advice: advice.text(),
+            advice_code: advice.code(),
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! A diagnosis: what was looked at, what was found, and what to do.
 
+use postrider_domain::Advice;
 use postrider_engine::{Check, Diagnosis};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -35,7 +36,10 @@ pub(crate) struct CheckBody<'a> {
     details: &'a [String],
     /// What to do; `null` where nothing is to be done.
     #[schema(required = true)]
-    advice: Option<&'a str>,
+    advice: Option<&'static str>,
+    /// The advice as a word that does not change, for saying it in another language; `null` where there is none.
+    #[schema(required = true, example = "certificate_ends_soon")]
+    advice_code: Option<&'static str>,
 }
 
 /// What keeps an endpoint from receiving, or that nothing does.
@@ -68,7 +72,8 @@ impl<'a> CheckBody<'a> {
             outcome: check.outcome.as_str(),
             found: &check.found,
             details: &check.details,
-            advice: check.advice.as_deref(),
+            advice: check.advice.map(Advice::text),
+            advice_code: check.advice.map(Advice::code),
         }
     }
 }
