@@ -7,9 +7,11 @@
 //! *refusal* is an answer that is not the screen asked for. A session is *held* in a cookie on the dashboard's own pages, and in the memory of the page
 //! inside a frame on another site, where browsers keep no cookies.
 
+mod advice;
 mod api;
 mod app;
 mod assets;
+mod curl;
 mod edge;
 mod form;
 mod mistakes;
@@ -21,6 +23,7 @@ mod say;
 mod screens;
 mod session;
 mod viewer;
+mod visible;
 
 use std::sync::Arc;
 

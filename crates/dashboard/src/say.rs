@@ -21,6 +21,9 @@ macro_rules! sources {
             include_str!(concat!("../texts/", $language, "/audit.ftl")),
             include_str!(concat!("../texts/", $language, "/notifications.ftl")),
             include_str!(concat!("../texts/", $language, "/operator.ftl")),
+            include_str!(concat!("../texts/", $language, "/delivery.ftl")),
+            include_str!(concat!("../texts/", $language, "/events.ftl")),
+            include_str!(concat!("../texts/", $language, "/failures.ftl")),
             include_str!(concat!("../texts/", $language, "/webhook.ftl")),
             include_str!(concat!("../texts/", $language, "/webhooks.ftl")),
         ]

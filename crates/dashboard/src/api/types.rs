@@ -1,11 +1,14 @@
 //! What the API answers, as far as screens show it (`/openapi.json` says what each means).
 
+mod attempt;
 mod audit;
 mod delivery;
 mod diagnosis;
 mod endpoint;
+mod event;
 mod key;
 mod operation;
+mod ordered;
 mod organization;
 mod problem;
 mod rotation;
@@ -15,12 +18,15 @@ mod status;
 
 use serde::Deserialize;
 
+pub(crate) use attempt::*;
 pub(crate) use audit::*;
 pub(crate) use delivery::*;
 pub(crate) use diagnosis::*;
 pub(crate) use endpoint::*;
+pub(crate) use event::*;
 pub(crate) use key::*;
 pub(crate) use operation::*;
+pub(crate) use ordered::*;
 pub(crate) use organization::*;
 pub(crate) use problem::*;
 pub(crate) use rotation::*;

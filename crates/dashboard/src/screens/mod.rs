@@ -1,6 +1,10 @@
 //! The screens: each asks the API for what it shows, or has it done.
 
 mod audit;
+mod delivery;
+mod event;
+mod events;
+mod failures;
 mod keys;
 mod locales;
 mod notifications;
@@ -22,4 +26,8 @@ pub(crate) fn routes() -> Router<App> {
         .merge(audit::routes())
         .merge(notifications::routes())
         .merge(operator::routes())
+        .route("/o/{organization}/events", get(events::list))
+        .route("/o/{organization}/events/{event}", get(event::read))
+        .route("/o/{organization}/failures", get(failures::list))
+        .merge(delivery::routes())
 }

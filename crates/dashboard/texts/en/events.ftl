@@ -1,0 +1,42 @@
+# What the CRM published, and one event.
+events-type = Type
+events-record = Record
+events-no-record = None
+events-since = From
+events-until = Until
+events-filter = Filter
+events-clear = Clear filters
+events-accepted = Received
+events-deliveries = Deliveries
+events-none-title = No events yet
+events-none = As soon as something happens in your CRM, it appears here, together with the webhooks that it went to.
+events-no-match = No events match these filters.
+events-mistakes = Some filters cannot be used. See the notes beside them.
+events-wrong-record = Write a type and an id, such as deal:42.
+events-wrong-time = Write a date and a time, such as 2026-11-21T10:00.
+
+event-facts = About this event
+event-occurred = Happened
+event-same-record = This record’s other events
+event-routing = Where it went
+event-no-webhooks = There are no webhooks.
+event-webhook = Webhook
+event-outcome = What became of it
+event-delivery = Delivery
+event-see-delivery = See delivery
+event-no-delivery = None
+event-since-changed = The webhook was changed since, so this need not be what was decided then.
+event-changes = Changes
+event-field = Field
+event-previous = Before
+event-current = After
+event-data = Data
+
+routed-delivered = Delivery created
+routed-test = Not sent: it is a test of another webhook
+routed-made_later = Not sent: the webhook was created later
+routed-not_subscribed = Not sent: not subscribed to this event type
+routed-filtered = Not sent: held back by the webhook’s filter
+routed-paused = Not sent: the webhook is paused
+routed-disabled = Not sent: the webhook is disabled
+routed-dropped = No delivery is left: the webhook would get it today, but was not active or set up differently then, or the delivery is not kept any more

@@ -1,0 +1,42 @@
+# Lo que publicó el CRM y un evento.
+events-type = Tipo
+events-record = Registro
+events-no-record = Ninguno
+events-since = Desde
+events-until = Hasta
+events-filter = Filtrar
+events-clear = Quitar filtros
+events-accepted = Recibido
+events-deliveries = Entregas
+events-none-title = Aún no hay eventos
+events-none = En cuanto ocurra algo en su CRM, aparecerá aquí, junto con los webhooks a los que se envió.
+events-no-match = Ningún evento coincide con estos filtros.
+events-mistakes = Algunos filtros no se pueden usar. Vea las notas junto a ellos.
+events-wrong-record = Escriba un tipo y un id, como deal:42.
+events-wrong-time = Escriba una fecha y una hora, como 2026-11-21T10:00.
+
+event-facts = Sobre este evento
+event-occurred = Ocurrió
+event-same-record = Otros eventos de este registro
+event-routing = Adónde fue
+event-no-webhooks = No hay webhooks.
+event-webhook = Webhook
+event-outcome = Qué pasó
+event-delivery = Entrega
+event-see-delivery = Ver entrega
+event-no-delivery = Ninguna
+event-since-changed = El webhook se modificó desde entonces; puede que no sea lo que se decidió en su momento.
+event-changes = Cambios
+event-field = Campo
+event-previous = Antes
+event-current = Después
+event-data = Datos
+
+routed-delivered = Entrega creada
+routed-test = No enviado: es una prueba de otro webhook
+routed-made_later = No enviado: el webhook se creó después
+routed-not_subscribed = No enviado: no está suscrito a este tipo de evento
+routed-filtered = No enviado: lo retuvo el filtro del webhook
+routed-paused = No enviado: el webhook está pausado
+routed-disabled = No enviado: el webhook está desactivado
+routed-dropped = No hay entrega: hoy el webhook la recibiría, pero entonces no estaba activo o tenía otra configuración, o la entrega ya no se conserva

@@ -1,0 +1,18 @@
+# Lo que falló, en todos los webhooks.
+failures-none-title = No falló nada
+failures-none = Aquí aparecen las entregas fallidas de todos sus webhooks, con el motivo y qué hacer.
+failures-stopped = Webhooks con problemas
+failures-in-a-row = { $count ->
+    [one] { $count } intento seguido falló
+   *[other] { $count } intentos seguidos fallaron
+}
+failures-since = desde
+failures-diagnose = Diagnosticar
+failures-recover = Recuperar lo perdido
+failures-deleted = Webhook eliminado
+failures-delivery = Entrega
+failures-record = Registro
+failures-state = Estado
+failures-when = Cuándo
+failures-attempts = Intentos
+failures-code = Último código de estado

@@ -1,0 +1,42 @@
+# O que o CRM publicou e um evento.
+events-type = Tipo
+events-record = Registro
+events-no-record = Nenhum
+events-since = De
+events-until = Até
+events-filter = Filtrar
+events-clear = Limpar filtros
+events-accepted = Recebido
+events-deliveries = Entregas
+events-none-title = Nenhum evento ainda
+events-none = Assim que algo acontecer no seu CRM, aparecerá aqui, junto com os webhooks para os quais foi enviado.
+events-no-match = Nenhum evento corresponde a estes filtros.
+events-mistakes = Alguns filtros não podem ser usados. Veja as observações ao lado deles.
+events-wrong-record = Escreva um tipo e um id, como deal:42.
+events-wrong-time = Escreva uma data e uma hora, como 2026-11-21T10:00.
+
+event-facts = Sobre este evento
+event-occurred = Aconteceu
+event-same-record = Outros eventos deste registro
+event-routing = Para onde foi
+event-no-webhooks = Não há webhooks.
+event-webhook = Webhook
+event-outcome = O que houve
+event-delivery = Entrega
+event-see-delivery = Ver entrega
+event-no-delivery = Nenhuma
+event-since-changed = O webhook foi alterado desde então; talvez não tenha sido isso que se decidiu na época.
+event-changes = Alterações
+event-field = Campo
+event-previous = Antes
+event-current = Depois
+event-data = Dados
+
+routed-delivered = Entrega criada
+routed-test = Não enviado: é um teste de outro webhook
+routed-made_later = Não enviado: o webhook foi criado depois
+routed-not_subscribed = Não enviado: sem inscrição neste tipo de evento
+routed-filtered = Não enviado: retido pelo filtro do webhook
+routed-paused = Não enviado: o webhook está pausado
+routed-disabled = Não enviado: o webhook está desativado
+routed-dropped = Não há entrega: hoje o webhook a receberia, mas na época não estava ativo ou era configurado de outro modo, ou a entrega não é mais guardada
