@@ -13,7 +13,7 @@ pub(crate) struct Advice {
 impl Advice {
     /// By its code; else what the API says.
     pub(crate) fn new(say: Say, code: &str, english: &str) -> Self {
-        match say.maybe(&format!("advice-{code}")) {
+        match say.maybe(&format!("advice-{}", code.replace('_', "-"))) {
             Some(text) => Advice { text, is_english: false },
             None => Advice { text: english.to_owned(), is_english: say.language() != "en" },
         }
@@ -32,7 +32,7 @@ pub(crate) struct Failure {
 impl Failure {
     pub(crate) fn new(say: Say, error: &AttemptError) -> Self {
         Failure {
-            kind: say.named("failure-", &error.kind),
+            kind: say.named("failure-", &error.kind.replace('_', "-")),
             message: visible(&error.message),
             advice: Advice::new(say, &error.advice_code, &error.advice),
         }

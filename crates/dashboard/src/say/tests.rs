@@ -90,8 +90,10 @@ fn every_message_is_used_and_every_used_one_is_there() {
 
 #[test]
 fn every_advice_is_given_in_words() {
-    let mut needed: Vec<_> =
-        postrider_domain::Advice::ALL.iter().map(|advice| format!("advice-{}", advice.code())).collect();
+    let mut needed: Vec<_> = postrider_domain::Advice::ALL
+        .iter()
+        .map(|advice| format!("advice-{}", advice.code().replace('_', "-")))
+        .collect();
     needed.sort();
     let given: Vec<_> =
         postrider_texts::names(SOURCES[0]).into_iter().filter(|name| name.starts_with("advice-")).collect();

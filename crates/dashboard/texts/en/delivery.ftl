@@ -23,17 +23,17 @@ delivery-swapped = Sent twice, with either secret
 delivery-show = Show request and response
 delivery-shown-below = Shown below
 
-failure-url_refused = URL refused
-failure-address_refused = Address refused
+failure-url-refused = URL refused
+failure-address-refused = Address refused
 failure-dns = Name not found
 failure-connect = No connection
 failure-tls = No secure connection
 failure-timeout = Timed out
-failure-bad_response = Unreadable answer
-failure-connection_closed = Connection closed
+failure-bad-response = Unreadable answer
+failure-connection-closed = Connection closed
 failure-proxy = Proxy failed
 failure-status = Answer without success
-failure-request_invalid = Request not possible
+failure-request-invalid = Request not possible
 
 exchange-request = Request
 exchange-response = Response

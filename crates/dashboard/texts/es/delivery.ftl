@@ -23,17 +23,17 @@ delivery-swapped = Enviada dos veces, una con cada secreto
 delivery-show = Mostrar solicitud y respuesta
 delivery-shown-below = Se muestra abajo
 
-failure-url_refused = URL rechazada
-failure-address_refused = Dirección rechazada
+failure-url-refused = URL rechazada
+failure-address-refused = Dirección rechazada
 failure-dns = Nombre no encontrado
 failure-connect = Sin conexión
 failure-tls = Sin conexión segura
 failure-timeout = Tiempo agotado
-failure-bad_response = Respuesta ilegible
-failure-connection_closed = Conexión cerrada
+failure-bad-response = Respuesta ilegible
+failure-connection-closed = Conexión cerrada
 failure-proxy = Falló el proxy
 failure-status = Respuesta sin éxito
-failure-request_invalid = Solicitud imposible
+failure-request-invalid = Solicitud imposible
 
 exchange-request = Solicitud
 exchange-response = Respuesta

@@ -23,17 +23,17 @@ delivery-swapped = Enviada duas vezes, uma com cada segredo
 delivery-show = Mostrar requisição e resposta
 delivery-shown-below = Mostrada abaixo
 
-failure-url_refused = URL recusada
-failure-address_refused = Endereço recusado
+failure-url-refused = URL recusada
+failure-address-refused = Endereço recusado
 failure-dns = Nome não encontrado
 failure-connect = Sem conexão
 failure-tls = Sem conexão segura
 failure-timeout = Tempo esgotado
-failure-bad_response = Resposta ilegível
-failure-connection_closed = Conexão fechada
+failure-bad-response = Resposta ilegível
+failure-connection-closed = Conexão fechada
 failure-proxy = Falha no proxy
 failure-status = Resposta sem sucesso
-failure-request_invalid = Requisição impossível
+failure-request-invalid = Requisição impossível
 
 exchange-request = Requisição
 exchange-response = Resposta
