@@ -27,9 +27,13 @@ pub(crate) async fn operator(api: &postrider_tests::api::Api, url: &str) -> (Org
     (organization, endpoint)
 }
 
-pub(crate) async fn rotate(organization: &Organization, endpoint: &Endpoint) {
+pub(crate) async fn rotate(organization: &Organization, endpoint: &Endpoint, secret: Option<&str>) {
     let path = organization.path(&format!("/endpoints/{}/secret/rotate", endpoint.id));
-    organization.api.post(&path, &json!({"overlap": "0s"})).await.expect(200);
+    let mut body = json!({"overlap": "0s"});
+    if let Some(secret) = secret {
+        body["secret"] = json!(secret);
+    }
+    organization.api.post(&path, &body).await.expect(200);
 }
 
 async fn publish(organization: &Organization, count: usize) {
@@ -82,6 +86,7 @@ fn verify(arrived: &Request, endpoint: &Endpoint) {
     assert_eq!(header("webhook-signature"), standard_v1(&endpoint.secret, &id, &timestamp, &arrived.body));
     let all = arrived.text();
     assert!(!all.contains("url-secret") && !all.contains("payload-text") && !all.contains("whsec_"), "{all}");
+    assert!(!all.contains("chosen-secret"), "{all}");
 }
 
 fn data_of(arrived: &[Request], kind: &str) -> Value {
@@ -96,7 +101,7 @@ async fn what_befell_endpoints_before_a_kill_arrives_signed_and_once(store: Stor
     let endpoint = customer.endpoint(&world.receiver.url("/out"), json!({"name": "Billing"})).await;
     world.receiver.always("/out", Reply::status(503));
     let exhausted = exhausted_deliveries(&world, &customer).await;
-    rotate(&customer, &endpoint).await;
+    rotate(&customer, &endpoint, Some("chosen-secret-one")).await;
     let (other, erp) = disabled_endpoint(&world).await;
 
     // The operator's organisation is not there yet, so nothing was published before the kill.
@@ -123,7 +128,8 @@ async fn what_befell_endpoints_before_a_kill_arrives_signed_and_once(store: Stor
 
     // Each once: long after claims have run out, what comes next is about something else.
     world.advance_ms(6 * TEN_MINUTES_MS).await;
-    rotate(&Organization { api: world.api.clone(), id: customer.id }, &endpoint).await;
+    let customer = Organization { api: world.api.clone(), id: customer.id };
+    rotate(&customer, &endpoint, Some("chosen-secret-two")).await;
     let arrived = world.receiver.wait_for("/ops", 5).await;
     assert_eq!(arrived.len(), 5, "{arrived:?}");
     assert_eq!(arrived[4].json()["type"], "secret.rotated");
@@ -139,11 +145,11 @@ async fn nothing_is_told_where_the_operator_has_not_asked(store: Store) {
     let (_, receiving) = operator(&world.api, &world.receiver.url("/ops")).await;
     let customer = world.organization("standard").await;
     let endpoint = customer.endpoint(&world.receiver.url("/in"), json!({})).await;
-    rotate(&customer, &endpoint).await;
+    rotate(&customer, &endpoint, None).await;
     world.data.setup = world.data.setup.clone().env(SETTING, "ops");
     let world = world.stopped_and_started().await;
     // From now on it is told.
-    rotate(&Organization { api: world.api.clone(), id: customer.id }, &endpoint).await;
+    rotate(&Organization { api: world.api.clone(), id: customer.id }, &endpoint, None).await;
     let arrived = world.receiver.wait_for("/ops", 1).await;
     verify(&arrived[0], &receiving);
     let stored = items(&world.api.get("/v1/organizations/ops/events").await.expect(200)["data"]);

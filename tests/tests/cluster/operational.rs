@@ -25,11 +25,11 @@ async fn of_two_nodes_one_publishes_each_event_also_when_the_other_is_killed() {
     let tenant = cluster.tenant(0).await;
     let endpoint = tenant.at(cluster.any()).endpoint(&cluster.receiver.url("/in"), json!({})).await;
     for round in 0..ROTATIONS {
-        rotate(&tenant.at(cluster.api(round % 2)), &endpoint).await;
+        rotate(&tenant.at(cluster.api(round % 2)), &endpoint, None).await;
     }
     cluster.receiver.wait_for("/ops", ROTATIONS).await;
     for round in 0..ROTATIONS {
-        rotate(&tenant.at(cluster.api(round % 2)), &endpoint).await;
+        rotate(&tenant.at(cluster.api(round % 2)), &endpoint, None).await;
     }
     cluster.kill(0).await;
     // What the killed node had claimed is another's once its claim has run out.
