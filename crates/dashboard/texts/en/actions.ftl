@@ -70,7 +70,7 @@ recover-would-send-more = { $count ->
 }
 recover-failed = Failed deliveries
 recover-missed = Events that were never sent
-recover-nothing = Nothing was missed in this span.
+recover-nothing = Nothing was missed in this span
 recover-how = Oldest first and beside new events, no faster than your receiver takes them.
 recover-start = Send them again
 recover-not-active = Nothing is sent to this webhook at the moment. Activate it first, then send again what it missed.

@@ -70,7 +70,7 @@ recover-would-send-more = { $count ->
 }
 recover-failed = Entregas fallidas
 recover-missed = Eventos que nunca se enviaron
-recover-nothing = No se perdió nada en este período.
+recover-nothing = No se perdió nada en este período
 recover-how = De las más antiguas a las más recientes y junto a los eventos nuevos, al ritmo que su receptor admite.
 recover-start = Enviar de nuevo
 recover-not-active = En este momento no se envía nada a este webhook. Actívelo primero y después envíe de nuevo lo que se perdió.

@@ -70,7 +70,7 @@ recover-would-send-more = { $count ->
 }
 recover-failed = Entregas que falharam
 recover-missed = Eventos que nunca foram enviados
-recover-nothing = Nada foi perdido neste período.
+recover-nothing = Nada foi perdido neste período
 recover-how = Das mais antigas às mais novas e junto com os novos eventos, no ritmo que seu receptor aguenta.
 recover-start = Reenviar
 recover-not-active = No momento, nada é enviado a este webhook. Ative-o primeiro e depois reenvie o que ele perdeu.

@@ -43,6 +43,9 @@ struct Counted {
 impl Counted {
     /// `412 deliveries would be sent again`
     fn title(&self) -> String {
+        if self.is_empty() {
+            return self.say.text("recover-nothing");
+        }
         let name = if self.preview.is_complete { "recover-would-send" } else { "recover-would-send-more" };
         self.say.with(name, "count", self.preview.count)
     }
