@@ -209,7 +209,8 @@
     const content = main();
     document.documentElement.lang = content?.dataset.language || "en";
     if (content?.dataset.title) document.title = `${content.dataset.title} · Postrider`;
-    content?.focus({ preventScroll: true });
+    // Only documents follow `autofocus` by themselves: what is wrong with a form comes first.
+    (content?.querySelector("[autofocus]") ?? content)?.focus({ preventScroll: true });
     window.dispatchEvent(new Event("postrider:screen"));
   });
   settle(document);

@@ -1,6 +1,6 @@
 # What keeps a webhook from receiving.
 diagnose-title = Find out what is wrong
-diagnose-text = Checks everything between here and your receiver, step by step: status, URL, DNS, connection, certificate. Where it can arrive, a signed test event is sent.
+diagnose-text = Checks everything between here and your server, step by step: status, URL, DNS, connection, certificate. Where it can arrive, a signed test event is sent.
 diagnose-run = Run the diagnosis
 diagnose-run-again = Run it again
 diagnose-takes = It takes up to a minute.
@@ -29,5 +29,5 @@ check-redirect = Redirects
 check-signature = Signature
 
 egress-title = Addresses that deliveries come from
-egress-text = If a firewall protects your receiver, let these in:
-egress-none = Whoever runs this server has named none. If a firewall protects your receiver, ask them which addresses to let in.
+egress-text = If a firewall protects your server, let these in:
+egress-none = Whoever runs this service has named none. If a firewall protects your server, ask them which addresses to let in.

@@ -1,6 +1,6 @@
 # Lo que impide que un webhook reciba.
 diagnose-title = Averiguar qué falla
-diagnose-text = Revisa todo lo que hay entre este servidor y su receptor, paso a paso: estado, URL, DNS, conexión, certificado. Si puede llegar, se envía un evento de prueba firmado.
+diagnose-text = Revisa todo lo que hay entre este servicio y su servidor, paso a paso: estado, URL, DNS, conexión, certificado. Si puede llegar, se envía un evento de prueba firmado.
 diagnose-run = Hacer el diagnóstico
 diagnose-run-again = Hacerlo de nuevo
 diagnose-takes = Tarda hasta un minuto.
@@ -29,5 +29,5 @@ check-redirect = Redirecciones
 check-signature = Firma
 
 egress-title = Direcciones desde las que llegan las entregas
-egress-text = Si un cortafuegos protege su receptor, permita estas:
-egress-none = Quien opera este servidor no ha indicado ninguna. Si un cortafuegos protege su receptor, pregúntele qué direcciones permitir.
+egress-text = Si un cortafuegos protege su servidor, permita estas:
+egress-none = Quien opera este servicio no ha indicado ninguna. Si un cortafuegos protege su servidor, pregúntele qué direcciones permitir.

@@ -1,6 +1,6 @@
 # O que impede um webhook de receber.
 diagnose-title = Descobrir o que está errado
-diagnose-text = Verifica tudo entre este servidor e seu receptor, passo a passo: situação, URL, DNS, conexão, certificado. Quando pode chegar, um evento de teste assinado é enviado.
+diagnose-text = Verifica tudo entre este serviço e seu servidor, passo a passo: situação, URL, DNS, conexão, certificado. Quando pode chegar, um evento de teste assinado é enviado.
 diagnose-run = Fazer o diagnóstico
 diagnose-run-again = Fazer de novo
 diagnose-takes = Leva até um minuto.
@@ -29,5 +29,5 @@ check-redirect = Redirecionamentos
 check-signature = Assinatura
 
 egress-title = Endereços de onde vêm as entregas
-egress-text = Se um firewall protege seu receptor, libere estes:
-egress-none = Quem opera este servidor não informou nenhum. Se um firewall protege seu receptor, pergunte quais endereços liberar.
+egress-text = Se um firewall protege seu servidor, libere estes:
+egress-none = Quem opera este serviço não informou nenhum. Se um firewall protege seu servidor, pergunte quais endereços liberar.

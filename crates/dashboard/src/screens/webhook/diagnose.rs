@@ -9,12 +9,14 @@ use http::{Method, StatusCode};
 use serde_json::json;
 
 use super::{Head, Tab, api_path};
+use crate::advice::Advice;
 use crate::api::{Check, Diagnosis, EgressAddresses};
 use crate::app::App;
 use crate::page::{Page, html};
 use crate::refusal::Refusal;
 use crate::say::Say;
 use crate::viewer::Viewer;
+use crate::visible::{Piece, visible};
 
 pub(super) fn routes() -> Router<App> {
     Router::new().route("/o/{organization}/webhooks/{endpoint}/diagnose", get(show).post(run))
@@ -23,8 +25,12 @@ pub(super) fn routes() -> Router<App> {
 /// One check, in words.
 struct Told {
     title: String,
-    check: Check,
+    name: String,
+    outcome: String,
     verdict: String,
+    /// What was found, in English; it may repeat what a receiver said.
+    found: Vec<Piece>,
+    details: Vec<Vec<Piece>>,
     advice: Option<Advice>,
     /// The screen on which something can be done about it.
     way: Option<Way>,
@@ -33,19 +39,13 @@ struct Told {
 impl Told {
     /// What colours the verdict, of the words that the style sheet knows.
     fn mood(&self) -> &'static str {
-        match self.check.outcome.as_str() {
+        match self.outcome.as_str() {
             "passed" => "good",
             "warning" => "warn",
             "failed" => "bad",
             _ => "",
         }
     }
-}
-
-struct Advice {
-    text: String,
-    /// There is no translation.
-    is_english: bool,
 }
 
 struct Way {
@@ -89,20 +89,18 @@ async fn run(viewer: Viewer, Path((organization, endpoint)): Path<(String, Strin
 
 fn told(say: Say, check: &Check, base: &str) -> Told {
     let name = check.name.replace('_', "-");
-    let of_code = |code: &String| say.maybe(&format!("advice-{}", code.replace(['.', '_'], "-")));
-    let translated = check.advice_code.as_ref().and_then(of_code);
-    let advice = match (translated, &check.advice) {
-        (Some(text), _) => Some(Advice { text, is_english: false }),
-        (None, Some(text)) => Some(Advice { text: text.clone(), is_english: say.language() != "en" }),
-        (None, None) => None,
-    };
+    let code = check.advice_code.as_deref().unwrap_or_default();
+    let advice = check.advice.as_ref().map(|english| Advice::new(say, code, english));
     let is_wrong = matches!(check.outcome.as_str(), "warning" | "failed");
     Told {
         title: say.named("check-", &name),
         verdict: say.named("outcome-", &check.outcome),
         advice,
         way: way(say, &name, base).filter(|_| is_wrong),
-        check: check.clone(),
+        name: check.name.clone(),
+        outcome: check.outcome.clone(),
+        found: visible(&check.found),
+        details: check.details.iter().map(|detail| visible(detail)).collect(),
     }
 }
 
@@ -161,9 +159,18 @@ mod tests {
     #[test]
     fn advice_without_a_text_stays_english_and_says_so() {
         let told = |language, code| told(Say::new(language), &check("tcp", "failed", code), "").advice.unwrap();
-        let unknown = told("es", Some("no.such_code"));
+        let known = told("es", Some("connection_refused"));
+        assert!(!known.is_english && known.text != "do this");
+        let unknown = told("es", Some("no_such_code"));
         assert_eq!((unknown.text.as_str(), unknown.is_english), ("do this", true));
         assert!(!told("en", None).is_english);
+    }
+
+    #[test]
+    fn what_a_receiver_said_is_shown_with_marks_for_what_cannot_be_seen() {
+        let check = Check { found: "redirects to \u{202e}moc".to_owned(), ..check("redirect", "failed", None) };
+        let told = told(Say::new("en"), &check, "");
+        assert!(told.found.iter().any(|piece| piece.is_mark), "{:?}", told.found);
     }
 
     #[test]

@@ -87,7 +87,7 @@ mod tests {
             }
             assert!(why_disabled(say, status).text.contains("12") && why_disabled(say, status).text.contains("500"));
         }
-        assert!(why_disabled(Say::new("es"), timeout).text.contains("1.200"));
+        assert!(why_disabled(Say::new("es"), timeout).text.contains("1200"));
     }
 
     #[test]
