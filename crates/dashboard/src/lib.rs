@@ -16,6 +16,7 @@ mod edge;
 mod form;
 mod mistakes;
 mod moments;
+mod mistake;
 mod origin;
 mod page;
 mod refusal;

@@ -13,6 +13,7 @@ macro_rules! sources {
         &[
             include_str!(concat!("../texts/", $language, "/actions.ftl")),
             include_str!(concat!("../texts/", $language, "/advice.ftl")),
+            include_str!(concat!("../texts/", $language, "/codes.ftl")),
             include_str!(concat!("../texts/", $language, "/common.ftl")),
             include_str!(concat!("../texts/", $language, "/deliveries.ftl")),
             include_str!(concat!("../texts/", $language, "/diagnosis.ftl")),
@@ -24,6 +25,7 @@ macro_rules! sources {
             include_str!(concat!("../texts/", $language, "/delivery.ftl")),
             include_str!(concat!("../texts/", $language, "/events.ftl")),
             include_str!(concat!("../texts/", $language, "/failures.ftl")),
+            include_str!(concat!("../texts/", $language, "/form.ftl")),
             include_str!(concat!("../texts/", $language, "/webhook.ftl")),
             include_str!(concat!("../texts/", $language, "/webhooks.ftl")),
         ]

@@ -11,7 +11,7 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 
 use crate::contract::Contract;
-use crate::secret::Scheme;
+use crate::secret::{Algorithm, Scheme};
 use plan::Plan;
 
 /// A language that receivers are written in.
@@ -126,6 +126,12 @@ impl<'c> SecretKind<'c> {
     #[must_use]
     pub fn prefix(self) -> &'c str {
         &self.0.prefix
+    }
+
+    /// Whether it is a key pair, of which receivers hold the public key alone.
+    #[must_use]
+    pub fn is_asymmetric(self) -> bool {
+        self.0.algorithm == Algorithm::Ed25519
     }
 }
 

@@ -9,6 +9,7 @@ const FAMILIES: &[&str] = &[
     "audit-confirmed-",
     "audit-field-",
     "check-",
+    "code-",
     "fail-reason-",
     "failed-by-",
     "failure-",

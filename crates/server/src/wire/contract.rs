@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use postrider_contract::{Contract, Derived, EventType, Plan};
+use postrider_contract::{Contract, Derived, EventType, Plan, SecretKind};
 use postrider_domain::ScheduleKind;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -44,7 +44,7 @@ pub(crate) struct ContractDetailBody<'a> {
     open: bool,
     /// Whether requests are signed.
     signed: bool,
-    secret: SecretBody,
+    secret: SecretBody<'a>,
     /// How long one attempt may take, in milliseconds.
     timeout_ms: u64,
     retries: RetriesBody,
@@ -101,7 +101,7 @@ fn ms(duration: Duration) -> u64 {
 /// What a contract says about secrets.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SecretRules)]
-pub(crate) struct SecretBody {
+pub(crate) struct SecretBody<'a> {
     /// Whether an endpoint must have one.
     required: bool,
     /// Whether one is made when none is given.
@@ -110,16 +110,31 @@ pub(crate) struct SecretBody {
     chosen: bool,
     /// How long old and new both work after a rotation, in milliseconds.
     overlap_ms: u64,
+    /// The kinds there are, the one that is made unless another is asked for first; empty where nothing is signed.
+    kinds: Vec<SecretKindBody<'a>>,
 }
 
-impl SecretBody {
-    fn new(contract: &Contract) -> Self {
+/// One kind of secret.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SecretKind)]
+pub(crate) struct SecretKindBody<'a> {
+    /// What its secrets begin with; empty where they may begin with anything.
+    #[schema(example = "whsec_")]
+    prefix: &'a str,
+    /// Whether it is a key pair: receivers then verify with the endpoint's `public_key`.
+    asymmetric: bool,
+}
+
+impl<'a> SecretBody<'a> {
+    fn new(contract: &'a Contract) -> Self {
+        let kind_of = |kind: SecretKind<'a>| SecretKindBody { prefix: kind.prefix(), asymmetric: kind.is_asymmetric() };
         let rules = contract.secret();
         SecretBody {
             required: rules.required,
             generated: rules.generated,
             chosen: rules.chosen,
             overlap_ms: ms(rules.overlap),
+            kinds: contract.secret_kinds().map(kind_of).collect(),
         }
     }
 }

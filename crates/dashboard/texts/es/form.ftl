@@ -1,0 +1,1 @@
+# Crear y cambiar un webhook.

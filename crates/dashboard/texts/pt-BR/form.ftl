@@ -1,0 +1,1 @@
+# Criar e alterar um webhook.
