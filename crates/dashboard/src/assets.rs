@@ -30,6 +30,7 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         asset!("style.css", "text/css; charset=utf-8"),
         asset!("dashboard.js", "text/javascript; charset=utf-8"),
         asset!("entrance.js", "text/javascript; charset=utf-8"),
+        asset!("form.js", "text/javascript; charset=utf-8"),
         asset!("vendor/htmx.min.js", "text/javascript; charset=utf-8"),
         asset!("icon.svg", "image/svg+xml"),
     ]
@@ -70,7 +71,7 @@ mod tests {
 
     #[test]
     fn every_file_has_a_place_of_its_own() {
-        for file in ["style.css", "dashboard.js", "entrance.js", "htmx.min.js", "icon.svg"] {
+        for file in ["style.css", "dashboard.js", "entrance.js", "form.js", "htmx.min.js", "icon.svg"] {
             let place = place(file);
             assert!(place.starts_with("/assets/") && place.ends_with(file), "{file}: {place}");
         }

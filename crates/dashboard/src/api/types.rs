@@ -2,6 +2,7 @@
 
 mod attempt;
 mod audit;
+mod contract;
 mod delivery;
 mod diagnosis;
 mod endpoint;
@@ -10,6 +11,7 @@ mod key;
 mod operation;
 mod ordered;
 mod organization;
+mod event_type;
 mod problem;
 mod rotation;
 mod session;
@@ -20,6 +22,11 @@ use serde::Deserialize;
 
 pub(crate) use attempt::*;
 pub(crate) use audit::*;
+mod test;
+
+use serde::Deserialize;
+
+pub(crate) use contract::*;
 pub(crate) use delivery::*;
 pub(crate) use diagnosis::*;
 pub(crate) use endpoint::*;
@@ -28,11 +35,13 @@ pub(crate) use key::*;
 pub(crate) use operation::*;
 pub(crate) use ordered::*;
 pub(crate) use organization::*;
+pub(crate) use event_type::*;
 pub(crate) use problem::*;
 pub(crate) use rotation::*;
 pub(crate) use session::*;
 pub(crate) use statistics::*;
 pub(crate) use status::*;
+pub(crate) use test::*;
 
 /// A page of a list.
 #[derive(Clone, Debug, Deserialize)]
@@ -46,4 +55,6 @@ pub(crate) struct List<T> {
 pub(crate) struct Organization {
     pub(crate) id: String,
     pub(crate) name: String,
+    /// The name of the contract that new endpoints follow.
+    pub(crate) contract: String,
 }

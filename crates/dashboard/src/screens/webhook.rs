@@ -1,14 +1,18 @@
 //! One webhook: a screen for each thing that people do with it, under one head.
 
 pub(crate) mod charts;
+mod code;
+mod created;
 mod delete;
 mod deliveries;
 mod diagnose;
 mod filters;
+mod form;
 pub(crate) mod panels;
 mod recover;
 mod secret;
 mod state;
+mod test;
 pub(crate) mod trouble;
 
 use axum::Router;
@@ -26,6 +30,7 @@ use trouble::{Trouble, Words, why_disabled};
 pub(crate) enum Tab {
     Deliveries,
     Edit,
+    Test,
     Secret,
     Recover,
     Diagnose,
@@ -67,6 +72,7 @@ impl Head {
         let all = [
             (Tab::Deliveries, "webhook-deliveries", "", false),
             (Tab::Edit, "webhook-edit", "/edit", true),
+            (Tab::Test, "test-tab", "/test", true),
             (Tab::Secret, "webhook-secret", "/secret", true),
             (Tab::Recover, "webhook-recover", "/recover", true),
             (Tab::Diagnose, "webhook-diagnose", "/diagnose", true),
@@ -101,4 +107,7 @@ pub(crate) fn routes() -> Router<App> {
         .merge(diagnose::routes())
         .merge(recover::routes())
         .merge(secret::routes())
+        .merge(code::routes())
+        .merge(form::routes())
+        .merge(test::routes())
 }

@@ -9,7 +9,7 @@ use http::StatusCode;
 
 use super::form::contract;
 use super::{Head, Tab};
-use crate::api::{ApiError, Contract, Endpoint, List, SecretKind, Verification};
+use crate::api::{ApiError, Contract, Endpoint, SecretKind, Verification};
 use crate::app::App;
 use crate::page::{Page, html};
 use crate::refusal::Refusal;
@@ -51,7 +51,6 @@ impl Snippets {
         let kind = kind(contract, endpoint);
         let query = kind.map(|kind| format!("?secret_kind={}", segment(&kind.prefix))).unwrap_or_default();
         let path = format!("/v1/contracts/{}/verification{query}", segment(&contract.name));
-        // All languages come in one page.
         let found: Found = viewer.asker.get(&path).await?;
         Ok(Snippets { list: found.data, signing: signing(contract, endpoint, kind) })
     }
@@ -106,10 +105,7 @@ pub(crate) fn routes() -> Router<App> {
 }
 
 /// `GET /o/{organization}/webhooks/{endpoint}/code`
-async fn show(
-    viewer: Viewer,
-    Path((organization, endpoint)): Path<(String, String)>,
-) -> Result<Response, Refusal> {
+async fn show(viewer: Viewer, Path((organization, endpoint)): Path<(String, String)>) -> Result<Response, Refusal> {
     let (page, head) = Head::read(&viewer, &organization, &endpoint, Tab::Code).await?;
     let contract = contract(&viewer, &head.endpoint.contract).await?;
     let snippets = Snippets::read(&viewer, &contract, &head.endpoint).await?;

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
 
-use super::code::Snippets;
+use super::code::{Signing, Snippets};
 use super::test::Types;
 use crate::api::{Contract, Endpoint};
 use crate::edge::HoldsSecret;
@@ -19,6 +19,13 @@ struct Created {
     endpoint: Endpoint,
     snippets: Snippets,
     types: Types,
+}
+
+impl Created {
+    /// Where its screens begin.
+    fn path(&self) -> String {
+        format!("{}/webhooks/{}", self.page.base(), self.endpoint.id)
+    }
 }
 
 /// The answer to its creation.

@@ -74,10 +74,6 @@ impl FormPage {
         if self.head.is_some() { Vec::new() } else { choices(&self.contract) }
     }
 
-    fn rate_limit_max() -> u32 {
-        RATE_LIMIT_PER_S_MAX
-    }
-
     /// The form as it was sent, which may hold a secret.
     fn sent(self, status: StatusCode) -> Response {
         let mut response = html(status, &self);
@@ -160,10 +156,7 @@ async fn begin_edit(viewer: &Viewer, organization: &str, endpoint: &str) -> Resu
 }
 
 /// `GET /o/{organization}/webhooks/{endpoint}/edit`
-async fn edit(
-    viewer: Viewer,
-    Path((organization, endpoint)): Path<(String, String)>,
-) -> Result<Response, Refusal> {
+async fn edit(viewer: Viewer, Path((organization, endpoint)): Path<(String, String)>) -> Result<Response, Refusal> {
     let (page, head, contract) = begin_edit(&viewer, &organization, &endpoint).await?;
     let draft = Draft::of(&head.endpoint);
     Ok(html(StatusCode::OK, &FormPage::new(page, Some(head), contract, draft)))

@@ -86,9 +86,8 @@ pub(crate) struct Came {
 
 impl Came {
     fn new(result: TestResult) -> Self {
-        let shown = |(name, value): (&String, &serde_json::Value)| {
-            (visible(name), visible(value.as_str().unwrap_or_default()))
-        };
+        let shown =
+            |(name, value): (&String, &serde_json::Value)| (visible(name), visible(value.as_str().unwrap_or_default()));
         let headers = result.response_headers.iter().flatten().map(shown).collect();
         let text = result.response_body.as_deref().unwrap_or_default();
         let body = Body::new(text, result.response_body_base64.as_deref());
@@ -116,10 +115,7 @@ async fn begin(
 }
 
 /// `GET /o/{organization}/webhooks/{endpoint}/test`
-async fn show(
-    viewer: Viewer,
-    Path((organization, endpoint)): Path<(String, String)>,
-) -> Result<Response, Refusal> {
+async fn show(viewer: Viewer, Path((organization, endpoint)): Path<(String, String)>) -> Result<Response, Refusal> {
     let (page, head, types) = begin(&viewer, &organization, &endpoint, None).await?;
     Ok(html(StatusCode::OK, &TestPage { page, head, types, answer: None }))
 }
@@ -148,7 +144,9 @@ async fn send(
 /// Why a test was not sent, where that is no fault of ours.
 fn refused(say: Say, error: ApiError) -> Result<Answer, ApiError> {
     match error {
-        ApiError::Problem { status, problem } if status.is_client_error() || status == StatusCode::SERVICE_UNAVAILABLE => {
+        ApiError::Problem { status, problem }
+            if status.is_client_error() || status == StatusCode::SERVICE_UNAVAILABLE =>
+        {
             let mut all: Vec<_> = problem.errors.iter().map(|mistake| say_mistake(say, mistake)).collect();
             if all.is_empty() {
                 all.push(Said { text: None, detail: Some(problem.detail) });

@@ -106,7 +106,8 @@ impl Draft {
     pub(crate) fn mistakes(&self) -> Vec<Mistake> {
         let mut mistakes = self.headers.mistakes();
         if !self.rate_limit.is_empty() && self.rate_limit.parse::<u64>().is_err() {
-            let params = Map::from_iter([("min".to_owned(), json!(1)), ("max".to_owned(), json!(RATE_LIMIT_PER_S_MAX))]);
+            let params =
+                Map::from_iter([("min".to_owned(), json!(1)), ("max".to_owned(), json!(RATE_LIMIT_PER_S_MAX))]);
             mistakes.push(Mistake {
                 pointer: "/rate_limit".into(),
                 detail: format!("must be a whole number from 1 to {RATE_LIMIT_PER_S_MAX}"),
@@ -260,7 +261,8 @@ mod tests {
         let with = |signed, required, generated, chosen| {
             let mut contract = contract(false);
             contract.signed = signed;
-            (contract.secret.required, contract.secret.generated, contract.secret.chosen) = (required, generated, chosen);
+            (contract.secret.required, contract.secret.generated, contract.secret.chosen) =
+                (required, generated, chosen);
             choices(&contract)
         };
         assert_eq!(with(true, true, true, true), [Generated, Own]);

@@ -54,10 +54,8 @@ impl Headers {
             is_removed: form.all("kept_removed").any(|removed| removed == name),
         };
         let names = endpoint.map(|endpoint| endpoint.headers.keys()).into_iter().flatten();
-        let rows = (0..ROWS_MAX).map(|row| Typed {
-            name: text(format!("header_name_{row}")),
-            value: text(format!("header_value_{row}")),
-        });
+        let rows = (0..ROWS_MAX)
+            .map(|row| Typed { name: text(format!("header_name_{row}")), value: text(format!("header_value_{row}")) });
         let mut typed: Vec<_> = rows.filter(|row| *row != Typed::default()).collect();
         typed.resize(typed.len().max(ROWS_MIN), Typed::default());
         Headers { kept: names.enumerate().map(kept).collect(), typed }
@@ -118,7 +116,8 @@ mod tests {
         let read = |form: &[u8]| Headers::read(&Form::read(form), Some(&endpoint()));
         assert_eq!(read(b"kept_value_0=&kept_value_1=+").change(), None);
         assert_eq!(Headers::of(&endpoint()).change(), None);
-        let changed = read(b"kept_value_0=Bearer+x&kept_removed=X-A&header_name_0=X-B&header_value_0=1&header_name_7=X-C");
+        let changed =
+            read(b"kept_value_0=Bearer+x&kept_removed=X-A&header_name_0=X-B&header_value_0=1&header_name_7=X-C");
         let expected = json!({"Authorization": "Bearer x", "X-A": null, "X-B": "1", "X-C": ""});
         assert_eq!(changed.change(), Some(expected));
         assert_eq!(changed.typed.len(), 2);

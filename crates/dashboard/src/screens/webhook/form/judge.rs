@@ -52,6 +52,17 @@ pub(crate) enum Previewed {
     Busy,
 }
 
+impl Previewed {
+    /// What says a note of the API's about a filter.
+    pub(super) fn note(kind: &str) -> &'static str {
+        match kind {
+            "differs_in_kind" => "form-note-kind",
+            "too_costly" => "form-note-costly",
+            _ => "form-note-missing",
+        }
+    }
+}
+
 /// `POST /o/{organization}/webhooks/check?field=url&endpoint=…`: the field alone, judged by the API.
 pub(super) async fn field(
     viewer: Viewer,

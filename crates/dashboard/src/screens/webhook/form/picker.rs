@@ -136,9 +136,7 @@ pub(super) mod tests {
     use serde_json::json;
 
     pub(crate) fn contract(open: bool) -> Contract {
-        let event_type = |name: &str, category: &str| {
-            json!({"name": name, "description": "When it happens.", "category": category, "sample": {"id": 1, "stage": "won"}})
-        };
+        let event_type = |name: &str, category: &str| json!({"name": name, "description": "When it happens.", "category": category, "sample": {"id": 1, "stage": "won"}});
         let types = [
             event_type("contact.created", "Contact"),
             event_type("deal.lost", "Deal"),
