@@ -1,9 +1,7 @@
 //! What was wrong with a form, in the viewer's language, beside the fields that it is about.
 
-use postrider_texts::fluent_bundle::FluentValue;
-use serde_json::Value;
-
 use crate::api::{ApiError, Mistake};
+use crate::mistake::say_mistake;
 use crate::say::Say;
 
 /// A mistake in words.
@@ -56,25 +54,17 @@ impl Mistakes {
     }
 }
 
-/// By the mistake's code: `url.private_address` is the message `code-url-private-address`.
+/// In the viewer's language where there are words for it, else in the API's own.
 fn in_words(say: Say, mistake: &Mistake) -> (String, bool) {
-    let name = format!("code-{}", mistake.code.replace(['.', '_'], "-"));
-    if mistake.code.is_empty() || say.maybe(&name).is_none() {
-        return (mistake.detail.clone(), true);
-    }
-    let value = |value: &Value| match value {
-        Value::Number(number) => number.as_f64().map_or_else(|| number.to_string().into(), FluentValue::from),
-        Value::String(text) => FluentValue::from(text.clone()),
-        other => FluentValue::from(other.to_string()),
-    };
-    let params = mistake.params.iter().map(|(name, told)| (name.as_str(), value(told)));
-    (say.all(&name, params), false)
+    let text = say_mistake(say, mistake).text;
+    let is_english = text.is_none();
+    (text.unwrap_or_else(|| mistake.detail.clone()), is_english)
 }
 
 #[cfg(test)]
 mod tests {
     use http::StatusCode;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
