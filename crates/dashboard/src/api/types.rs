@@ -7,37 +7,32 @@ mod delivery;
 mod diagnosis;
 mod endpoint;
 mod event;
+mod event_type;
 mod key;
 mod operation;
 mod ordered;
 mod organization;
-mod event_type;
-mod operation;
 mod problem;
 mod rotation;
 mod session;
 mod statistics;
 mod status;
+mod test;
 
 use serde::Deserialize;
 
 pub(crate) use attempt::*;
 pub(crate) use audit::*;
-mod test;
-
-use serde::Deserialize;
-
 pub(crate) use contract::*;
 pub(crate) use delivery::*;
 pub(crate) use diagnosis::*;
 pub(crate) use endpoint::*;
 pub(crate) use event::*;
+pub(crate) use event_type::*;
 pub(crate) use key::*;
 pub(crate) use operation::*;
 pub(crate) use ordered::*;
 pub(crate) use organization::*;
-pub(crate) use event_type::*;
-pub(crate) use operation::*;
 pub(crate) use problem::*;
 pub(crate) use rotation::*;
 pub(crate) use session::*;

@@ -1,7 +1,8 @@
 //! Test events.
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+
+use super::{AttemptError, Ordered};
 
 /// How a test event went.
 #[derive(Clone, Debug, Deserialize)]
@@ -10,30 +11,18 @@ pub(crate) struct TestResult {
     /// What was answered; none when no answer came.
     pub(crate) status_code: Option<u16>,
     pub(crate) response_time_ms: u64,
-    pub(crate) response_headers: Option<Map<String, Value>>,
+    pub(crate) response_headers: Option<Ordered<String>>,
     /// As text in which what is not UTF-8 is replaced.
     pub(crate) response_body: Option<String>,
     /// The same, where the text altered something.
     pub(crate) response_body_base64: Option<String>,
     /// What was cut off or went wrong after the status line, in English.
     pub(crate) response_note: Option<String>,
-    pub(crate) error: Option<TestError>,
+    pub(crate) error: Option<AttemptError>,
     /// The delivery under which it is listed.
     pub(crate) delivery: String,
     /// The request before, where the receiver refused one during a rotation.
     pub(crate) refused_first: Option<RefusedFirst>,
-}
-
-/// Why a test event did not arrive.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct TestError {
-    /// What happened, in English.
-    pub(crate) message: String,
-    /// What to do, in English.
-    pub(crate) advice: String,
-    /// The same as a word that does not change.
-    #[serde(default)]
-    pub(crate) advice_code: String,
 }
 
 /// The first of two requests of an attempt.

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::form::contract;
 use super::{Head, Tab};
+use crate::advice::Failure;
 use crate::api::{ApiError, Contract, Endpoint, TestResult};
 use crate::app::App;
 use crate::form::Form;
@@ -79,20 +80,25 @@ pub(crate) enum Answer {
 /// A test that was sent.
 pub(crate) struct Came {
     pub(crate) result: TestResult,
-    pub(crate) headers: Vec<(Vec<Piece>, Vec<Piece>)>,
+    pub(crate) headers: Vec<Header>,
     pub(crate) body: Body,
-    pub(crate) message: Vec<Piece>,
+    pub(crate) failure: Option<Failure>,
+}
+
+/// A header of the answer.
+pub(crate) struct Header {
+    pub(crate) name: Vec<Piece>,
+    pub(crate) value: Vec<Piece>,
 }
 
 impl Came {
-    fn new(result: TestResult) -> Self {
-        let shown =
-            |(name, value): (&String, &serde_json::Value)| (visible(name), visible(value.as_str().unwrap_or_default()));
-        let headers = result.response_headers.iter().flatten().map(shown).collect();
+    fn new(say: Say, result: TestResult) -> Self {
+        let shown = |(name, value): (&str, &String)| Header { name: visible(name), value: visible(value) };
+        let headers = result.response_headers.iter().flat_map(|headers| headers.iter()).map(shown).collect();
         let text = result.response_body.as_deref().unwrap_or_default();
         let body = Body::new(text, result.response_body_base64.as_deref());
-        let message = result.error.as_ref().map(|error| visible(&error.message)).unwrap_or_default();
-        Came { headers, body, message, result }
+        let failure = result.error.as_ref().map(|error| Failure::new(say, error));
+        Came { headers, body, failure, result }
     }
 }
 
@@ -131,7 +137,7 @@ async fn send(
     let path = format!("/v1/organizations/{}/endpoints/{}/test", segment(&organization), segment(&head.endpoint.id));
     let body = form.text("type").map_or_else(|| json!({}), |name| json!({"type": name}));
     let answer = match viewer.asker.send::<TestResult>(Method::POST, &path, &body, None).await {
-        Ok(result) => Answer::Came(Box::new(Came::new(result))),
+        Ok(result) => Answer::Came(Box::new(Came::new(viewer.say, result))),
         Err(error) => refused(viewer.say, error)?,
     };
     let status = if matches!(answer, Answer::Came(_)) { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };

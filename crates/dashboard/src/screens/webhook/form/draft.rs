@@ -1,13 +1,12 @@
 //! What is in the form: as typed, as an endpoint has it, and as the API is asked for it.
 
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
 use super::condition::Condition;
 use super::headers::Headers;
 use super::picker::subscriptions;
 use crate::api::{Contract, Endpoint, Mistake};
-use crate::form::Form;
+use crate::form::{Form, fresh_key};
 
 /// The most attempts in a second that a webhook can be limited to.
 pub(crate) const RATE_LIMIT_PER_S_MAX: u32 = 10_000;
@@ -51,7 +50,7 @@ impl Draft {
         Draft {
             headers: Headers::none(),
             secret: choices(contract).first().copied().unwrap_or_default(),
-            idempotency_key: Uuid::new_v4().to_string(),
+            idempotency_key: fresh_key(),
             ..Draft::default()
         }
     }
@@ -99,7 +98,7 @@ impl Draft {
 
     /// The same form to be sent again: what was answered to its key is settled.
     pub(crate) fn again(self) -> Self {
-        Draft { idempotency_key: Uuid::new_v4().to_string(), ..self }
+        Draft { idempotency_key: fresh_key(), ..self }
     }
 
     /// What the API cannot be told, and so cannot say.
