@@ -103,6 +103,7 @@
     try {
       await navigator.clipboard.writeText(text);
     } catch {
+      source.closest("details")?.setAttribute("open", "");
       const range = document.createRange();
       range.selectNodeContents(source);
       const selection = getSelection();

@@ -10,6 +10,9 @@ const LAID_OUT_BYTES_MAX: usize = 1024 * 1024;
 /// The deepest nesting that is laid out.
 const LAID_OUT_DEPTH_MAX: usize = 64;
 
+/// The names of ASCII's control characters (RFC 20, section 5.2), in order.
+const CONTROLS: &str = "NUL SOH STX ETX EOT ENQ ACK BEL BS HT LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US";
+
 /// A part of a text: plain, or marks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
@@ -73,18 +76,34 @@ fn add(pieces: &mut Vec<Piece>, text: &str) {
 
 fn push(pieces: &mut Vec<Piece>, is_mark: bool, text: &str) {
     match pieces.last_mut() {
-        Some(last) if last.is_mark == is_mark => last.text.push_str(text),
+        Some(last) if last.is_mark == is_mark => {
+            if is_mark && !text.starts_with('\\') {
+                last.text.push(' ');
+            }
+            last.text.push_str(text);
+        }
         _ => pieces.push(Piece { text: text.to_owned(), is_mark }),
     }
 }
 
-/// What stands for a character that cannot be seen: its picture (U+2400 and on), else its number.
+/// A text in one line, such as a name, as plain text: what cannot be seen stands in it as `[U+202E]`.
+pub(crate) fn plain(text: impl AsRef<str>) -> String {
+    let one = |character: char| match mark(character) {
+        Some(mark) => format!("[{mark}]"),
+        None => character.to_string(),
+    };
+    text.as_ref().chars().map(one).collect()
+}
+
+/// What stands for a character that cannot be seen: its name in ASCII, else its number. Many fonts lack Unicode's pictures of control characters.
 fn mark(character: char) -> Option<String> {
     match character {
         '\n' | '\t' => None,
-        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(character)).map(String::from),
-        '\u{7f}' => Some("\u{2421}".to_owned()),
-        _ if is_unseen(character) => Some(format!("U+{:04X}", u32::from(character))),
+        '\u{7f}' => Some("DEL".to_owned()),
+        _ if is_unseen(character) => {
+            let name = CONTROLS.split(' ').nth(u32::from(character).try_into().unwrap_or(usize::MAX));
+            Some(name.map_or_else(|| format!("U+{:04X}", u32::from(character)), str::to_owned))
+        }
         _ => None,
     }
 }
@@ -180,15 +199,21 @@ mod tests {
         for (text, expected) in [
             ("", ""),
             ("<script>alert(1)</script>\n\tÁé 日本 العربية", "<script>alert(1)</script>\n\tÁé 日本 العربية"),
-            ("a\0\0b", "a[␀␀]b"),
-            ("\u{1b}[31mred\u{1b}[0m", "[␛][31mred[␛][0m"),
-            ("line\r\nnext\u{7f}", "line[␍]\nnext[␡]"),
+            ("a\0\0b", "a[NUL NUL]b"),
+            ("\u{1b}[31mred\u{1b}[0m", "[ESC][31mred[ESC][0m"),
+            ("line\r\nnext\u{7f}", "line[CR]\nnext[DEL]"),
             ("user\u{202e}nimda\u{2066}", "user[U+202E]nimda[U+2066]"),
             ("zero\u{200b}width\u{feff}", "zero[U+200B]width[U+FEFF]"),
-            ("hidden\u{e0041}\u{9b}", "hidden[U+E0041U+009B]"),
+            ("hidden\u{e0041}\u{9b}", "hidden[U+E0041 U+009B]"),
         ] {
             assert_eq!(shown(&visible(text)), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_name_has_its_unseen_characters_named() {
+        assert_eq!(plain("Ana \u{202e}nimda\u{1b}\u{7f}"), "Ana [U+202E]nimda[ESC][DEL]");
+        assert_eq!(CONTROLS.split(' ').count(), 32);
     }
 
     #[test]

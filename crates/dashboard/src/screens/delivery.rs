@@ -18,6 +18,7 @@ use crate::moments::remaining;
 use crate::page::{Page, Place, html};
 use crate::refusal::{Refusal, onward};
 use crate::viewer::{Viewer, segment};
+use crate::visible::plain;
 use exchange::Exchange;
 use history::Step;
 
@@ -124,7 +125,7 @@ impl View {
             Err(ApiError::Problem { status: StatusCode::NOT_FOUND, .. }) => None,
             other => Some(other?),
         };
-        let page = page.titled(viewer.say.with("delivery-of", "type", detail.delivery.event_type.clone()));
+        let page = page.titled(viewer.say.with("delivery-of", "type", plain(&detail.delivery.event_type)));
         let view = View::new(&page, viewer.now, detail, endpoint, attempt);
         Ok((page, view))
     }

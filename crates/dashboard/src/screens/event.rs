@@ -10,7 +10,7 @@ use crate::form::Form;
 use crate::page::{Page, Place, html};
 use crate::refusal::Refusal;
 use crate::viewer::{Viewer, segment};
-use crate::visible::{Body, Piece, visible};
+use crate::visible::{Body, Piece, plain, visible};
 
 #[derive(Template)]
 #[template(path = "event.html")]
@@ -61,7 +61,7 @@ pub(crate) async fn read(
         record: record.map(|record| (format!("{}/events?resource={}", page.base(), segment(&record)), record)),
         routed: routed.data,
         next: routed.next_cursor.map(|cursor| format!("{own}?cursor={}#routing", segment(&cursor))),
-        page: page.titled(event.event_type.clone()),
+        page: page.titled(plain(&event.event_type)),
         event,
     };
     Ok(html(StatusCode::OK, &screen))

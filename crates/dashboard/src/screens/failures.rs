@@ -10,6 +10,8 @@ use crate::api::{ApiError, Delivery, DeliveryDetail, Endpoint, List};
 use crate::form::Form;
 use crate::page::{Page, Place, html};
 use crate::refusal::Refusal;
+use crate::say::Say;
+use crate::screens::webhook::trouble::{Words, why_disabled};
 use crate::viewer::{Viewer, segment};
 
 /// Failed deliveries on one page.
@@ -27,10 +29,17 @@ const WAITING_OF_EACH: usize = 10;
 #[template(path = "failures.html")]
 struct Screen {
     page: Page,
-    /// Webhooks that the system disabled, or whose attempts fail now; on the first page alone.
-    stopped: Vec<Endpoint>,
+    /// Webhooks that the system disabled, or whose attempts fail now, without a delivery that says why; on the first page alone.
+    stopped: Vec<State>,
     groups: Vec<Group>,
     next: Option<String>,
+}
+
+/// How a webhook is.
+struct State {
+    webhook: Endpoint,
+    /// Why it was disabled.
+    why: Option<Words>,
 }
 
 /// What failed at one webhook.
@@ -38,10 +47,17 @@ struct Group {
     /// The webhook's id.
     endpoint: String,
     /// None once it was deleted.
-    name: Option<String>,
+    state: Option<State>,
     /// Why the newest of them failed.
     failure: Option<Failure>,
     rows: Vec<Delivery>,
+}
+
+impl State {
+    fn new(say: Say, webhook: Endpoint) -> Self {
+        let why = webhook.disabled_reason.as_deref().map(|reason| why_disabled(say, reason));
+        State { webhook, why }
+    }
 }
 
 /// `GET /o/{organization}/failures`
@@ -63,12 +79,14 @@ pub(crate) async fn list(viewer: Viewer, Path(organization): Path<String>, uri: 
     let path = format!("{base}/deliveries?status=failed&test=false&limit={FAILED_ON_PAGE}{from}");
     let failed: List<Delivery> = viewer.asker.get(&path).await?;
     rows.extend(failed.data);
-    let mut groups = grouped(rows, &webhooks);
+    let mut groups = grouped(page.say, rows, &webhooks);
     for group in groups.iter_mut().take(REASONS_MAX) {
         group.failure = failure(&viewer, &base, &group.rows).await?;
     }
     let next = failed.next_cursor.map(|cursor| format!("{}/failures?cursor={}", page.base(), segment(&cursor)));
-    let stopped = if cursor.is_none() { troubled } else { Vec::new() };
+    let is_grouped = |webhook: &Endpoint| groups.iter().any(|group| group.endpoint == webhook.id);
+    let stopped = troubled.into_iter().filter(|webhook| cursor.is_none() && !is_grouped(webhook));
+    let stopped = stopped.map(|webhook| State::new(page.say, webhook)).collect();
     Ok(html(StatusCode::OK, &Screen { page, stopped, groups, next }))
 }
 
@@ -91,14 +109,15 @@ async fn waiting(viewer: &Viewer, base: &str, endpoint: &str) -> Result<Vec<Deli
 }
 
 /// By webhook, in the order in which each first comes.
-fn grouped(rows: Vec<Delivery>, webhooks: &[Endpoint]) -> Vec<Group> {
+fn grouped(say: Say, rows: Vec<Delivery>, webhooks: &[Endpoint]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for row in rows {
         match groups.iter_mut().find(|group| group.endpoint == row.endpoint) {
             Some(group) => group.rows.push(row),
             None => {
-                let name = webhooks.iter().find(|webhook| webhook.id == row.endpoint).map(|known| known.name.clone());
-                groups.push(Group { endpoint: row.endpoint.clone(), name, failure: None, rows: vec![row] });
+                let webhook = webhooks.iter().find(|webhook| webhook.id == row.endpoint);
+                let state = webhook.map(|webhook| State::new(say, webhook.clone()));
+                groups.push(Group { endpoint: row.endpoint.clone(), state, failure: None, rows: vec![row] });
             }
         }
     }
@@ -133,9 +152,9 @@ mod tests {
     #[test]
     fn failures_stand_by_webhook_and_a_deleted_one_has_no_name() {
         let rows = vec![delivery("dlv_4", "ep_b"), delivery("dlv_3", "ep_a"), delivery("dlv_2", "ep_b")];
-        let groups = grouped(rows, &[]);
+        let groups = grouped(Say::new("en"), rows, &[]);
         let shape: Vec<_> = groups.iter().map(|group| (group.endpoint.as_str(), group.rows.len())).collect();
         assert_eq!(shape, [("ep_b", 2), ("ep_a", 1)]);
-        assert!(groups.iter().all(|group| group.name.is_none()));
+        assert!(groups.iter().all(|group| group.state.is_none()));
     }
 }

@@ -91,3 +91,55 @@ impl Answer {
 fn shown(headers: &Ordered<String>) -> Vec<Header> {
     headers.iter().map(|(name, value)| Header { name: visible(name), value: visible(value) }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::api::DeliveryDetail;
+
+    /// A delivery as the API tells it, with these members of its request and its attempt.
+    fn exchange(request: Value, attempt: &Value) -> Exchange {
+        let mut one = json!({"id": "att_1", "started_at": "2026-11-21T10:00:00.000Z", "response_time_ms": 12, "by_hand": false,
+            "url": "https://example.com/in", "request_headers": {"X-B": "1", "Authorization": "********", "X-A": "2"}, "status_code": null,
+            "response_headers": null, "response_body": null, "error": null});
+        one.as_object_mut().unwrap().extend(attempt.as_object().unwrap().clone());
+        let detail = json!({"id": "dlv_1", "event": "evt_1", "endpoint": "ep_1", "type": "deal.won", "resource": null, "test": false,
+            "status": "pending", "fail_reason": null, "created_at": "2026-11-21T10:00:00.000Z", "next_attempt_at": null, "ended_at": null,
+            "attempts_count": 1, "last_status_code": null, "request": request, "attempts": [one]});
+        let detail: DeliveryDetail = serde_json::from_str(&detail.to_string()).unwrap();
+        Exchange::new(Say::new("en"), detail.request.as_ref(), &detail.attempts[0])
+    }
+
+    fn sent(body: &str) -> Value {
+        json!({"method": "POST", "url": "https://example.com/in", "headers": {}, "body": body})
+    }
+
+    #[test]
+    fn headers_keep_their_order_and_the_command_says_what_is_masked() {
+        let shown = exchange(sent("{\"a\":1}"), &json!({}));
+        let names: Vec<_> = shown.headers.iter().map(|header| header.name[0].text.as_str()).collect();
+        assert_eq!(names, ["X-B", "Authorization", "X-A"]);
+        assert_eq!(shown.curl.unwrap().to_fill_in, ["Authorization"]);
+        assert!(shown.body.unwrap().laid_out.is_some() && shown.answer.is_none());
+    }
+
+    #[test]
+    fn what_was_removed_or_is_not_kept_any_more_is_not_made_up() {
+        let removed = exchange(Value::Null, &json!({"url": null, "request_headers": {}}));
+        assert!(removed.is_removed() && removed.curl.is_none() && removed.body.is_none());
+        let mut expired = sent("");
+        expired["body"] = Value::Null;
+        let expired = exchange(expired, &json!({}));
+        assert!(!expired.is_removed() && expired.curl.is_none() && expired.body.is_none());
+    }
+
+    #[test]
+    fn an_answer_that_is_no_text_is_shown_by_its_bytes() {
+        let answer = json!({"status_code": 500, "response_headers": {"X": "a\u{202e}"}, "response_body": "\u{fffd}", "response_body_base64": "/w=="});
+        let answer = exchange(sent("{}"), &answer).answer.unwrap();
+        assert_eq!(answer.body.pieces, [Piece { text: "\\xFF".to_owned(), is_mark: true }]);
+        assert!(answer.headers[0].value[1].is_mark, "{:?}", answer.headers[0].value);
+    }
+}
