@@ -84,9 +84,9 @@ impl Found {
         Ok(Found { filters, mistakes, rows, next, place })
     }
 
-    /// Where what is new is asked for; older pages stay as they are.
+    /// Where what is new is asked for. Older pages stay as they are, and so does what a search found: every one opens a thousand deliveries.
     fn live(&self) -> Option<String> {
-        let is_first = self.filters.cursor.is_none() && self.mistakes.is_empty();
+        let is_first = self.filters.cursor.is_none() && self.filters.search.is_empty() && self.mistakes.is_empty();
         is_first.then(|| format!("{}/live{}", self.place, self.filters.query()))
     }
 
