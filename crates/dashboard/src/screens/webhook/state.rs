@@ -5,6 +5,7 @@ use axum::response::Response;
 use http::Method;
 use serde_json::json;
 
+use super::api_path;
 use crate::refusal::{Refusal, onward};
 use crate::viewer::{Viewer, segment};
 
@@ -20,8 +21,8 @@ pub(crate) async fn activate(viewer: Viewer, Path(of): Path<(String, String)>) -
 
 async fn change(viewer: &Viewer, of: &(String, String), is_enabled: bool) -> Result<Response, Refusal> {
     viewer.may_change()?;
-    let (organization, endpoint) = (segment(&of.0), segment(&of.1));
-    let path = format!("/v1/organizations/{organization}/endpoints/{endpoint}");
-    viewer.asker.tell(Method::PATCH, &path, Some(&json!({ "enabled": is_enabled }))).await?;
-    Ok(onward(&format!("/o/{organization}/webhooks/{endpoint}")))
+    let (organization, endpoint) = of;
+    let change = json!({ "enabled": is_enabled });
+    viewer.asker.tell(Method::PATCH, &api_path(organization, endpoint), Some(&change)).await?;
+    Ok(onward(&format!("/o/{}/webhooks/{}", segment(organization), segment(endpoint))))
 }
