@@ -23,6 +23,7 @@ use crate::app::App;
 use crate::page::{Entry, Page, Place};
 use crate::refusal::Refusal;
 use crate::viewer::{Viewer, segment};
+use crate::visible::{Piece, visible};
 use trouble::{Trouble, Words, why_disabled};
 
 /// The screens of one webhook.
@@ -41,6 +42,7 @@ pub(crate) enum Tab {
 /// What stands above each of them.
 pub(crate) struct Head {
     pub(crate) endpoint: Endpoint,
+    name: Vec<Piece>,
     pub(crate) trouble: Trouble,
     /// Why the system stopped it.
     pub(crate) why: Option<Words>,
@@ -59,7 +61,7 @@ impl Head {
         let endpoint: Endpoint = viewer.asker.get(&api_path(organization, endpoint)).await?;
         let page = page.titled(endpoint.name.clone());
         let why = endpoint.disabled_reason.as_ref().map(|reason| why_disabled(viewer.say, reason));
-        Ok((page, Head { trouble: Trouble::of(&endpoint), why, endpoint, tab }))
+        Ok((page, Head { name: visible(&endpoint.name), trouble: Trouble::of(&endpoint), why, endpoint, tab }))
     }
 
     /// Where its screens begin: `/o/acme/webhooks/ep_…`.

@@ -15,6 +15,7 @@ use crate::page::{Page, Place, html};
 use crate::refusal::Refusal;
 use crate::say::Say;
 use crate::viewer::{Viewer, segment};
+use crate::visible::{Piece, visible};
 
 /// Webhooks on a page.
 const ROWS: usize = 50;
@@ -52,6 +53,7 @@ impl Webhooks {
 /// A webhook as the list shows it.
 struct Row {
     endpoint: Endpoint,
+    name: Vec<Piece>,
     trouble: Trouble,
     /// Why the system stopped it.
     why: Option<Words>,
@@ -68,6 +70,7 @@ impl Row {
     fn new(say: Say, endpoint: Endpoint, counted: Option<&Statistics>) -> Self {
         let buckets = counted.map(|counted| counted.buckets.as_slice()).unwrap_or_default();
         Row {
+            name: visible(&endpoint.name),
             trouble: Trouble::of(&endpoint),
             why: endpoint.disabled_reason.as_ref().map(|reason| why_disabled(say, reason)),
             more_events: endpoint.events.len().saturating_sub(EVENTS_SHOWN),

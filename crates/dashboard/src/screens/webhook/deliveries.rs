@@ -15,6 +15,7 @@ use crate::page::{Page, html};
 use crate::refusal::Refusal;
 use crate::say::Say;
 use crate::viewer::{Viewer, segment};
+use crate::visible::{Piece, visible};
 
 #[derive(Template)]
 #[template(path = "webhook.html")]
@@ -48,7 +49,7 @@ struct Found {
 struct Row {
     delivery: Delivery,
     /// The record that it is about, and the list of what else is.
-    record: Option<(String, String)>,
+    record: Option<(Vec<Piece>, String)>,
     /// Why it failed for good.
     cause: Option<String>,
     /// Grows with everything that is shown of it.
@@ -60,7 +61,7 @@ impl Row {
         let record = delivery.resource.as_ref().and_then(crate::api::Resource::filter);
         let record = record.map(|record| {
             let path = format!("{place}?resource={}", segment(&record));
-            (record, path)
+            (visible(&record), path)
         });
         let cause = delivery.fail_reason.as_ref().map(|word| say.named("fail-reason-", word));
         let next = delivery.next_attempt_at.as_deref().unwrap_or_default();
