@@ -34,7 +34,6 @@ pub(crate) struct Endpoint {
     pub(crate) public_key: Option<String>,
     /// A rotation that is not over.
     pub(crate) overlap: Option<Overlap>,
-    pub(crate) updated_at: String,
     /// What signs its deliveries: in the answer to its creation alone.
     pub(crate) secret: Option<String>,
 }
