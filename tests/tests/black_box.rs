@@ -2,6 +2,7 @@
 #![expect(clippy::cognitive_complexity, reason = "a walk is a row of steps, each with what must be so after it")]
 
 mod access;
+mod acting;
 mod bad_input;
 mod cluster;
 mod command_line;
