@@ -138,6 +138,8 @@ async fn a_diagnosis_shows_each_step_and_what_to_do_in_the_viewers_language(stor
     let screens = Screens::of(&world, &organization, &endpoint.id, "admin").await;
     let page = screens.read("/diagnose").await;
     assert!(page.contains("203.0.113.10") && !page.contains("id=\"check-probe\""), "{page}");
+    let viewer = Screens::of(&world, &organization, &endpoint.id, "viewer").await;
+    assert!(viewer.read("/code").await.contains("203.0.113.10"), "whoever sets up a firewall sees them");
     let call = screens.form("/diagnose", "").header("x-postrider-language", "es");
     let found = screens.api.call(call).await.text();
     for (check, outcome) in [("url", "passed"), ("probe", "failed"), ("signature", "failed")] {

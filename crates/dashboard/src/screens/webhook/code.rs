@@ -9,7 +9,7 @@ use http::StatusCode;
 
 use super::form::contract;
 use super::{Head, Tab};
-use crate::api::{ApiError, Contract, Endpoint, SecretKind, Verification};
+use crate::api::{ApiError, Contract, EgressAddresses, Endpoint, SecretKind, Verification};
 use crate::app::App;
 use crate::page::{Page, html};
 use crate::refusal::Refusal;
@@ -25,6 +25,8 @@ struct Code {
     page: Page,
     head: Head,
     snippets: Snippets,
+    /// Whoever sets up a receiver sets up its firewall as well.
+    egress: EgressAddresses,
 }
 
 /// Receivers in several languages, for one webhook.
@@ -109,7 +111,8 @@ async fn show(viewer: Viewer, Path((organization, endpoint)): Path<(String, Stri
     let (page, head) = Head::read(&viewer, &organization, &endpoint, Tab::Code).await?;
     let contract = contract(&viewer, &head.endpoint.contract).await?;
     let snippets = Snippets::read(&viewer, &contract, &head.endpoint).await?;
-    Ok(html(StatusCode::OK, &Code { page, head, snippets }))
+    let egress = viewer.asker.get("/v1/egress-addresses").await?;
+    Ok(html(StatusCode::OK, &Code { page, head, snippets, egress }))
 }
 
 #[cfg(test)]
