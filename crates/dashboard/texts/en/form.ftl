@@ -1,6 +1,4 @@
 # Making and changing a webhook.
-form-optional = (optional)
-form-wrong = Nothing was saved yet. Please correct this:
 form-part-where = Where events go
 form-name = Name
 form-name-help = How you will recognise it, such as “Warehouse”.
@@ -81,8 +79,6 @@ form-start-test = Test before activation
 form-start-test-help = It is created paused. You send a test event, see the answer, and activate it then.
 form-start-now = Activate at once
 form-start-now-help = Events are sent from the first moment.
-form-save = Save Changes
-form-cancel = Cancel
 created-title = Webhook created
 created-secret = Your signing secret
 created-secret-once = Copy it now: it is shown this once and never again.

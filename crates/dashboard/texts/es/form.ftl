@@ -1,6 +1,4 @@
 # Crear y cambiar un webhook.
-form-optional = (opcional)
-form-wrong = Todavía no se guardó nada. Corrija lo siguiente:
 form-part-where = Adónde van los eventos
 form-name = Nombre
 form-name-help = Cómo lo reconocerá, por ejemplo «Almacén».
@@ -81,8 +79,6 @@ form-start-test = Probar antes de activar
 form-start-test-help = Se crea en pausa. Usted envía un evento de prueba, ve la respuesta y entonces lo activa.
 form-start-now = Activar de inmediato
 form-start-now-help = Los eventos se envían desde el primer momento.
-form-save = Guardar cambios
-form-cancel = Cancelar
 created-title = Webhook creado
 created-secret = Su secreto de firma
 created-secret-once = Cópielo ahora: solo se muestra esta vez.

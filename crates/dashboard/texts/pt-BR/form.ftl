@@ -1,6 +1,4 @@
 # Criar e alterar um webhook.
-form-optional = (opcional)
-form-wrong = Nada foi salvo ainda. Corrija o seguinte:
 form-part-where = Para onde vão os eventos
 form-name = Nome
 form-name-help = Como você vai reconhecê-lo, por exemplo “Estoque”.
@@ -81,8 +79,6 @@ form-start-test = Testar antes de ativar
 form-start-test-help = Ele é criado em pausa. Você envia um evento de teste, vê a resposta e então o ativa.
 form-start-now = Ativar imediatamente
 form-start-now-help = Os eventos são enviados desde o primeiro momento.
-form-save = Salvar alterações
-form-cancel = Cancelar
 created-title = Webhook criado
 created-secret = Seu segredo de assinatura
 created-secret-once = Copie-o agora: ele só é mostrado desta vez.

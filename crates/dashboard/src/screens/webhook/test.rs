@@ -169,9 +169,10 @@ mod tests {
 
     fn types(events: &[&str], chosen: Option<&str>) -> Types {
         let named = |name: &str| json!({"name": name, "description": "", "category": "", "sample": null});
+        let known = ["contact.created", "deal.lost", "deal.won"].map(named);
         let contract = json!({
             "name": "own", "title": "Own", "open": true, "signed": false,
-            "event_types": ["contact.created", "deal.lost", "deal.won"].map(named),
+            "event_types": known,
             "secret": {"required": true, "generated": true, "chosen": true, "kinds": []},
             "custom_headers": {"allowed": true, "count_max": 10},
         });
