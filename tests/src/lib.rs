@@ -7,6 +7,7 @@
 //! Nothing here waits for a time to pass: it waits for something to happen, and [`wait::BOUND`] only says when to give up.
 
 pub mod api;
+pub mod browser;
 pub mod cluster;
 pub mod examples;
 pub mod files;

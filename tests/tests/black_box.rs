@@ -4,6 +4,7 @@
 mod access;
 mod acting;
 mod bad_input;
+mod browser;
 mod cluster;
 mod command_line;
 mod compat;
