@@ -8,6 +8,7 @@ mod forgery;
 mod frame;
 mod hostile;
 mod keyboard;
+mod languages;
 mod screens;
 mod viewer;
 mod walks;

@@ -80,7 +80,7 @@ async fn create_send_test_event_activate_see_the_delivery(desk: &Desk) {
     browser.see(&format!("#{delivery} .status.succeeded")).await;
     browser.click(&format!("#open-{delivery}")).await;
     desk.screen(&format!("/deliveries/{delivery}")).await;
-    browser.see("#main .status.succeeded").await;
+    browser.see("#delivery-status[data-status=succeeded]").await;
     assert_signed(&world.receiver.wait_for("/in", 2).await[1], &secret);
     assert_eq!(desk.complaints().await, Vec::<String>::new());
 }
@@ -142,11 +142,11 @@ async fn failed_read_why_retry_succeeded(desk: &Desk) {
     desk.screen(&format!("/deliveries/{delivery}")).await;
     let shown = browser.text("#main").await;
     assert!(shown.contains("503") && shown.contains("the database is being <b>moved</b>"), "{shown}");
-    let attempts = browser.count("#attempts > *").await;
+    let attempts = browser.count(".timeline > li").await;
     assert!(attempts > 1, "{shown}");
     world.receiver.always("/in", Reply::status(200));
     browser.click(&format!("form[action$=\"/deliveries/{delivery}/retry\"] button")).await;
-    browser.see("#main .status.succeeded").await;
+    browser.see("#delivery-status[data-status=succeeded]").await;
     organization.ended(&delivery, "succeeded").await;
     assert_eq!(desk.complaints().await, Vec::<String>::new());
 }
