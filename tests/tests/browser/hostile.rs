@@ -24,22 +24,24 @@ async fn hostile_answers_are_text_on_every_screen_that_shows_them() {
         let header = ("x-note".to_owned(), "<script>window.hacked = 3</script>".to_owned());
         let refresh = ("refresh".to_owned(), "0;url=http://evil.example/".to_owned());
         let bodies = [BODY.as_bytes().to_vec(), line().into_bytes(), vec![0xff, 0xfe, 0x80, b'<', b'b', b'>']];
-        let replies = bodies.map(|body| Reply::Status(500, vec![header.clone(), refresh.clone()], body));
-        world.receiver.script("/in", replies);
-        let name = "<img src=x onerror='window.hacked = 4'>\u{202e}";
-        organization.endpoint(&world.receiver.url("/in"), json!({"name": name})).await;
         let mut deliveries = vec![];
-        for id in ["1", "2", "3"] {
-            let data = json!({"id": id, "note": "</script><script>window.hacked = 5</script>\u{202e}"});
-            let event = organization.publish(&json!({"type": "deal.won", "data": data})).await;
-            deliveries.push(organization.delivery_of(&event).await);
-            organization.attempted(&deliveries[deliveries.len() - 1], 1).await;
+        for (body, event_type) in bodies.into_iter().zip(["deal.won", "deal.lost", "contact.created"]) {
+            let path = format!("/{event_type}");
+            world.receiver.always(&path, Reply::Status(500, vec![header.clone(), refresh.clone()], body));
+            let name = format!("<img src=x onerror='window.hacked = 4'>\u{202e}{event_type}");
+            let endpoint = json!({"name": name, "events": [event_type]});
+            let endpoint = organization.endpoint(&world.receiver.url(&path), endpoint).await.id;
+            let data = json!({"id": "1", "note": "</script><script>window.hacked = 5</script>\u{202e}"});
+            let event = organization.publish(&json!({"type": event_type, "data": data})).await;
+            let delivery = organization.delivery_of(&event).await;
+            organization.attempted(&delivery, 1).await;
+            deliveries.push((endpoint, delivery));
         }
         desk.follow(&desk.portal_link("admin").await).await;
         desk.screen("/webhooks").await;
         assert_eq!(browser.count("#main img, #main script").await, 0);
-        browser.click("#main table a[href*=\"/webhooks/\"]").await;
-        for (nth, delivery) in deliveries.iter().enumerate() {
+        for (nth, (endpoint, delivery)) in deliveries.iter().enumerate() {
+            browser.click(&format!("#main a[href$=\"/webhooks/{endpoint}\"]")).await;
             browser.click(&format!("#open-{delivery}")).await;
             desk.screen(&format!("/deliveries/{delivery}")).await;
             // The whole of it, wherever it is folded away.
@@ -70,7 +72,8 @@ async fn hostile_answers_are_text_on_every_screen_that_shows_them() {
                 0
             );
             assert!(browser.overflow().await <= 0, "the page grew wider than its window");
-            browser.click("#main .crumbs a[href*=\"/webhooks/\"]").await;
+            browser.click(".menu a[href$=\"/webhooks\"]").await;
+            desk.screen("/webhooks").await;
         }
         assert_eq!(desk.complaints().await, Vec::<String>::new());
     }

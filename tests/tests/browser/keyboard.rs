@@ -12,7 +12,7 @@ const TABS_MAX: usize = 400;
 async fn tab_to(browser: &Browser, css: &str) {
     browser.see(css).await;
     let script = "const at = document.activeElement, style = getComputedStyle(at), box = at.getBoundingClientRect();
-        const isSeen = at === document.body || at.matches('.skip') || style.outlineStyle !== 'none' || style.boxShadow !== 'none';
+        const isSeen = at === document.body || at.matches('.skip, #main') || style.outlineStyle !== 'none' || style.boxShadow !== 'none';
         return {isThere: at.matches(arguments[0]), isSeen, isSized: at === document.body || box.width > 0, what: at.outerHTML.slice(0, 200)}";
     for _ in 0..TABS_MAX {
         let now = browser.run(script, &[json!(css)]).await;
