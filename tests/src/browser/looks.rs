@@ -50,10 +50,14 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", &json!({"features": features})).await;
     }
 
-    /// By how many pixels the page is wider than its window.
-    pub async fn overflow(&self) -> i64 {
-        let script = "const root = document.scrollingElement; return root.scrollWidth - root.clientWidth;";
-        self.run(script, &[]).await.as_i64().unwrap_or(i64::MAX)
+    /// What makes the page wider than its window; nothing, when it is not.
+    pub async fn sticking_out(&self) -> Vec<String> {
+        let script = "const root = document.scrollingElement, width = root.clientWidth;
+            if (root.scrollWidth <= width) return [];
+            const wide = [...document.body.querySelectorAll('*')].filter((one) => one.getBoundingClientRect().right > width);
+            return ['the page', ...wide.map((one) => one.outerHTML.slice(0, 100))];";
+        let found = self.run(script, &[]).await;
+        found.as_array().into_iter().flatten().map(|one| one.as_str().unwrap_or_default().to_owned()).collect()
     }
 
     /// Keeps a picture of the whole page as `target/screenshots/NAME.png`.

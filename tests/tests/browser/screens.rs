@@ -20,7 +20,7 @@ impl Desk {
             for width in WIDTHS {
                 self.browser.look(Looks { width, scheme }).await;
                 let at = format!("{name}, {} at {width}", scheme.name());
-                assert!(self.browser.overflow().await <= 0, "{at}: wider than the window");
+                assert_eq!(self.browser.sticking_out().await, Vec::<String>::new(), "{at}");
                 if width != NARROWEST {
                     self.browser.keep_picture(&format!("{name}-{width}-{}", scheme.name())).await;
                 }
