@@ -89,12 +89,14 @@ impl Desk {
         self.browser.see(&format!("#main[data-path=\"{path}\"][data-language=\"{language}\"]")).await;
     }
 
-    /// What was wrong in the browser's eyes, such as what the policy refused; what the server refused is not, nor is it that a frame does not take the focus by
-    /// itself while a page loads.
+    /// What was wrong in the browser's eyes, such as what the policy refused; what the server refused is not, nor is it that a page that has the focus somewhere does not move it by
+    /// itself while it loads.
     pub(super) async fn complaints(&self) -> Vec<String> {
         let mut entries = self.browser.console().await;
         entries.retain(|entry| !entry.contains("the server responded with a status of 4"));
-        entries.retain(|entry| !entry.contains("Blocked autofocusing"));
+        entries.retain(|entry| {
+            !entry.contains("Blocked autofocusing") && !entry.contains("Autofocus processing was blocked")
+        });
         entries
     }
 }
