@@ -124,7 +124,17 @@ impl Answer {
     /// The pointers of a problem's `errors`, sorted.
     #[track_caller]
     pub fn pointers(&self, status: u16) -> Vec<String> {
-        let problem = self.problem(status);
+        self.pointers_in(&self.problem(status))
+    }
+
+    /// The same of an answer that is no problem but tells of mistakes.
+    #[track_caller]
+    pub fn pointers_told(&self) -> Vec<String> {
+        self.pointers_in(&self.expect(200))
+    }
+
+    #[track_caller]
+    fn pointers_in(&self, problem: &Value) -> Vec<String> {
         let errors = problem["errors"].as_array().unwrap_or_else(|| panic!("{}: no errors: {problem}", self.asked));
         let mut pointers = vec![];
         for error in errors {

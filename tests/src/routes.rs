@@ -47,7 +47,7 @@ const DELIVERIES_READ: Needs = Needs::Scope("deliveries:read");
 const DELIVERIES_WRITE: Needs = Needs::Scope("deliveries:write");
 
 /// All of them.
-pub const ROUTES: [Route; 46] = [
+pub const ROUTES: [Route; 47] = [
     route("POST", "/v1/organizations", Needs::Operator).body(),
     route("GET", "/v1/organizations", Needs::Operator).list(),
     route("GET", "/v1/organizations/{org}", ENDPOINTS_READ),
@@ -79,6 +79,7 @@ pub const ROUTES: [Route; 46] = [
     route("POST", "/v1/organizations/{org}/erasures", DELIVERIES_WRITE).body(),
     route("GET", "/v1/organizations/{org}/operations", DELIVERIES_READ).list(),
     route("GET", "/v1/organizations/{org}/operations/{op}", DELIVERIES_READ),
+    route("GET", "/v1/organizations/{org}/statistics", DELIVERIES_READ).list(),
     route("GET", "/v1/organizations/{org}/notifications", ENDPOINTS_READ),
     route("PATCH", "/v1/organizations/{org}/notifications", Needs::Operator).body(),
     route("POST", "/v1/organizations/{org}/keys", Needs::Operator).body(),

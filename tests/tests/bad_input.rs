@@ -71,6 +71,10 @@ async fn a_body_that_is_no_json_object_is_refused_by_every_route() {
     for route in routes_with_bodies() {
         for (what, body) in &cases {
             let answer = send(&place.world.api, route, &place.path(route), body.clone()).await;
+            if is_check(route) && answer.status == 200 {
+                assert!(!answer.pointers_told().is_empty(), "{what}: {}", answer.text());
+                continue;
+            }
             let allowed = [400, 413, 422];
             assert!(
                 allowed.contains(&answer.status),
@@ -93,7 +97,7 @@ async fn an_unknown_field_is_named_by_every_route() {
     for route in routes_with_bodies() {
         let answer = send(&place.world.api, route, &place.path(route), r#"{"no/such~field":1}"#).await;
         // RFC 6901: `~` is `~0`, `/` is `~1`.
-        let pointers = answer.pointers(422);
+        let pointers = pointers(route, &answer);
         assert!(pointers.contains(&"/no~1such~0field".to_owned()), "{} {}: {pointers:?}", route.method, route.path);
     }
     assert_eq!(place.counts().await, before);
@@ -111,7 +115,7 @@ async fn a_field_of_the_wrong_type_is_pointed_to_by_every_route() {
             for wrong in wrong_values(&schema) {
                 let body = format!(r#"{{"{name}":{wrong}}}"#);
                 let answer = send(&place.world.api, route, &place.path(route), body.clone()).await;
-                let pointers = answer.pointers(422);
+                let pointers = pointers(route, &answer);
                 let points = pointers.iter().any(|pointer| pointer.starts_with(&format!("/{name}")));
                 assert!(points, "{} {} {body}: {pointers:?}", route.method, route.path);
                 tried += 1;
@@ -120,6 +124,15 @@ async fn a_field_of_the_wrong_type_is_pointed_to_by_every_route() {
     }
     assert!(tried > 50, "{tried}");
     assert_eq!(place.counts().await, before);
+}
+
+/// Whether a route's very answer is what is wrong with its body.
+fn is_check(route: &Route) -> bool {
+    route.path.ends_with("/endpoints/check")
+}
+
+fn pointers(route: &Route, answer: &Answer) -> Vec<String> {
+    if is_check(route) { answer.pointers_told() } else { answer.pointers(422) }
 }
 
 /// Fields that any JSON value suits.

@@ -248,9 +248,9 @@ fn the_sample_file_is_right_when_uncommented() {
     raw.merge_file("postrider.example.toml", &file.join("\n"));
     let expected = [
         "jwt_hs256_secret (postrider.example.toml:5:20): a shared secret has 32 bytes or more; make one with: openssl rand -hex 32",
-        "data (postrider.example.toml:11:8): database_url is set too; keep one of the two",
-        "encryption_key (postrider.example.toml:13:18): a master key is 32 random bytes in base64 (44 characters); make one with: openssl rand -base64 32",
-        "encryption_keys_old (postrider.example.toml:14:23): a master key is 32 random bytes in base64 (44 characters); make one with: openssl rand -base64 32",
+        "data (postrider.example.toml:12:8): database_url is set too; keep one of the two",
+        "encryption_key (postrider.example.toml:14:18): a master key is 32 random bytes in base64 (44 characters); make one with: openssl rand -base64 32",
+        "encryption_keys_old (postrider.example.toml:15:23): a master key is 32 random bytes in base64 (44 characters); make one with: openssl rand -base64 32",
     ];
     let found: Vec<_> = check::check(raw, Purpose::Serve).unwrap_err().into_iter().map(|Mistake(text)| text).collect();
     assert_eq!(

@@ -37,6 +37,7 @@ const ROUTES: &str = "
     GET /openapi.json
     GET /readyz
     GET /v1/audit
+    GET /v1/status
     GET /v1/contracts
     GET /v1/contracts/{name}
     GET /v1/contracts/{name}/verification

@@ -56,7 +56,7 @@ async fn the_catalogue_and_the_contracts_are_lists_like_others() {
         assert!(event_type["schema"].is_object() && event_type["sample"].is_object(), "{event_type}");
     }
     let (contracts, pages) = all_pages(&world, "/v1/contracts?limit=1").await;
-    assert_eq!((contracts.len(), pages), (6, 6));
+    assert_eq!((contracts.len(), pages), (7, 7));
     for name in names(&contracts, "name") {
         let contract = world.get(&format!("/v1/contracts/{name}")).await.expect(200);
         assert_eq!(contract["name"], name.as_str());
