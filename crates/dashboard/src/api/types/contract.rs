@@ -8,7 +8,6 @@ use super::EventType;
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Contract {
     pub(crate) name: String,
-    pub(crate) title: String,
     /// Whether event types beside the catalogue's are passed on as they are.
     pub(crate) open: bool,
     /// Whether requests are signed.

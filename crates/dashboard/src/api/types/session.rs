@@ -27,7 +27,6 @@ pub(crate) struct Session {
     pub(crate) locale: Option<String>,
     /// The endpoint that its link opens.
     pub(crate) endpoint: Option<String>,
-    pub(crate) expires_at: String,
 }
 
 /// A session that was just begun.

@@ -12,7 +12,6 @@ use postrider_domain::{
 };
 use postrider_engine::{Clock, SystemClock};
 use postrider_store::*;
-
 use uuid::Uuid;
 
 use super::Cluster;
@@ -34,7 +33,6 @@ impl NodeStore {
         }
         Ok(&self.cluster)
     }
-
     fn reach_under(&self, lease: LeaseNo) -> Result<&Cluster> {
         let cluster = self.reach()?;
         if cluster.is_alive(lease) { Ok(cluster) } else { Err(StoreError::LeaseLost) }

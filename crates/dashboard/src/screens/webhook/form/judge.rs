@@ -24,7 +24,6 @@ const EXAMPLES_MAX: usize = 5;
 #[derive(Template)]
 #[template(path = "webhook/verdict.html")]
 struct Verdict {
-    say: Say,
     wrongs: Wrongs,
     /// What is said when nothing is wrong.
     fine: Option<String>,
@@ -94,7 +93,7 @@ pub(super) async fn field(
         let checked: Checked = viewer.asker.send(Method::POST, &path, &Value::Object(body), None).await?;
         Wrongs::new(viewer.say, &checked.errors, &draft.events)
     };
-    Ok(html(StatusCode::OK, &Verdict { say: viewer.say, wrongs, fine }))
+    Ok(html(StatusCode::OK, &Verdict { wrongs, fine }))
 }
 
 /// `POST /o/{organization}/webhooks/filter`: the preview, in the page that is there.
