@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use postrider_tests::api::Api;
 use postrider_tests::cluster::Cluster;
 use postrider_tests::program::{Ended, Setup, program_path};
-use postrider_tests::receiver::Reply;
+use postrider_tests::receiver::{Receiver, Reply};
 use postrider_tests::wait::until;
 use postrider_tests::world::{Organization, World, items, text};
 use serde_json::{Value, json};
@@ -315,7 +315,11 @@ async fn told() -> BTreeSet<String> {
     let scratch = tempfile::tempdir().unwrap();
     let file = scratch.path().join("jwks.json");
     fs::write(&file, keys).unwrap();
-    let world = World::with(|setup| setup.env("POSTRIDER_JWKS_FILE", &file.to_string_lossy())).await;
+    let collector = Receiver::start().await;
+    let world = World::with(|setup| {
+        setup.env("POSTRIDER_JWKS_FILE", &file.to_string_lossy()).env("POSTRIDER_OTLP_ENDPOINT", &collector.url(""))
+    })
+    .await;
     let made = world.organization("standard").await;
     made.endpoint(&world.receiver.url("/in"), json!({})).await;
     world.receiver.script("/in", [Reply::status(500)]);
