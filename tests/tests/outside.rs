@@ -19,6 +19,7 @@ const EXAMPLES_MAX: &str = "12";
 const RUN_BOUND: Duration = Duration::from_secs(540);
 const SCOPES: [&str; 5] = ["events:write", "endpoints:read", "endpoints:write", "deliveries:read", "deliveries:write"];
 const CONTRACT: &str = "suresend";
+const CHECK: &str = "POST /v1/organizations/{org}/endpoints/check";
 
 /// What the paths of the document name.
 struct Things {
@@ -81,6 +82,9 @@ async fn settings(world: &World, credential_of: &Things) -> String {
         settings.push_str(&format!("[[operations]]\ninclude-name = {}\n", json!(operation)));
         settings.push_str(&format!("[operations.parameters]\n{}", other.parameters()));
     }
+    // Its very answer is what is wrong with the body: 200 with the mistakes, whatever they are.
+    settings.push_str(&format!("[[operations]]\ninclude-name = {}\n", json!(CHECK)));
+    settings.push_str("[operations.checks]\nnegative_data_rejection.enabled = false\n");
     settings
 }
 

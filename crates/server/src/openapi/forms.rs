@@ -71,6 +71,8 @@ const FORMS: &[(&str, &str, Form)] = &[
     ("", "events", EVENT_TYPE),
     ("", "secret", Form { chars_min: Some(1), ..ANY }),
     ("", "overlap", pattern("^[0-9]+[smhd]$")),
+    ("", "search", line(crate::limits::SEARCH_CHARS_MAX)),
+    ("", "frame_ancestors", line(crate::limits::ORIGIN_CHARS_MAX)),
 ];
 
 const ERASED: &str = r"^[^:\u0000-\u001F\u007F-\u009F]+:[^\u0000-\u001F\u007F-\u009F]+$";
