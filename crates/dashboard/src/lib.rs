@@ -65,7 +65,6 @@ pub struct DashboardParts {
 }
 
 /// The dashboard's routes, to be merged with the API's.
-#[must_use]
 pub fn router(parts: DashboardParts) -> Router {
     let app: App = Arc::new(Running::new(parts));
     Router::new()

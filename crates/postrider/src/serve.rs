@@ -60,7 +60,7 @@ pub(crate) async fn run(args: &ServeArgs, variables: &Variables) -> anyhow::Resu
         );
     }
     output::line(&format!("listening on http://{}", server.address))?;
-    eprintln!("{}", *server.sign_in.line(std::io::stderr().is_terminal())?);
+    server.sign_in.say(std::io::stderr().is_terminal())?;
     let signals = signals.first().await;
     tracing::info!("stopping");
     signals.end_at_next();

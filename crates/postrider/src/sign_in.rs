@@ -19,14 +19,23 @@ pub(crate) struct SignIn {
 }
 
 impl SignIn {
-    /// Where the dashboard is. Somebody at a terminal is let in by the link; what is not a terminal may be a log, where no credential belongs.
-    pub(crate) fn line(&self, is_terminal: bool) -> anyhow::Result<Zeroizing<String>> {
-        let page = format!("{}/portal", self.public_url);
-        if !is_terminal {
-            return Ok(Zeroizing::new(format!("dashboard: {page}")));
+    /// Says where the dashboard is. Somebody at a terminal is let in by the link; what is not a terminal may be a log, where no credential belongs.
+    pub(crate) fn say(&self, is_terminal: bool) -> anyhow::Result<()> {
+        if is_terminal {
+            eprintln!("{}", *self.line()?);
+        } else {
+            tracing::info!(url = self.page(), "the dashboard is there");
         }
+        Ok(())
+    }
+
+    fn page(&self) -> String {
+        format!("{}/portal", self.public_url)
+    }
+
+    fn line(&self) -> anyhow::Result<Zeroizing<String>> {
         let token = self.passes.operator_session(&self.operator_key_hash, self.now, LASTS)?;
-        let minutes = LASTS.as_secs() / 60;
+        let (minutes, page) = (LASTS.as_secs() / 60, self.page());
         Ok(Zeroizing::new(format!("dashboard, signed in as the operator for {minutes} minutes: {page}#{}", *token)))
     }
 }
@@ -37,14 +46,14 @@ mod tests {
     use postrider_store::{MasterKey, SqliteOptions, SqliteStore};
 
     #[test]
-    fn a_terminal_is_shown_a_link_that_signs_in_and_a_log_the_page_alone() {
+    fn a_terminal_is_shown_a_link_that_signs_in() {
         let dir = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(dir.path(), MasterKey::generate().unwrap(), &SqliteOptions::default()).unwrap();
         let passes = Arc::new(Passes::of(&store).unwrap());
         let (public_url, now) = ("https://webhooks.example.com".to_owned(), Millis(0));
         let sign_in = SignIn { passes, public_url, operator_key_hash: [7; 32], now };
-        assert_eq!(*sign_in.line(false).unwrap(), "dashboard: https://webhooks.example.com/portal");
-        let shown = sign_in.line(true).unwrap();
+        assert_eq!(sign_in.page(), "https://webhooks.example.com/portal");
+        let shown = sign_in.line().unwrap();
         assert!(shown.contains("15 minutes: https://webhooks.example.com/portal#ses_"), "{}", *shown);
     }
 }
