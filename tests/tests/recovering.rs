@@ -70,7 +70,12 @@ async fn what_failed_and_what_was_missed_arrives_once(store: Store) {
     world.receiver.wait_for("/in", 1).await;
     publish(&organization, 1..2).await;
     organization.drained().await;
-    // It may have been disabled by the 410; it is paused by its owner in any case.
+    // The 410 disables it a moment later; then its owner pauses it.
+    let path = organization.path(&format!("/endpoints/{}", endpoint.id));
+    until("the 410's end", async || {
+        Some(organization.api.get(&path).await.expect(200)).filter(|found| found["status"] == "disabled")
+    })
+    .await;
     enable(&organization, &endpoint.id, false).await;
     publish(&organization, 2..30).await;
     enable(&organization, &endpoint.id, true).await;
