@@ -10,6 +10,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CONTENT_TYPE, SET_COOKIE};
+use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use postrider_texts::LANGUAGES;
 use serde_json::{Value, json};
@@ -88,20 +89,16 @@ fn own_path(wanted: Option<&str>) -> String {
 pub(crate) async fn begin(
     State(app): State<App>,
     axum::Extension(say): axum::Extension<Say>,
-    request: axum::extract::Request,
+    parts: Parts,
+    form: Form,
 ) -> Result<Response, Response> {
-    let (parts, body) = request.into_parts();
     if !is_our_own(&Method::POST, &parts.headers, app.public_origin()) {
         return Err(Refusal::OtherSite.into_response());
     }
-    let (headers, extensions) = (parts.headers.clone(), parts.extensions.clone());
-    let form =
-        <Form as axum::extract::FromRequest<App>>::from_request(axum::extract::Request::from_parts(parts, body), &app)
-            .await?;
     // Somebody may paste the whole link.
     let given = form.text("token").unwrap_or_default();
     let credential = given.rsplit('#').next().unwrap_or(given);
-    let begun = match Asker::new(&app.api, &extensions, &headers, credential) {
+    let begun = match Asker::new(&app.api, &parts.extensions, &parts.headers, credential) {
         Some(asker) => asker.send::<BegunSession>(Method::POST, "/v1/sessions", &json!({}), None).await,
         None => return Ok(refused(say, &form)),
     };

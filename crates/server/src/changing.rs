@@ -2,7 +2,7 @@
 //! configuration in between. So no change undoes another that it has not seen: not a secret that was just replaced, nor a status.
 
 use postrider_domain::{Action, Endpoint, EndpointId, Facts, Organization, OrganizationId};
-use postrider_store::{Edit, StoreError, Version};
+use postrider_store::{Configuration, Edit, StoreError, Version};
 
 use crate::call::Call;
 use crate::limits::EDIT_TRIES_MAX;
@@ -76,10 +76,8 @@ pub(crate) async fn change_organization(
         let mut after = found.organization.clone();
         change(&mut after)?;
         after.updated_at = app.now();
-        let (was, is) = (Facts::of_organization(&found.organization), Facts::of_organization(&after));
-        let audit = call.audit(app, Action::ORGANIZATION_CHANGED, id).telling(&was, &is);
         tries += 1;
-        match app.store().update_organization(&after, &Edit { audit, basis: Some(found.version) }).await {
+        match write_change(app, call, &found, &after).await {
             Err(StoreError::Outdated) if tries < EDIT_TRIES_MAX => {}
             written => {
                 written?;
@@ -88,4 +86,16 @@ pub(crate) async fn change_organization(
             }
         }
     }
+}
+
+/// Writes what became of an organisation that was read, with its audit entry; refused as outdated when it has changed since.
+pub(crate) async fn write_change(
+    app: &Running,
+    call: &Call,
+    known: &Configuration,
+    after: &Organization,
+) -> Result<(), StoreError> {
+    let (was, is) = (Facts::of_organization(&known.organization), Facts::of_organization(after));
+    let audit = call.audit(app, Action::ORGANIZATION_CHANGED, &after.id).telling(&was, &is);
+    app.store().update_organization(after, &Edit { audit, basis: Some(known.version) }).await
 }

@@ -4,10 +4,10 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use postrider_domain::{Action, Facts, Organization, OrganizationId, Scope, encode_id};
-use postrider_store::{Configuration, Edit, StoreError};
+use postrider_store::StoreError;
 
 use crate::call::{Call, json, no_content};
-use crate::changing::change_organization;
+use crate::changing::{change_organization, write_change};
 use crate::code::Code;
 use crate::fields::Fields;
 use crate::limits::EDIT_TRIES_MAX;
@@ -42,17 +42,6 @@ async fn create_audited(app: &Running, call: &Call, made: &Organization) -> Resu
     let facts = Facts::of_organization(made);
     let audit = call.audit_made(app, Action::ORGANIZATION_CREATED, &made.id, &facts);
     app.store().create_organization(made, &audit).await
-}
-
-async fn update_audited(
-    app: &Running,
-    call: &Call,
-    known: &Configuration,
-    after: &Organization,
-) -> Result<(), StoreError> {
-    let (was, is) = (Facts::of_organization(&known.organization), Facts::of_organization(after));
-    let audit = call.audit(app, Action::ORGANIZATION_CHANGED, &after.id).telling(&was, &is);
-    app.store().update_organization(after, &Edit { audit, basis: Some(known.version) }).await
 }
 
 /// Whether somebody else, perhaps on another node, made, changed or deleted it since it was read: the change is to be decided again from what
@@ -117,7 +106,7 @@ pub(crate) async fn replace(State(app): State<App>, call: Call) -> Result<Respon
         let known = app.store().configuration(&organization.id).await?;
         organization.created_at = known.as_ref().map_or(made_at, |known| known.organization.created_at);
         let (status, written) = match &known {
-            Some(known) => (StatusCode::OK, update_audited(&app, &call, known, &organization).await),
+            Some(known) => (StatusCode::OK, write_change(&app, &call, known, &organization).await),
             None => (StatusCode::CREATED, create_audited(&app, &call, &organization).await),
         };
         if is_overtaken(&written) && tries < EDIT_TRIES_MAX {
