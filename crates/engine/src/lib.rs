@@ -43,6 +43,7 @@ mod resting;
 mod retention;
 mod retry;
 mod revisions;
+mod rounds;
 mod routing;
 mod scheduler;
 mod share;

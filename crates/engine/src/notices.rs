@@ -29,15 +29,9 @@ impl Inner {
 
     /// Runs until the engine stops.
     pub(crate) async fn run_notices(self: Arc<Self>, mailer: Arc<dyn Mailer>) {
-        let mut look_at = self.clock.now();
-        while !self.is_stopping() {
-            tokio::select! {
-                () = self.clock.sleep_until(look_at) => {}
-                () = self.notices_made.notified() => {}
-                () = self.stopping.cancelled() => return,
-            }
+        let mut rounds = self.rounds(self.limits.notices_every, &self.notices_made);
+        while rounds.begin().await {
             self.send_due(mailer.as_ref()).await;
-            look_at = self.clock.now() + self.limits.notices_every;
         }
     }
 

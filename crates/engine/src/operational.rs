@@ -22,15 +22,9 @@ impl Inner {
     /// Runs until the engine stops.
     pub(crate) async fn run_operational(self: Arc<Self>, operator: OrganizationId) {
         self.say_whether_it_is_there(&operator).await;
-        let mut look_at = self.clock.now();
-        while !self.is_stopping() {
-            tokio::select! {
-                () = self.clock.sleep_until(look_at) => {}
-                () = self.operational_made.notified() => {}
-                () = self.stopping.cancelled() => return,
-            }
+        let mut rounds = self.rounds(self.limits.notices_every, &self.operational_made);
+        while rounds.begin().await {
             self.publish_due(&operator).await;
-            look_at = self.clock.now() + self.limits.notices_every;
         }
     }
 

@@ -8,13 +8,8 @@ use crate::error::count_store_error;
 impl Inner {
     /// Runs until the engine stops.
     pub(crate) async fn run_retention(self: Arc<Self>) {
-        let mut look_at = self.clock.now();
-        while !self.is_stopping() {
-            tokio::select! {
-                () = self.clock.sleep_until(look_at) => {}
-                () = self.look_for_leftovers.notified() => {}
-                () = self.stopping.cancelled() => return,
-            }
+        let mut rounds = self.rounds(self.limits.retention_every, &self.look_for_leftovers);
+        while rounds.begin().await {
             self.retain_all().await;
             self.retain_audit().await;
             self.lanes.sweep(&self.limits);
@@ -22,7 +17,6 @@ impl Inner {
             if self.lanes.are_all_ours() {
                 self.look_for_overdue().await;
             }
-            look_at = self.clock.now() + self.limits.retention_every;
         }
     }
 

@@ -203,15 +203,9 @@ impl Engine {
 impl Inner {
     /// Runs until the engine stops.
     pub(crate) async fn run_statistics(self: Arc<Self>) {
-        let mut add_at = self.clock.now() + self.limits.statistics_every;
-        loop {
-            tokio::select! {
-                () = self.clock.sleep_until(add_at) => {}
-                () = self.statistics.is_much.notified() => {}
-                () = self.stopping.cancelled() => return,
-            }
+        let mut rounds = self.rounds(self.limits.statistics_every, &self.statistics.is_much);
+        while rounds.begin().await {
             self.add_statistics().await;
-            add_at = self.clock.now() + self.limits.statistics_every;
         }
     }
 
