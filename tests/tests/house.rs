@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Each crate with its floor (ARCHITECTURE.md, The house).
-const FLOORS: [(&str, u8); 12] = [
+const FLOORS: [(&str, u8); 13] = [
     ("domain", 1),
     ("texts", 1),
     ("contract", 2),
@@ -14,6 +14,7 @@ const FLOORS: [(&str, u8); 12] = [
     ("engine", 3),
     ("dashboard", 4),
     ("server", 4),
+    ("source", 4),
     ("postrider", 5),
     ("bench", 4),
 ];

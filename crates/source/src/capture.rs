@@ -1,0 +1,50 @@
+//! Where changes are read from.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::change::{Change, Gap};
+
+/// Committed changes, in an order in which those of one record come as they were committed.
+///
+/// A batch that was read and not [settled](Capture::settle) is read again, after a crash too, with the same ids.
+#[async_trait]
+pub trait Capture: Send {
+    /// The next changes, at most `changes_max`; an empty batch when there are none within `wait`.
+    ///
+    /// # Errors
+    /// When the database does not answer, or has not what `source install` makes. Asking again is safe.
+    async fn next(&mut self, changes_max: usize, wait: Duration) -> Result<Batch, CaptureError>;
+
+    /// The changes of the batch that was read last are in the store for good: they need not be read again.
+    ///
+    /// # Errors
+    /// As [`Capture::next`]. The changes are read again, and have the ids that they had.
+    async fn settle(&mut self) -> Result<(), CaptureError>;
+}
+
+/// Changes that were read together.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// In order.
+    pub changes: Vec<Change>,
+    /// What could not be captured.
+    pub gaps: Vec<Gap>,
+    /// Whether more is waiting now.
+    pub more: bool,
+}
+
+/// Why changes could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    /// Not now: the connection was lost, or the database does not answer. It may go by itself.
+    #[error("the CRM's database cannot be read at the moment: {0}")]
+    Unavailable(String),
+    /// Something is missing there or may not be read; what to do stands in it.
+    #[error("the CRM's database cannot be captured: {0}")]
+    Unusable(String),
+    /// Another node reads already.
+    #[error("another node captures from this database")]
+    Taken,
+}
