@@ -5,7 +5,7 @@ use std::time::Duration;
 use postrider_domain::{DeliveryStatus, Endpoint, EndpointStatus, Streak};
 use postrider_engine::EngineLimits;
 
-use crate::support::{FAIL, OK, PATIENCE, Receiver, World, audit, edit, endpoint_at};
+use crate::support::{FAIL, OK, Receiver, World, audit, edit, endpoint_at, until};
 
 const GONE: &str = "HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n";
 const MINUTE: Duration = Duration::from_secs(60);
@@ -30,24 +30,16 @@ impl World {
     }
 
     async fn until_streak(&self, endpoint: &Endpoint, failures: u32) {
-        let there = async {
-            while self.streak_of(endpoint).await.failures != failures {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, there).await.expect("the streak did not get there");
+        let there = async || (self.streak_of(endpoint).await.failures == failures).then_some(());
+        until("the streak gets there", there).await;
     }
 
     async fn until_disabled(&self, endpoint: &Endpoint) -> String {
-        let disabled = async {
-            loop {
-                if let EndpointStatus::Disabled { reason } = self.status_of(endpoint).await {
-                    return reason;
-                }
-                tokio::task::yield_now().await;
-            }
+        let disabled = async || match self.status_of(endpoint).await {
+            EndpointStatus::Disabled { reason } => Some(reason),
+            _ => None,
         };
-        tokio::time::timeout(PATIENCE, disabled).await.expect("it was not disabled")
+        until("it is disabled", disabled).await
     }
 
     async fn resume(&self, endpoint: &Endpoint) {
@@ -152,13 +144,11 @@ async fn while_many_hosts_cannot_be_reached_no_failure_counts() {
     for _ in 0..60 {
         world.publish(1).await;
     }
-    let attempted = async {
-        while world.deliveries(Some(DeliveryStatus::Pending)).await.iter().any(|delivery| delivery.attempts_count == 0)
-        {
-            tokio::task::yield_now().await;
-        }
+    let attempted = async || {
+        let pending = world.deliveries(Some(DeliveryStatus::Pending)).await;
+        pending.iter().all(|delivery| delivery.attempts_count > 0).then_some(())
     };
-    tokio::time::timeout(PATIENCE, attempted).await.expect("attempts were not made");
+    until("the attempts are made", attempted).await;
     for endpoint in &dead {
         assert_eq!(world.status_of(endpoint).await, EndpointStatus::Active);
         assert!(world.streak_of(endpoint).await.failures < 50);

@@ -7,7 +7,7 @@ use postrider_domain::{DeliveryStatus, EndpointStatus};
 use postrider_engine::{AcceptError, EngineLimits, IncomingEvent, Retry};
 
 use crate::cluster::{Nodes, quick};
-use crate::support::{FAIL, HELD, OK, Receiver, audit, edit, event};
+use crate::support::{FAIL, HELD, OK, Receiver, audit, edit, event, until};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -144,9 +144,8 @@ async fn a_retry_that_is_asked_for_on_another_node_is_made_once() {
     receiver.until(1).await;
     let pending = nodes.until_status(DeliveryStatus::Pending, 1).await[0].id;
     // It is under way on the other node until its outcome is recorded; from then on it is due later.
-    while nodes.deliveries(DeliveryStatus::Pending).await[0].attempts_count == 0 {
-        tokio::task::yield_now().await;
-    }
+    let is_recorded = async || nodes.deliveries(DeliveryStatus::Pending).await[0].attempts_count > 0;
+    until("the attempt is recorded", async || is_recorded().await.then_some(())).await;
     assert_eq!(b.engine.retry(&nodes.organization, pending, audit()).await.unwrap(), Retry::Asked);
     let delivered = nodes.until_status(DeliveryStatus::Succeeded, 1).await;
     assert_eq!((delivered[0].attempts_count, receiver.requests().len()), (2, 2));

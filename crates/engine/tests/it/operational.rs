@@ -5,7 +5,7 @@ use postrider_domain::{
 };
 use postrider_store::{Edit, EventFilter, FailingAct, FailingStep, PageRequest};
 
-use crate::support::{FAIL, OK, PATIENCE, Receiver, World, audit, edit, endpoint_at, organization};
+use crate::support::{FAIL, OK, Receiver, World, audit, edit, endpoint_at, organization, until};
 
 impl World {
     /// The operator's organisation, with an endpoint.
@@ -50,13 +50,9 @@ impl World {
             at,
             notice: None,
         };
-        let taken = async {
-            // Refused while an event of this id is still to be forgotten.
-            while !self.engine.store().take_failing_step(&step).await.is_ok_and(|is_taken| is_taken) {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, taken).await.expect("the step was not taken");
+        // Refused while an event of this id is still to be forgotten.
+        let taken = async || self.engine.store().take_failing_step(&step).await.ok().filter(|is_taken| *is_taken);
+        until("the step is taken", taken).await;
         self.engine.changed(&self.organization);
     }
 }
@@ -94,11 +90,6 @@ async fn the_operators_own_endpoints_lead_to_no_events_about_themselves() {
     gone.until(1).await;
     // Its own endpoint answers that it is gone, and is disabled; what comes next is about somebody else's.
     world.rotate(&endpoint).await;
-    let told = async {
-        while world.types_of(&ops).await.len() < 2 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, told).await.expect("it was not told");
+    until("it is told", async || (world.types_of(&ops).await.len() >= 2).then_some(())).await;
     assert_eq!(world.types_of(&ops).await, ["secret.rotated"; 2]);
 }

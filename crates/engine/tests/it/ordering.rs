@@ -6,7 +6,7 @@ use std::time::Duration;
 use postrider_domain::{DeliveryStatus, Endpoint, EndpointOrdering, Resource};
 use postrider_engine::IncomingEvent;
 
-use crate::support::{FAIL, HELD, OK, PATIENCE, Receiver, World, edit, event};
+use crate::support::{FAIL, HELD, OK, Receiver, World, edit, event, until};
 
 fn about(records: &[usize], number: usize) -> IncomingEvent {
     let ids: Vec<String> = records.iter().map(ToString::to_string).collect();
@@ -29,18 +29,13 @@ impl World {
 
     /// Moves time on to whatever is due next until no delivery is open.
     async fn until_all_have_ended(&self, count: usize) {
-        let ended = async {
-            loop {
-                let open = self.deliveries(Some(DeliveryStatus::Pending)).await;
-                if open.is_empty() {
-                    return;
-                }
-                let next = open.iter().filter_map(|delivery| delivery.next_attempt_at).min();
-                self.clock.advance(next.map_or(Duration::ZERO, |next| next.since(self.engine.now())));
-                tokio::task::yield_now().await;
-            }
+        let ended = async || {
+            let open = self.deliveries(Some(DeliveryStatus::Pending)).await;
+            let next = open.iter().filter_map(|delivery| delivery.next_attempt_at).min();
+            self.clock.advance(next.map_or(Duration::ZERO, |next| next.since(self.engine.now())));
+            open.is_empty().then_some(())
         };
-        tokio::time::timeout(PATIENCE * 2, ended).await.expect("some deliveries are left");
+        until("all deliveries have ended", ended).await;
         assert_eq!(self.deliveries(None).await.len(), count);
     }
 }
@@ -172,15 +167,10 @@ async fn what_was_accepted_in_order_keeps_it_when_the_ordering_is_lifted() {
 impl World {
     async fn until_first_attempt(&self, receiver: &Receiver) {
         receiver.until(1).await;
-        let recorded = async {
-            loop {
-                let pending = self.deliveries(Some(DeliveryStatus::Pending)).await;
-                if pending.iter().any(|delivery| delivery.attempts_count == 1) {
-                    return;
-                }
-                tokio::task::yield_now().await;
-            }
+        let recorded = async || {
+            let pending = self.deliveries(Some(DeliveryStatus::Pending)).await;
+            pending.iter().any(|delivery| delivery.attempts_count == 1).then_some(())
         };
-        tokio::time::timeout(PATIENCE, recorded).await.expect("the attempt was not recorded");
+        until("the attempt is recorded", recorded).await;
     }
 }

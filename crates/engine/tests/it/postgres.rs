@@ -10,7 +10,8 @@ use postrider_store::{Delivery, DeliveryFilter, MasterKey, PageRequest, Postgres
 use tokio_postgres::{Client, NoTls};
 
 use crate::support::{
-    FAIL, HELD, OK, PATIENCE, Receiver, audit, contracts, edit, egress, endpoint_at, event, organization,
+    ASK_EVERY, FAIL, HELD, OK, PATIENCE, Receiver, audit, contracts, edit, egress, endpoint_at, event, organization,
+    until,
 };
 
 /// A database of a test's own, dropped with it.
@@ -113,15 +114,11 @@ impl Nodes {
     async fn until(&self, on: &Engine, status: DeliveryStatus, count: usize) -> Vec<Delivery> {
         let filter = DeliveryFilter { status: Some(status), ..DeliveryFilter::default() };
         let page = PageRequest { limit: 1_000, before: None };
-        let all_there = async {
-            loop {
-                let rows = on.store().deliveries(&self.organization, &filter, page).await.unwrap().rows;
-                if rows.len() >= count {
-                    return rows;
-                }
-            }
+        let all_there = async || {
+            let rows = on.store().deliveries(&self.organization, &filter, page).await.unwrap().rows;
+            Some(rows).filter(|rows| rows.len() >= count)
         };
-        tokio::time::timeout(PATIENCE, all_there).await.expect("deliveries did not get there")
+        until("the deliveries get there", all_there).await
     }
 
     /// Waits until as many lanes as that are attached to nodes of this name.
@@ -129,7 +126,9 @@ impl Nodes {
         let client = client(&self.database.url()).await;
         let sql = "SELECT count(*) FROM postrider.lanes l JOIN postrider.leases e ON e.no = l.lease WHERE e.node = $1";
         let wait = async {
+            let mut pace = tokio::time::interval(ASK_EVERY);
             loop {
+                pace.tick().await;
                 let count: i64 = client.query_one(sql, &[&node]).await.unwrap().get(0);
                 if is_enough(count) {
                     return count;

@@ -21,7 +21,27 @@ use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
 /// A bound for everything that is waited for; nothing is asserted about how long it takes.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often the store is asked for what it cannot call back about. It paces the asking; no assertion depends on it.
+pub const ASK_EVERY: Duration = Duration::from_millis(2);
+
+/// Asks until there is an answer.
+pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let asked = async {
+        let mut pace = tokio::time::interval(ASK_EVERY);
+        loop {
+            pace.tick().await;
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+        }
+    };
+    match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(answer) => answer,
+        Err(_) => panic!("{what}: did not happen within {PATIENCE:?}"),
+    }
+}
 
 pub struct World {
     pub dir: TempDir,
@@ -105,30 +125,14 @@ impl World {
 
     /// Waits until as many deliveries are in this state.
     pub async fn until(&self, status: DeliveryStatus, count: usize) -> Vec<Delivery> {
-        let all_there = async {
-            loop {
-                let rows = self.deliveries(Some(status)).await;
-                if rows.len() >= count {
-                    return rows;
-                }
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, all_there).await.expect("deliveries did not get there")
+        let all_there = async || Some(self.deliveries(Some(status)).await).filter(|rows| rows.len() >= count);
+        until("the deliveries get there", all_there).await
     }
 
     /// Waits until the one delivery has had as many attempts.
     pub async fn until_attempts(&self, count: u32) -> Delivery {
-        let attempted = async {
-            loop {
-                let rows = self.deliveries(None).await;
-                if rows[0].attempts_count >= count {
-                    return rows[0].clone();
-                }
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, attempted).await.expect("attempts were not made")
+        let first = async || self.deliveries(None).await.into_iter().next();
+        until("the attempts are made", async || first().await.filter(|delivery| delivery.attempts_count >= count)).await
     }
 }
 

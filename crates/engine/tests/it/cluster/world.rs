@@ -11,7 +11,7 @@ use postrider_store::{Delivery, DeliveryFilter, MasterKey, PageRequest, SqliteOp
 use tempfile::TempDir;
 
 use super::{Cluster, NodeStore};
-use crate::support::{PATIENCE, audit, contracts, edit, egress, endpoint_at, event, organization};
+use crate::support::{ASK_EVERY, PATIENCE, audit, contracts, edit, egress, endpoint_at, event, organization};
 
 pub struct Node {
     pub engine: Engine,
@@ -108,12 +108,13 @@ impl Nodes {
 
     async fn until_listed(&self, status: DeliveryStatus, is_so: impl Fn(&[Delivery]) -> bool) -> Vec<Delivery> {
         let all_there = async {
+            let mut pace = tokio::time::interval(ASK_EVERY);
             loop {
+                pace.tick().await;
                 let rows = self.deliveries(status).await;
                 if is_so(&rows) {
                     return rows;
                 }
-                tokio::task::yield_now().await;
             }
         };
         match tokio::time::timeout(PATIENCE, all_there).await {
