@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::wait::until;
+use crate::wait::{ASK_EVERY, BOUND, until};
 use driver::Driver;
 
 pub use axe::Violation;
@@ -28,13 +28,14 @@ pub use looks::{Looks, Scheme};
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// What a step meets while a screen is being replaced; it is taken again.
-const PASSING: [&str; 5] = [
-    "no such element",
-    "stale element reference",
-    "element not interactable",
-    "element click intercepted",
-    "detached shadow root",
-];
+const PASSING: [&str; 5] =
+    ["no such element", STALE, "element not interactable", "element click intercepted", "detached shadow root"];
+
+const STALE: &str = "stale element reference";
+
+/// Notes in the window that an element's click is awaited, and that it came.
+const LISTEN_FOR_CLICK: &str = "window.isClickAwaited = true;
+    arguments[0].addEventListener('click', () => { window.isClickAwaited = false; }, {capture: true, once: true});";
 
 /// Who sits in front of it.
 #[derive(Clone, Copy, Debug)]
@@ -186,18 +187,29 @@ impl Browser {
 
     /// Does something with an element as soon as it is there and lets it be done.
     async fn with(&self, css: &str, method: &str, rest: &str, body: Option<&Value>) -> Value {
-        let act = async || {
-            let done = match self.find(css).await {
-                Ok(element) => self.ask(method, &format!("/element/{element}{rest}"), body).await,
-                Err(refused) => Err(refused),
-            };
-            match done {
-                Ok(value) => Some(value),
-                Err(refused) if PASSING.contains(&refused.error.as_str()) => None,
-                Err(refused) => panic!("{css}{rest}: {refused:?}"),
+        self.as_soon_as(&format!("{css}{rest}"), async || {
+            let element = self.find(css).await?;
+            self.ask(method, &format!("/element/{element}{rest}"), body).await
+        })
+        .await
+    }
+
+    /// Does something again until nothing is passing by that is in its way.
+    async fn as_soon_as<T>(&self, what: &str, act: impl AsyncFn() -> Result<T, Refused>) -> T {
+        let mut in_the_way = None;
+        let acting = async {
+            let mut pace = tokio::time::interval(ASK_EVERY);
+            loop {
+                pace.tick().await;
+                match act().await {
+                    Ok(value) => return value,
+                    Err(refused) if PASSING.contains(&refused.error.as_str()) => in_the_way = Some(refused),
+                    Err(refused) => panic!("{what}: {refused:?}"),
+                }
             }
         };
-        until(&format!("{css}{rest}"), act).await
+        let done = tokio::time::timeout(BOUND, acting).await;
+        done.unwrap_or_else(|_| panic!("{what}: did not happen within {BOUND:?}; last in the way: {in_the_way:?}"))
     }
 
     /// How many elements there are now.
@@ -227,8 +239,24 @@ impl Browser {
     }
 
     /// Clicks in the middle of an element.
+    ///
+    /// What is clicked may be gone before the driver has looked at it once more, and is then refused as stale though it was clicked; so the page is asked.
     pub async fn click(&self, css: &str) {
-        self.with(css, "POST", "/click", Some(&json!({}))).await;
+        self.as_soon_as(&format!("{css}/click"), async || {
+            let element = self.find(css).await?;
+            let listen = json!({"script": LISTEN_FOR_CLICK, "args": [{ELEMENT: element}]});
+            self.ask("POST", "/execute/sync", Some(&listen)).await?;
+            match self.ask("POST", &format!("/element/{element}/click"), Some(&json!({}))).await {
+                Err(refused) if refused.error == STALE && self.is_clicked().await => Ok(()),
+                answer => answer.map(|_| ()),
+            }
+        })
+        .await;
+    }
+
+    /// Whether a click arrived, or has led to another document.
+    async fn is_clicked(&self) -> bool {
+        self.run("return window.isClickAwaited !== true", &[]).await == true
     }
 
     /// Writes into a field, in place of what is there.

@@ -6,7 +6,7 @@ use std::time::Duration;
 pub const BOUND: Duration = Duration::from_secs(60);
 
 /// How often something is asked that cannot call back. It paces the asking; no assertion depends on it.
-const ASK_EVERY: Duration = Duration::from_millis(10);
+pub(crate) const ASK_EVERY: Duration = Duration::from_millis(10);
 
 /// The future's value.
 ///
