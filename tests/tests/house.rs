@@ -3,9 +3,10 @@
 use std::path::Path;
 
 /// Each crate with its floor (ARCHITECTURE.md, The house).
-const FLOORS: [(&str, u8); 13] = [
+const FLOORS: [(&str, u8); 14] = [
     ("domain", 1),
     ("texts", 1),
+    ("database", 1),
     ("contract", 2),
     ("egress", 2),
     ("mail", 2),

@@ -75,16 +75,6 @@ pub(crate) const COUNTED_AT_OPEN: u64 = 200_000;
 
 // Postgres.
 
-/// How long a connection to Postgres may take to be made.
-pub(crate) const CONNECT_MS_MAX: u64 = 3_000;
-/// How long sent bytes may stay unacknowledged before a connection is given up.
-pub(crate) const UNACKNOWLEDGED_MS_MAX: u64 = 10_000;
-/// A silent connection is probed after this time, in seconds.
-pub(crate) const KEEPALIVE_AFTER_S: u64 = 10;
-/// And again after each of these, in seconds.
-pub(crate) const KEEPALIVE_EVERY_S: u64 = 3;
-/// Until so many probes were not answered.
-pub(crate) const KEEPALIVES_LOST_MAX: u32 = 3;
 /// How long callers are refused at once after a connection could not be made.
 pub(crate) const GATE_SHUT_MS: u64 = 250;
 /// How long a caller waits for one of the pool's connections.

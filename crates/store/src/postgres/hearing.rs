@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use postrider_database::limits::CONNECT_MS_MAX;
 use postrider_domain::OrganizationId;
 use tokio::sync::Notify;
 use tokio_postgres::{AsyncMessage, Client, Notification};
@@ -15,7 +16,7 @@ use super::PostgresStore;
 use super::connect::{Address, Role};
 use super::hints::{self, CHANGED, EVERYBODY, FREE_LANES};
 use crate::error::Result;
-use crate::limits::{CONNECT_MS_MAX, HINTS_HEARD_MAX, LISTEN_PAUSE_MS};
+use crate::limits::{HINTS_HEARD_MAX, LISTEN_PAUSE_MS};
 use crate::model::{Hint, LaneId, LeaseNo};
 
 /// What was heard and not yet asked for.
@@ -102,7 +103,7 @@ impl Hearing {
 
     /// Until the connection is lost.
     async fn listen(self: &Arc<Self>, address: &Address) -> Result<std::convert::Infallible, ()> {
-        let config = address.config(Role::Engine);
+        let config = address.config(&Role::Engine.options());
         // Whoever takes the connection and then says nothing must not keep this node from trying again.
         let connecting = tokio::time::timeout(Duration::from_millis(CONNECT_MS_MAX), config.connect(address.tls()));
         let (client, mut connection) = connecting.await.map_err(|_| ())?.map_err(|_| ())?;

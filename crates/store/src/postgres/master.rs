@@ -18,11 +18,11 @@ pub(super) const TURN: &str = "SELECT pg_advisory_xact_lock(hashtext('postrider'
 
 /// Checks that the ring has every master key that wrapped something here, notes the current one, and returns the operator's data key.
 pub(super) async fn check(address: &Address, keys: &MasterKeys) -> Result<SealingKey> {
-    let mut connected = address.connect(Role::Owner).await?;
+    let mut connected = address.connect(&Role::Owner.options()).await?;
     let tx = connected.client.transaction().await.map_err(refused)?;
     tx.batch_execute(&format!("SET LOCAL ROLE {}", roles::ENGINE)).await.map_err(refused)?;
     tx.batch_execute(TURN).await.map_err(refused)?;
-    check_canaries(&tx, &address.place, keys).await?;
+    check_canaries(&tx, address.place(), keys).await?;
     note_current(&tx, keys).await?;
     let operator = operator_key(&tx, keys).await?;
     tx.commit().await.map_err(refused)?;
@@ -39,11 +39,11 @@ async fn check_canaries(tx: &Transaction<'_>, place: &Place, keys: &MasterKeys) 
     for row in tx.query("SELECT id, canary FROM master_keys", &[]).await.map_err(refused)? {
         match keys.judge_canary(row.get(1)) {
             Fit::Fits { .. } => {}
-            Fit::Damaged => return Err(place.unusable(keyring::DAMAGED)),
+            Fit::Damaged => return Err(place.unusable(keyring::DAMAGED).into()),
             Fit::Missing(id) => {
                 let wrapped = "SELECT FROM data_keys WHERE master_id = $1 LIMIT 1";
                 if tx.query_opt(wrapped, &[&id.as_slice()]).await.map_err(refused)?.is_some() {
-                    return Err(place.unusable(keys.lacks(id)));
+                    return Err(place.unusable(keys.lacks(id)).into());
                 }
                 let forget = "DELETE FROM master_keys WHERE id = $1";
                 tx.execute(forget, &[&row.get::<_, &[u8]>(0)]).await.map_err(refused)?;

@@ -60,8 +60,8 @@ struct Found {
 
 /// Brings the database up to date, or finds that somebody did.
 pub(super) async fn migrate(address: &Address, migrations: &[Migration]) -> Result<()> {
-    let connected = address.connect(Role::Owner).await?;
-    let (client, place) = (&connected.client, &*address.place);
+    let connected = address.connect(&Role::Owner.options()).await?;
+    let (client, place) = (&connected.client, &**address.place());
     check_server(client, place).await?;
     let program = migrations.iter().map(|migration| migration.version).max().unwrap_or(0);
     roles::ensure(client, place).await?;
@@ -86,7 +86,7 @@ pub(super) async fn migrate(address: &Address, migrations: &[Migration]) -> Resu
 
 /// Whether there are tables of this program.
 pub(super) async fn is_begun(address: &Address) -> Result<bool> {
-    let connected = address.connect(Role::Owner).await?;
+    let connected = address.connect(&Role::Owner.options()).await?;
     Ok(find(&connected.client).await?.is_some())
 }
 
@@ -95,12 +95,14 @@ async fn check_server(client: &Client, place: &Place) -> Result<()> {
     let row = client.query_one(sql, &[]).await.map_err(|error| error::of_statement(&error))?;
     let (number, version, encoding): (i32, String, String) = (row.get(0), row.get(1), row.get(2));
     if number < SERVER_OLDEST {
-        return Err(place.unusable(format!("it runs Postgres {version}; Postgres 15 or newer is needed")));
+        return Err(place.unusable(format!("it runs Postgres {version}; Postgres 15 or newer is needed")).into());
     }
     if encoding != "UTF8" {
-        return Err(place.unusable(format!(
-            "its encoding is {encoding}; make another with: CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0"
-        )));
+        return Err(place
+            .unusable(format!(
+                "its encoding is {encoding}; make another with: CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0"
+            ))
+            .into());
     }
     Ok(())
 }
@@ -125,7 +127,8 @@ fn is_up_to_date(found: Found, program: i32, place: &Place) -> Result<bool> {
             "a newer version of this program brought its tables to version {}, which this one (version {program}) cannot work with; \
              start the newer version",
             found.version
-        )));
+        ))
+        .into());
     }
     Ok(found.version >= program)
 }
@@ -217,10 +220,10 @@ async fn patiently(client: &Client, place: &Place, sql: &str) -> Result<()> {
 fn at_step(error: &tokio_postgres::Error, place: &Place) -> StoreError {
     match error.as_db_error() {
         Some(said) if *said.code() == SqlState::INSUFFICIENT_PRIVILEGE => {
-            place.unusable(format!("{}; {}", said.message(), roles::what_to_do(place)))
+            place.unusable(format!("{}; {}", said.message(), roles::what_to_do(place))).into()
         }
         Some(said) if !error::is_passing(error) && !is_outage(said.code()) => {
-            place.unusable(format!("its tables cannot be brought to this program's version: {}", said.message()))
+            place.unusable(format!("its tables cannot be brought to this program's version: {}", said.message())).into()
         }
         _ => error::of_statement(error),
     }

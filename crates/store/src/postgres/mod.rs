@@ -141,7 +141,8 @@ impl PostgresStore {
         let keys = keys.into();
         let address = Address::new(url, &options.ca_pems)?;
         if options.connections_max < CONNECTIONS_MIN {
-            return Err(address.place.unusable(format!("a node needs {CONNECTIONS_MIN} connections to it at least")));
+            let reason = format!("a node needs {CONNECTIONS_MIN} connections to it at least");
+            return Err(address.place().unusable(reason).into());
         }
         migrate::migrate(&address, options.migrations).await?;
         let operator = master::check(&address, &keys).await?;

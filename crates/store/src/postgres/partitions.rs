@@ -53,7 +53,7 @@ impl Day {
 
 /// Makes those of the database's own time and of some days ahead.
 pub(super) async fn make_today(address: &Address) -> Result<()> {
-    let connected = address.connect(Role::Owner).await?;
+    let connected = address.connect(&Role::Owner.options()).await?;
     let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
     let row = connected.client.query_one(sql, &[]).await.map_err(|error| error::of_statement(&error))?;
     make_ahead(address, Millis(row.get(0))).await
@@ -71,7 +71,7 @@ pub(super) async fn make_for(address: &Address, keys: impl Iterator<Item = Uuid>
 }
 
 async fn make(address: &Address, days: BTreeSet<Day>) -> Result<()> {
-    let connected = address.connect(Role::Owner).await?;
+    let connected = address.connect(&Role::Owner.options()).await?;
     for day in days {
         for table in TABLES {
             let mut tries = 0;
@@ -149,7 +149,7 @@ async fn is_anything_before(store: &PostgresStore, before: Millis) -> Result<boo
 
 async fn drop_all_before(address: &Address, before: Millis) -> Result<()> {
     let refused = |error: tokio_postgres::Error| error::of_statement(&error);
-    let connected = address.connect(Role::Owner).await?;
+    let connected = address.connect(&Role::Owner.options()).await?;
     let client = &connected.client;
     let lock = "SELECT pg_try_advisory_lock(hashtext('postrider'), hashtext('retention'))";
     if !client.query_one(lock, &[]).await.map_err(refused)?.get::<_, bool>(0) {

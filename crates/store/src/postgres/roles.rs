@@ -61,7 +61,7 @@ fn is_passing(error: &tokio_postgres::Error) -> bool {
 fn refused(error: &tokio_postgres::Error, place: &Place) -> StoreError {
     match error.as_db_error() {
         Some(said) if *said.code() == SqlState::INSUFFICIENT_PRIVILEGE => {
-            place.unusable(format!("{}; {}", said.message(), what_to_do(place)))
+            place.unusable(format!("{}; {}", said.message(), what_to_do(place))).into()
         }
         _ => error::of_statement(error),
     }

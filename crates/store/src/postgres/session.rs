@@ -14,6 +14,7 @@ use deadpool_postgres::{
     ClientWrapper, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
 };
 use parking_lot::Mutex;
+use postrider_database::limits::CONNECT_MS_MAX;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 use uuid::Uuid;
@@ -21,7 +22,7 @@ use uuid::Uuid;
 use super::connect::{Address, Role};
 use super::error::{self, Place};
 use crate::error::{Result, StoreError};
-use crate::limits::{CONNECT_MS_MAX, GATE_SHUT_MS, READS_WAITING_MAX, SESSION_WAIT_MS_MAX};
+use crate::limits::{GATE_SHUT_MS, READS_WAITING_MAX, SESSION_WAIT_MS_MAX};
 
 /// A statement's values.
 pub(super) type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -38,16 +39,16 @@ impl Sessions {
     /// `answer_ms_max`: how long a session waits for the answer to what it asked.
     pub(super) fn new(address: &Address, role: Role, connections_max: usize, answer_ms_max: u64) -> Result<Self> {
         let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(address.config(role), address.tls(), config);
+        let manager = Manager::from_config(address.config(&role.options()), address.tls(), config);
         let pool = Pool::builder(manager)
             .max_size(connections_max.max(1))
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(Duration::from_millis(SESSION_WAIT_MS_MAX)))
             .create_timeout(Some(Duration::from_millis(CONNECT_MS_MAX)))
             .build()
-            .map_err(|error| address.place.unusable(error.to_string()))?;
+            .map_err(|error| address.place().unusable(error.to_string()))?;
         let deadline = Duration::from_millis(answer_ms_max);
-        Ok(Sessions { pool, place: Arc::clone(&address.place), gate: Gate::default(), deadline })
+        Ok(Sessions { pool, place: Arc::clone(address.place()), gate: Gate::default(), deadline })
     }
 
     /// A session that nobody else has; connected when there is none.
@@ -73,7 +74,7 @@ impl Sessions {
             }
             PoolError::Closed => return StoreError::Unavailable { reason: "the store is closed".to_owned() },
             PoolError::Backend(error) => error::at_connecting(&self.place, &error),
-            PoolError::Timeout(_) => self.place.silent(),
+            PoolError::Timeout(_) => self.place.silent().into(),
             other => StoreError::Unavailable { reason: other.to_string() },
         };
         // What keeps a session from beginning once the store was opened may be mended while it runs.
@@ -144,7 +145,7 @@ impl Session {
         if let Some(pool) = self.object.as_ref().and_then(Object::pool) {
             pool.retain(|_, _| false);
         }
-        self.place.silent()
+        self.place.silent().into()
     }
 
     /// Undoes a transaction that is under way: sent at once, before whatever the session is used for next; nobody waits for the answer.

@@ -33,7 +33,7 @@ const BEGIN: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_
                      BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 pub(super) async fn export(store: &PostgresStore, extent: Extent, into: mpsc::Sender<Vec<Portable>>) -> Result<()> {
-    let connected = store.writers.shared.address.connect(Role::Engine).await?;
+    let connected = store.writers.shared.address.connect(&Role::Engine.options()).await?;
     let begun = connected.client.batch_execute(BEGIN).await;
     begun.map_err(|error| error::of_statement(&error))?;
     let (client, statements) = (&connected.client, Mutex::default());
