@@ -133,3 +133,27 @@ async fn an_organisation_without_endpoints_is_listened_to_at_once_and_an_endpoin
     assert!(ended.status == Some(0) && told.len() == 3 && told.iter().all(|line| line["status"] == 200), "{ended:?}");
     assert_eq!(world.receiver.count_at("/in"), 1);
 }
+
+#[tokio::test]
+async fn listening_to_all_endpoints_goes_on_when_one_of_them_is_deleted_and_ends_with_the_one_that_was_named() {
+    let world = World::start().await;
+    let organization = world.organization("standard").await;
+    let going = organization.endpoint(&world.receiver.url("/going"), json!({"events": ["contact.*"]})).await;
+    organization.endpoint(&world.receiver.url("/staying"), json!({"events": ["deal.*"]})).await;
+    let setup = world.setup.clone().env("POSTRIDER_URL", &world.api.url());
+    let local = world.receiver.url("/local");
+    let all = setup.begin(&["listen", "--org", &organization.id, "--forward-to", &local]);
+    let one =
+        setup.begin(&["listen", "--org", &organization.id, "--endpoint", &going.id, "--forward-to", &local, "--json"]);
+    for listening in [&all, &one] {
+        until("it listens", async || listening.output().contains("forwarding to").then_some(())).await;
+    }
+    world.api.delete(&organization.path(&format!("/endpoints/{}", going.id))).await.expect(204);
+    until("it is told", async || all.output().contains("was deleted").then_some(())).await;
+    let ended = one.ended().await;
+    assert_eq!(ended.status, Some(1), "{ended:?}");
+    organization.publish(&json!({"type": "deal.won", "data": {"number": 1}})).await;
+    world.receiver.wait_for("/local", 1).await;
+    all.interrupt();
+    assert_eq!(all.ended().await.status, Some(0));
+}

@@ -102,6 +102,7 @@ impl Api {
     pub(crate) async fn look(&self, path: &str) -> anyhow::Result<Asked<Value>> {
         Ok(match self.look_raw(path).await? {
             Asked::NotNow(why) => Asked::NotNow(why),
+            Asked::Missing(what) => Asked::Missing(what),
             Asked::Said(body) => {
                 let not_json = || format!("{} answered something that is not JSON; is it Postrider?", self.base);
                 Asked::Said(serde_json::from_slice(&body).with_context(not_json)?)
@@ -120,6 +121,9 @@ impl Api {
         };
         if answer.status.is_server_error() || answer.status == http::StatusCode::TOO_MANY_REQUESTS {
             return Ok(Asked::NotNow(answer.refusal()));
+        }
+        if answer.status == http::StatusCode::NOT_FOUND {
+            return Ok(Asked::Missing(answer.refusal()));
         }
         ensure!(answer.status.is_success(), "{}", answer.refusal());
         Ok(Asked::Said(answer.body))
@@ -173,6 +177,8 @@ pub(crate) enum Asked<T> {
     Said(T),
     /// Why there is none at the moment.
     NotNow(String),
+    /// There is no such thing (any more): what it said.
+    Missing(String),
 }
 
 /// A receiver on this machine or near it, spoken to in the clear.

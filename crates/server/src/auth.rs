@@ -170,8 +170,12 @@ impl Caller {
             Caller::Operator => [0; 16],
             Caller::Key(key) => key.id.0.into_bytes(),
             Caller::Token(token) => {
-                let parts =
-                    [token.organization.as_str(), token.role.as_str(), token.subject.as_deref().unwrap_or_default()];
+                let parts = [
+                    token.organization.as_str(),
+                    token.role.as_str(),
+                    token.subject.as_deref().unwrap_or_default(),
+                    token.system.as_deref().unwrap_or_default(),
+                ];
                 let hash = sha256(format!("{parts:?}").as_bytes());
                 std::array::from_fn(|at| hash[at])
             }
@@ -367,6 +371,24 @@ mod tests {
             }
         }
         assert_eq!(kind_of(&Caller::Operator, "globex", Need::Operator), Ok("globex".to_owned()));
+    }
+
+    #[test]
+    fn what_tells_callers_apart_for_an_idempotency_key_names_whom_a_token_acts_for() {
+        let token = |system: Option<&str>, subject: Option<&str>| {
+            let token = Token {
+                organization: "acme".parse().unwrap(),
+                role: Role::Admin,
+                system: system.map(str::to_owned),
+                subject: subject.map(str::to_owned),
+                expires_at: Millis(0),
+            };
+            Caller::Token(Arc::new(token)).identity()
+        };
+        let all = [token(None, None), token(Some("a"), None), token(Some("b"), None), token(None, Some("a"))];
+        let distinct: std::collections::HashSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len());
+        assert_eq!(token(Some("a"), Some("b")), token(Some("a"), Some("b")));
     }
 
     #[test]

@@ -38,11 +38,12 @@ pub(crate) async fn run(args: ListenArgs, variables: &Variables) -> anyhow::Resu
     let local = Local::new(&args.forward_to)?;
     let org = segment("an organisation", &args.org)?.to_owned();
     let events = args.events.iter().map(|text| subscription(text)).collect::<anyhow::Result<Vec<_>>>()?;
-    let (rows, mut came) = mpsc::channel(WAITING_MAX);
+    let (rows, came) = mpsc::channel(WAITING_MAX);
     let first = args.after.as_deref().unwrap_or("now");
-    let mut followed = Followed { api, org: org.clone(), known: HashSet::new(), rows };
+    let follows_all = args.endpoints.is_empty();
+    let mut followed = Followed { api, org: org.clone(), known: HashSet::new(), rows, follows_all };
     // The first look is made before anything is said to be listened to, so that what comes from then on is not missed.
-    if args.endpoints.is_empty() {
+    if follows_all {
         followed.follow_new(first).await?;
         let session = match followed.known.len() {
             0 => Some(Session::begin(followed.api.clone(), &org, &contracts::load(&args.own, variables)?).await?),
@@ -56,21 +57,30 @@ pub(crate) async fn run(args: ListenArgs, variables: &Variables) -> anyhow::Resu
         }
         told(&None, &followed, &args.forward_to);
     }
+    // Asked for once: an interrupt while one is replayed counts too.
+    tokio::select! {
+        replayed = replay_all(&args, &local, &events, came) => replayed.map(|()| ExitCode::SUCCESS),
+        _ = tokio::signal::ctrl_c() => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Replays what comes, until as many were as are wanted.
+async fn replay_all(
+    args: &ListenArgs,
+    local: &Local,
+    events: &[Subscription],
+    mut came: mpsc::Receiver<anyhow::Result<Value>>,
+) -> anyhow::Result<()> {
     let mut left = args.count.unwrap_or(u64::MAX);
     while left > 0 {
-        let next = tokio::select! {
-            next = came.recv() => next,
-            _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
-        };
-        let Some(row) = next else { anyhow::bail!("no endpoint is left to listen to") };
-        let row = row?;
+        let row = came.recv().await.context("no endpoint is left to listen to")??;
         let event_type = row["type"].as_str().unwrap_or_default();
         if events.is_empty() || events.iter().any(|wanted| wanted.matches(event_type)) {
-            replay(&local, &row, args.json).await?;
+            replay(local, &row, args.json).await?;
             left -= 1;
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn subscription(text: &str) -> anyhow::Result<Subscription> {
@@ -100,13 +110,15 @@ struct Followed {
     org: String,
     known: HashSet<String>,
     rows: Rows,
+    /// Whether all endpoints of the organisation are followed, however they come and go.
+    follows_all: bool,
 }
 
 impl Followed {
     /// Reads what is there of an endpoint, and goes on with it by itself.
     async fn follow(&mut self, endpoint: String, first: &str) -> anyhow::Result<()> {
         let path = format!("/v1/organizations/{}/endpoints/{endpoint}/stream", self.org);
-        let stream = Stream { api: self.api.clone(), path };
+        let stream = Stream { api: self.api.clone(), path, endpoint: endpoint.clone(), may_go: self.follows_all };
         let after = stream.begin(first, &self.rows).await?;
         tokio::spawn(stream.follow(after, self.rows.clone()));
         self.known.insert(endpoint);
@@ -118,7 +130,9 @@ impl Followed {
         let path = format!("/v1/organizations/{}/endpoints?limit={ENDPOINTS_MAX}", self.org);
         let page = self.api.call(Method::GET, &path, None).await?;
         let ids = page["data"].as_array().into_iter().flatten().filter_map(|endpoint| endpoint["id"].as_str());
-        for id in ids.map(str::to_owned).collect::<Vec<_>>() {
+        let ids: Vec<_> = ids.map(str::to_owned).collect();
+        self.known.retain(|known| ids.contains(known));
+        for id in ids {
             if !self.known.contains(&id) && self.known.len() < ENDPOINTS_MAX {
                 self.follow(id, first).await?;
             }
@@ -154,6 +168,9 @@ impl Followed {
 struct Stream {
     api: Api,
     path: String,
+    endpoint: String,
+    /// Whether listening goes on without it once it is deleted.
+    may_go: bool,
 }
 
 type Rows = mpsc::Sender<anyhow::Result<Value>>;
@@ -188,6 +205,10 @@ impl Stream {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(PAUSE_MAX);
                 }
+                Ok(Asked::Missing(_)) if self.may_go => {
+                    return output::note(&format!("{} was deleted; listening goes on without it", self.endpoint));
+                }
+                Ok(Asked::Missing(what)) => return drop(rows.send(Err(anyhow::Error::msg(what))).await),
                 Err(error) => return drop(rows.send(Err(error)).await),
             }
         }

@@ -107,6 +107,7 @@ impl Session {
             let row = match asked {
                 Ok(Asked::NotNow(_)) => break,
                 Ok(Asked::Said(body)) => self.row(&body),
+                Ok(Asked::Missing(what)) => Err(anyhow::Error::msg(what)),
                 Err(error) => Err(error),
             };
             match row {
