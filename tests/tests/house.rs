@@ -3,7 +3,8 @@
 use std::path::Path;
 
 /// Each crate with its floor (ARCHITECTURE.md, The house).
-const FLOORS: [(&str, u8); 14] = [
+const FLOORS: [(&str, u8); 15] = [
+    ("document", 1),
     ("domain", 1),
     ("texts", 1),
     ("database", 1),

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use postrider_document::Mistake;
 use postrider_domain::{DeliveryId, EventId, Millis, Schedule, Secret, Subscription, Verdict};
 
 use crate::catalogue::{Catalogue, EventType, Misfit, Sample};
@@ -11,7 +12,6 @@ use crate::envelope::{Envelope, RenderInput};
 use crate::filter::FilterEvent;
 use crate::headers::{self, CustomHeaderRules, HeaderError};
 use crate::limits::{DisableRule, Limits, ResponseRules, UrlRules};
-use crate::mistake::Mistake;
 use crate::revision::Revision;
 use crate::secret::{self, Scheme, SecretError, SecretRules};
 use crate::signature::SignatureRules;

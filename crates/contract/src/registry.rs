@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use postrider_document::{Mistake, mistake_at};
+
 use crate::contract::Contract;
-use crate::file::mistake_at;
-use crate::mistake::Mistake;
 use crate::revision::Revision;
 
 /// The built-in files as (name, text): every TOML file in the `contracts` directory of this repository.

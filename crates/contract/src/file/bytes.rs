@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::Place;
-use super::section::{Found, Section};
+use postrider_document::{Found, Place, Section};
+
 use crate::envelope::Envelope;
 use crate::headers::{is_name, is_owned_by_http, is_value};
 use crate::secret::{Algorithm, Encoding, KeyText, Scheme, SecretRules};

@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::OnceLock;
 
+use postrider_document::{Found, Section};
 use serde_json::{Map, Value};
 
-use super::section::{Found, Section};
 use crate::catalogue::{Catalogue, EventType, is_type_name, validator};
 use crate::changes::check_changes;
 use crate::json::compact;

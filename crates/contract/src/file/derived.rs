@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::section::Section;
+use postrider_document::Section;
+
 use crate::catalogue::Catalogue;
 use crate::derived::Derived;
 use crate::filter::Filter;

@@ -3,19 +3,14 @@
 mod bytes;
 mod catalogue;
 mod derived;
-mod inline;
 mod promises;
-mod section;
 
-use toml::de::DeTable;
+use postrider_document::{Mistake, Section};
 
 use crate::contract::Contract;
 use crate::envelope;
-use crate::mistake::Mistake;
 use crate::revision::Revision;
 use crate::template;
-
-use section::{Document, Place, Section};
 
 /// Every key of a contract file: the table that it stands in (`<…>` is a name of the file's own) and its name.
 pub const KEYS: &[(&str, &[&str])] = &[
@@ -70,50 +65,28 @@ pub fn references() -> impl Iterator<Item = String> {
 }
 
 pub(crate) fn parse(text: &str, file: &str) -> Result<Contract, Vec<Mistake>> {
-    if text.len() > Contract::FILE_BYTES_MAX {
-        let problem = format!("has {} bytes, more than {}", text.len(), Contract::FILE_BYTES_MAX);
-        return Err(vec![Mistake::whole_file(file, problem, "shorten it")]);
-    }
-    let document = Document::new(file, text);
-    let (table, errors) = DeTable::parse_recoverable(text);
-    document.syntax(&errors);
-    // What a broken syntax left over would only be reported as further mistakes that are none.
-    let contract = if errors.is_empty() { read(&document, table.get_ref(), text) } else { None };
-    let mistakes = document.into_mistakes();
-    match contract {
-        Some(contract) if mistakes.is_empty() => Ok(contract),
-        _ => Err(mistakes),
-    }
-}
-
-/// A mistake about the value of one of a contract's outermost keys, which shows only beside other files.
-pub(crate) fn mistake_at(text: &str, file: &str, key: &'static str, problem: &str, advice: &str) -> Vec<Mistake> {
-    let document = Document::new(file, text);
-    let (table, _) = DeTable::parse_recoverable(text);
-    Section::root(&document, table.get_ref(), ROOT).about(key, problem, advice);
-    document.into_mistakes()
+    postrider_document::read(text, file, Contract::FILE_BYTES_MAX, ROOT, |root| read(root, text))
 }
 
 /// Reads everything before it gives up on anything, so that all mistakes come out together.
-fn read<'t>(document: &Document<'t>, table: &DeTable<'t>, text: &str) -> Option<Contract> {
-    let root = Section::root(document, table, ROOT);
+fn read(root: &Section<'_, '_>, text: &str) -> Option<Contract> {
     root.number("format", FORMAT..=FORMAT);
-    let name = name(&root);
+    let name = name(root);
     let title = root.required_text("title", "say what people read, e.g. title = \"Acme CRM\"");
-    let headers = bytes::headers(&root);
-    let signature = bytes::signature(&root, headers.as_deref());
-    let secret = bytes::secret(&root, signature.as_ref().and_then(Option::as_ref));
+    let headers = bytes::headers(root);
+    let signature = bytes::signature(root, headers.as_deref());
+    let secret = bytes::secret(root, signature.as_ref().and_then(Option::as_ref));
     let description = root.text("description").map(|found| found.value.trim().to_owned()).unwrap_or_default();
     let is_default = root.flag("default", false);
-    let envelope = bytes::envelope(&root);
-    let content_type = bytes::content_type(&root);
-    let response = promises::response(&root);
-    let schedule = promises::schedule(&root);
-    let disable = promises::disable(&root);
-    let limits = promises::limits(&root);
-    let (url, custom_headers) = (promises::url(&root), promises::custom_headers(&root));
-    let catalogue = catalogue::catalogue(&root);
-    let derived = derived::derived(&root, catalogue.as_ref());
+    let envelope = bytes::envelope(root);
+    let content_type = bytes::content_type(root);
+    let response = promises::response(root);
+    let schedule = promises::schedule(root);
+    let disable = promises::disable(root);
+    let limits = promises::limits(root);
+    let (url, custom_headers) = (promises::url(root), promises::custom_headers(root));
+    let catalogue = catalogue::catalogue(root);
+    let derived = derived::derived(root, catalogue.as_ref());
     Some(Contract {
         name: name?,
         title: title?.value.to_owned(),

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use postrider_document::Section;
 use postrider_domain::{Schedule, ScheduleKind};
 
-use super::section::Section;
 use crate::headers::CustomHeaderRules;
 use crate::limits::{DisableRule, Limits, Plan, ResponseRules, UrlRules};
 

@@ -2,11 +2,9 @@
 
 use toml::de::DeValue;
 
-use crate::json::write_string;
-
 /// The same value as compact JSON. Tables come in the order of the file; dates become strings, and numbers that JSON does not
 /// have (infinities, `nan`) become `null`.
-pub(super) fn to_json(value: &DeValue<'_>) -> String {
+pub(crate) fn to_json(value: &DeValue<'_>) -> String {
     let mut out = String::new();
     write(value, &mut out);
     out
@@ -14,7 +12,7 @@ pub(super) fn to_json(value: &DeValue<'_>) -> String {
 
 fn write(value: &DeValue<'_>, out: &mut String) {
     match value {
-        DeValue::String(text) => write_string(text, out),
+        DeValue::String(text) => string(text, out),
         DeValue::Integer(integer) if integer.radix() == 10 => number(integer.as_str(), out),
         DeValue::Integer(integer) => match i64::from_str_radix(integer.as_str(), integer.radix()) {
             Ok(number) => out.push_str(&number.to_string()),
@@ -22,7 +20,7 @@ fn write(value: &DeValue<'_>, out: &mut String) {
         },
         DeValue::Float(float) => number(float.as_str(), out),
         DeValue::Boolean(flag) => out.push_str(if *flag { "true" } else { "false" }),
-        DeValue::Datetime(date) => write_string(&date.to_string(), out),
+        DeValue::Datetime(date) => string(&date.to_string(), out),
         DeValue::Array(array) => {
             out.push('[');
             for (index, element) in array.iter().enumerate() {
@@ -41,7 +39,7 @@ fn write(value: &DeValue<'_>, out: &mut String) {
                 if index > 0 {
                     out.push(',');
                 }
-                write_string(key.get_ref(), out);
+                string(key.get_ref(), out);
                 out.push(':');
                 write(value.get_ref(), out);
             }
@@ -55,4 +53,8 @@ fn number(text: &str, out: &mut String) {
     let text = text.strip_prefix('+').unwrap_or(text);
     let is_json = serde_json::from_str::<&serde_json::value::RawValue>(text).is_ok();
     out.push_str(if is_json && !text.contains("inf") && !text.contains("nan") { text } else { "null" });
+}
+
+fn string(text: &str, out: &mut String) {
+    out.push_str(&serde_json::Value::from(text).to_string());
 }

@@ -1,7 +1,5 @@
 //! Reading TOML with every mistake noted: a *section* is one table of the file, a *place* is where a mistake would be shown.
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -9,99 +7,46 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::document::{Document, Found, Place};
 use crate::duration;
-use crate::mistake::{Mistake, position};
-
-/// A file being read, and what is wrong with it so far.
-pub(super) struct Document<'t> {
-    file: &'t str,
-    text: &'t str,
-    mistakes: RefCell<Vec<Mistake>>,
-}
-
-/// Where something stands.
-#[derive(Clone, Debug)]
-pub(super) struct Place {
-    offset: usize,
-    path: String,
-}
-
-/// A value and where it stands.
-#[derive(Clone, Debug)]
-pub(super) struct Found<T> {
-    pub(super) value: T,
-    pub(super) place: Place,
-}
-
-impl<'t> Document<'t> {
-    pub(super) fn new(file: &'t str, text: &'t str) -> Self {
-        Document { file, text, mistakes: RefCell::default() }
-    }
-
-    pub(super) fn mistake(&self, place: &Place, problem: impl Display, advice: impl Display) {
-        let (line, column) = position(self.text, place.offset);
-        self.mistakes.borrow_mut().push(Mistake {
-            file: self.file.to_owned(),
-            line,
-            column,
-            key: place.path.clone(),
-            problem: problem.to_string(),
-            advice: advice.to_string(),
-        });
-    }
-
-    /// All mistakes, in the order of the file.
-    pub(super) fn into_mistakes(self) -> Vec<Mistake> {
-        let mut mistakes = self.mistakes.into_inner();
-        mistakes.sort_by_key(|m| (m.line, m.column));
-        mistakes
-    }
-
-    /// Syntax errors. The parser repeats some, and goes on behind each: one slip may look like very many.
-    pub(super) fn syntax(&self, errors: &[toml::de::Error]) {
-        const ERRORS_MAX: usize = 20;
-        let place = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
-        let distinct: BTreeSet<_> = errors.iter().map(|error| (place(error), error.message())).collect();
-        if distinct.len() > ERRORS_MAX {
-            let problem = format!("has {} syntax errors, of which the first {ERRORS_MAX} are shown", distinct.len());
-            self.mistakes.borrow_mut().push(Mistake::whole_file(self.file, problem, "correct these first"));
-        }
-        for (offset, message) in distinct.into_iter().take(ERRORS_MAX) {
-            let place = Place { offset, path: String::new() };
-            self.mistake(&place, format!("is not TOML: {message}"), "correct the syntax");
-        }
-    }
-}
 
 /// One table of the file.
 #[derive(Clone)]
-pub(super) struct Section<'t, 'd> {
-    document: &'d Document<'t>,
-    table: Option<&'d DeTable<'t>>,
-    place: Place,
-    keys: &'static [&'static str],
+pub struct Section<'t, 'd> {
+    pub(crate) document: &'d Document<'t>,
+    pub(crate) table: Option<&'d DeTable<'t>>,
+    pub(crate) place: Place,
+    pub(crate) keys: &'static [&'static str],
 }
 
 impl<'t, 'd> Section<'t, 'd> {
-    pub(super) fn root(document: &'d Document<'t>, table: &'d DeTable<'t>, keys: &'static [&'static str]) -> Self {
-        let section = Section { document, table: Some(table), place: Place { offset: 0, path: String::new() }, keys };
+    pub(crate) fn root(document: &'d Document<'t>, table: &'d DeTable<'t>, keys: &'static [&'static str]) -> Self {
+        let section = Section { keys, ..Section::unchecked(document, table) };
         section.refuse_unknown();
         section
     }
 
-    pub(super) fn document(&self) -> &'d Document<'t> {
+    /// The outermost table, whatever its keys are.
+    pub(crate) fn unchecked(document: &'d Document<'t>, table: &'d DeTable<'t>) -> Self {
+        Section { document, table: Some(table), place: Place { offset: 0, path: String::new() }, keys: &[] }
+    }
+
+    /// The file that this is part of.
+    pub fn document(&self) -> &'d Document<'t> {
         self.document
     }
 
-    pub(super) fn place(&self) -> &Place {
+    /// Where it stands.
+    pub fn place(&self) -> &Place {
         &self.place
     }
 
-    pub(super) fn is_present(&self) -> bool {
+    /// Whether the file has it.
+    pub fn is_present(&self) -> bool {
         self.table.is_some()
     }
 
-    fn refuse_unknown(&self) {
+    pub(crate) fn refuse_unknown(&self) {
         for (key, value) in self.entries() {
             if !self.keys.contains(&key) {
                 let place = Place { offset: value.key_offset, path: self.path_of(key) };
@@ -110,14 +55,14 @@ impl<'t, 'd> Section<'t, 'd> {
         }
     }
 
-    fn path_of(&self, key: &str) -> String {
+    pub(crate) fn path_of(&self, key: &str) -> String {
         let plain = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
         let key = if plain { key.to_owned() } else { format!("{key:?}") };
         if self.place.path.is_empty() { key } else { format!("{}.{key}", self.place.path) }
     }
 
     /// All entries, in the order of the file.
-    fn entries(&self) -> Vec<(&'d str, Entry<'t, 'd>)> {
+    pub(crate) fn entries(&self) -> Vec<(&'d str, Entry<'t, 'd>)> {
         let entry = |(key, value): (&'d Spanned<std::borrow::Cow<'t, str>>, &'d Spanned<DeValue<'t>>)| {
             (key.get_ref().as_ref(), Entry { key_offset: key.span().start, value })
         };
@@ -126,34 +71,36 @@ impl<'t, 'd> Section<'t, 'd> {
         entries
     }
 
-    fn get(&self, key: &'static str) -> Option<Found<&'d DeValue<'t>>> {
+    pub(crate) fn get(&self, key: &'static str) -> Option<Found<&'d DeValue<'t>>> {
         debug_assert!(self.keys.contains(&key), "{key} is read but not listed");
         let value = self.table?.get(key)?;
         Some(Found { value: value.get_ref(), place: Place { offset: value.span().start, path: self.path_of(key) } })
     }
 
-    pub(super) fn has(&self, key: &'static str) -> bool {
+    /// Whether a key is there.
+    pub fn has(&self, key: &'static str) -> bool {
         self.table.is_some_and(|table| table.contains_key(key))
     }
 
-    fn expected<T>(&self, found: &Found<&DeValue<'t>>, what: &str, advice: impl Display) -> Option<T> {
+    pub(crate) fn expected<T>(&self, found: &Found<&DeValue<'t>>, what: &str, advice: impl Display) -> Option<T> {
         self.document.mistake(&found.place, format!("is {} where {what} is expected", article(found.value)), advice);
         None
     }
 
-    /// Where a key would stand, for mistakes about its absence.
-    pub(super) fn missing(&self, key: &'static str, advice: impl Display) {
+    /// Notes that a key is missing.
+    pub fn missing(&self, key: &'static str, advice: impl Display) {
         self.about(key, "is missing", advice);
     }
 
-    /// A mistake about all that stands under a key.
-    pub(super) fn about(&self, key: &'static str, problem: impl Display, advice: impl Display) {
+    /// Notes a mistake about all that stands under a key.
+    pub fn about(&self, key: &'static str, problem: impl Display, advice: impl Display) {
         let value = self.table.and_then(|table| table.get(key));
         let offset = value.map_or(self.place.offset, |value| value.span().start);
         self.document.mistake(&Place { offset, path: self.path_of(key) }, problem, advice);
     }
 
-    pub(super) fn text(&self, key: &'static str) -> Option<Found<&'d str>> {
+    /// A string.
+    pub fn text(&self, key: &'static str) -> Option<Found<&'d str>> {
         let found = self.get(key)?;
         match found.value {
             DeValue::String(text) => Some(Found { value: text.as_ref(), place: found.place }),
@@ -161,14 +108,16 @@ impl<'t, 'd> Section<'t, 'd> {
         }
     }
 
-    pub(super) fn required_text(&self, key: &'static str, advice: &str) -> Option<Found<&'d str>> {
+    /// A string that must be there.
+    pub fn required_text(&self, key: &'static str, advice: &str) -> Option<Found<&'d str>> {
         if self.table.is_none_or(|table| !table.contains_key(key)) {
             self.missing(key, advice);
         }
         self.text(key)
     }
 
-    pub(super) fn flag(&self, key: &'static str, default: bool) -> bool {
+    /// A boolean.
+    pub fn flag(&self, key: &'static str, default: bool) -> bool {
         let Some(found) = self.get(key) else { return default };
         match found.value {
             DeValue::Boolean(flag) => *flag,
@@ -176,12 +125,19 @@ impl<'t, 'd> Section<'t, 'd> {
         }
     }
 
-    pub(super) fn number(&self, key: &'static str, range: RangeInclusive<u32>) -> Option<u32> {
+    /// A whole number.
+    pub fn number(&self, key: &'static str, range: RangeInclusive<u32>) -> Option<u32> {
+        let range = u64::from(*range.start())..=u64::from(*range.end());
+        self.large_number(key, range).and_then(|number| u32::try_from(number).ok())
+    }
+
+    /// A whole number that may be beyond 32 bits.
+    pub fn large_number(&self, key: &'static str, range: RangeInclusive<u64>) -> Option<u64> {
         let found = self.get(key)?;
         let DeValue::Integer(integer) = found.value else {
             return self.expected(&found, "a whole number", "write it without quotes");
         };
-        match u32::from_str_radix(&integer.as_str().replace('_', ""), integer.radix()) {
+        match u64::from_str_radix(&integer.as_str().replace('_', ""), integer.radix()) {
             Ok(number) if range.contains(&number) => Some(number),
             _ => {
                 let advice = match (range.start(), range.end()) {
@@ -194,7 +150,8 @@ impl<'t, 'd> Section<'t, 'd> {
         }
     }
 
-    pub(super) fn fraction(&self, key: &'static str) -> Option<f64> {
+    /// A number from 0 to 1.
+    pub fn fraction(&self, key: &'static str) -> Option<f64> {
         let found = self.get(key)?;
         let text = match found.value {
             DeValue::Float(float) => float.as_str(),
@@ -208,7 +165,8 @@ impl<'t, 'd> Section<'t, 'd> {
         number
     }
 
-    pub(super) fn duration(&self, key: &'static str, range: RangeInclusive<Duration>) -> Option<Duration> {
+    /// A duration as `30s`.
+    pub fn duration(&self, key: &'static str, range: RangeInclusive<Duration>) -> Option<Duration> {
         let found = self.text(key)?;
         self.duration_at(&found, &range)
     }
@@ -238,7 +196,8 @@ impl<'t, 'd> Section<'t, 'd> {
         Some(array.iter().enumerate().map(element).collect())
     }
 
-    pub(super) fn texts(&self, key: &'static str) -> Option<Vec<Found<&'d str>>> {
+    /// Strings in an array.
+    pub fn texts(&self, key: &'static str) -> Option<Vec<Found<&'d str>>> {
         let element = |found: Found<&'d DeValue<'t>>| match found.value {
             DeValue::String(text) => Some(Found { value: text.as_ref(), place: found.place }),
             _ => self.expected(&found, "a string", "put it in quotes"),
@@ -246,7 +205,52 @@ impl<'t, 'd> Section<'t, 'd> {
         Some(self.array(key)?.into_iter().filter_map(element).collect())
     }
 
-    pub(super) fn durations(&self, key: &'static str, range: RangeInclusive<Duration>) -> Option<Vec<Found<Duration>>> {
+    /// One plain value or several in an array, each as text: strings, whole numbers and booleans.
+    pub fn one_or_more(&self, key: &'static str) -> Option<Vec<Found<&'d str>>> {
+        let found = self.get(key)?;
+        if matches!(found.value, DeValue::Array(_)) {
+            return Some(self.array(key)?.into_iter().filter_map(|found| self.plain(found)).collect());
+        }
+        Some(self.plain(found).into_iter().collect())
+    }
+
+    pub(crate) fn plain(&self, found: Found<&'d DeValue<'t>>) -> Option<Found<&'d str>> {
+        let value = match found.value {
+            DeValue::String(text) => text.as_ref(),
+            DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str(),
+            DeValue::Boolean(flag) => {
+                if *flag {
+                    "true"
+                } else {
+                    "false"
+                }
+            }
+            _ => return self.expected(&found, "a string, a whole number or a boolean", "put it in quotes"),
+        };
+        Some(Found { value, place: found.place })
+    }
+
+    /// A string, or `false` for none.
+    pub fn text_or_none(&self, key: &'static str) -> Option<Option<Found<&'d str>>> {
+        let found = self.get(key)?;
+        match found.value {
+            DeValue::Boolean(false) => Some(None),
+            DeValue::String(text) => Some(Some(Found { value: text.as_ref(), place: found.place })),
+            _ => self.expected(&found, "a string or false", "put it in quotes"),
+        }
+    }
+
+    /// A string where one may stand instead of a table.
+    pub fn text_or_section(&self, key: &'static str) -> Option<Found<&'d str>> {
+        let found = self.get(key)?;
+        match found.value {
+            DeValue::String(text) => Some(Found { value: text.as_ref(), place: found.place }),
+            _ => None,
+        }
+    }
+
+    /// Durations in an array.
+    pub fn durations(&self, key: &'static str, range: RangeInclusive<Duration>) -> Option<Vec<Found<Duration>>> {
         let texts = self.texts(key)?;
         let duration = |text: Found<&'d str>| {
             let value = self.duration_at(&text, &range)?;
@@ -256,7 +260,7 @@ impl<'t, 'd> Section<'t, 'd> {
     }
 
     /// Statuses: numbers, or ranges in quotes.
-    pub(super) fn statuses(&self, key: &'static str) -> Option<Vec<RangeInclusive<u16>>> {
+    pub fn statuses(&self, key: &'static str) -> Option<Vec<RangeInclusive<u16>>> {
         let element = |found: Found<&'d DeValue<'t>>| {
             let text = match found.value {
                 DeValue::Integer(integer) => integer.as_str(),
@@ -276,7 +280,7 @@ impl<'t, 'd> Section<'t, 'd> {
     }
 
     /// A table inside this one; its reader finds nothing in it when it is absent.
-    pub(super) fn section(&self, key: &'static str, keys: &'static [&'static str]) -> Section<'t, 'd> {
+    pub fn section(&self, key: &'static str, keys: &'static [&'static str]) -> Section<'t, 'd> {
         let found = self.get(key);
         let place = match &found {
             Some(found) => found.place.clone(),
@@ -292,7 +296,7 @@ impl<'t, 'd> Section<'t, 'd> {
     }
 
     /// The tables of an array of tables, in its order; an empty list when it is absent.
-    pub(super) fn tables(&self, key: &'static str, keys: &'static [&'static str]) -> Option<Vec<Section<'t, 'd>>> {
+    pub fn tables(&self, key: &'static str, keys: &'static [&'static str]) -> Option<Vec<Section<'t, 'd>>> {
         if !self.has(key) {
             return Some(Vec::new());
         }
@@ -307,86 +311,12 @@ impl<'t, 'd> Section<'t, 'd> {
         let tables: Vec<Option<_>> = self.array(key)?.into_iter().map(table).collect();
         tables.into_iter().collect()
     }
-
-    fn any(&self, key: &'static str) -> Section<'t, 'd> {
-        let table = self.get(key).and_then(|found| match found.value {
-            DeValue::Table(table) => Some((table, found.place)),
-            _ => self.expected(&found, "a table", format!("write [{}]", found.place.path)),
-        });
-        let place = Place { offset: self.place.offset, path: self.path_of(key) };
-        let (table, place) = table.map_or((None, place), |(table, place)| (Some(table), place));
-        Section { document: self.document, table, place, keys: &[] }
-    }
-
-    /// The tables inside a table whose keys are names of the file's own, in its order.
-    pub(super) fn named(&self, key: &'static str, keys: &'static [&'static str]) -> Vec<(&'d str, Section<'t, 'd>)> {
-        let outer = self.any(key);
-        let mut sections = Vec::new();
-        for (name, entry) in outer.entries() {
-            let place = Place { offset: entry.key_offset, path: outer.path_of(name) };
-            match entry.value.get_ref() {
-                DeValue::Table(table) => {
-                    let section = Section { document: self.document, table: Some(table), place, keys };
-                    section.refuse_unknown();
-                    sections.push((name, section));
-                }
-                other => {
-                    let found = Found { value: other, place };
-                    let _: Option<()> = self.expected(&found, "a table", format!("write [{}]", found.place.path));
-                }
-            }
-        }
-        sections
-    }
-
-    /// The strings of a table whose keys are names of the file's own, in its order.
-    pub(super) fn named_texts(&self, key: &'static str) -> Vec<(&'d str, Found<&'d str>)> {
-        let outer = self.any(key);
-        let mut texts = Vec::new();
-        for (name, entry) in outer.entries() {
-            let found = Found {
-                value: entry.value.get_ref(),
-                place: Place { offset: entry.value.span().start, path: outer.path_of(name) },
-            };
-            match found.value {
-                DeValue::String(text) => texts.push((name, Found { value: text.as_ref(), place: found.place })),
-                _ => self.expected(&found, "a string", "put it in quotes").unwrap_or(()),
-            }
-        }
-        texts
-    }
-
-    /// JSON: a string that holds JSON text, or a TOML table that becomes the same.
-    pub(super) fn json(&self, key: &'static str) -> Option<Found<String>> {
-        let found = self.get(key)?;
-        self.json_at(found)
-    }
-
-    /// The JSON documents of a table whose keys are names of the file's own, in its order.
-    pub(super) fn named_json(&self, key: &'static str) -> Vec<(&'d str, Found<String>)> {
-        let outer = self.any(key);
-        let json = |(name, entry): (&'d str, Entry<'t, 'd>)| {
-            let place = Place { offset: entry.value.span().start, path: outer.path_of(name) };
-            Some((name, self.json_at(Found { value: entry.value.get_ref(), place })?))
-        };
-        outer.entries().into_iter().filter_map(json).collect()
-    }
-
-    fn json_at(&self, found: Found<&'d DeValue<'t>>) -> Option<Found<String>> {
-        match found.value {
-            DeValue::String(text) => Some(Found { value: text.trim().to_owned(), place: found.place }),
-            DeValue::Table(_) | DeValue::Array(_) => {
-                Some(Found { value: super::inline::to_json(found.value), place: found.place })
-            }
-            _ => self.expected(&found, "JSON", "write JSON text in '''…''', or a TOML table"),
-        }
-    }
 }
 
 #[derive(Clone, Copy)]
-struct Entry<'t, 'd> {
-    key_offset: usize,
-    value: &'d Spanned<DeValue<'t>>,
+pub(crate) struct Entry<'t, 'd> {
+    pub(crate) key_offset: usize,
+    pub(crate) value: &'d Spanned<DeValue<'t>>,
 }
 
 fn article(value: &DeValue<'_>) -> &'static str {

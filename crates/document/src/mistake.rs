@@ -1,8 +1,8 @@
-//! Mistakes in contract files: where, what is wrong, what to do. A file's mistakes are reported together.
+//! Mistakes in a file: where, what is wrong, what to do. A file's mistakes are reported together.
 
 use std::fmt;
 
-/// One mistake in a contract file.
+/// One mistake in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
     /// The file, as the caller named it.
@@ -21,7 +21,8 @@ pub struct Mistake {
 
 impl Mistake {
     /// A mistake about a file as a whole.
-    pub(crate) fn whole_file(file: &str, problem: impl Into<String>, advice: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn whole_file(file: &str, problem: impl Into<String>, advice: impl Into<String>) -> Self {
         Mistake {
             file: file.to_owned(),
             line: 0,
