@@ -5,5 +5,6 @@
 
 pub mod capture;
 pub mod change;
+pub mod events;
 pub mod mapping;
 pub mod row;

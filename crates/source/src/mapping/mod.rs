@@ -1,7 +1,24 @@
 //! What the tables of a CRM mean: `source.toml`, documented in docs/source.md.
 
+mod check;
+mod contradictions;
+mod names;
+mod read;
+mod rules;
+mod sensitive;
+mod table;
+mod written;
+
 use std::collections::BTreeMap;
-use std::fmt;
+
+use postrider_document::Mistake;
+use postrider_domain::{OrganizationId, OrganizationIdError};
+
+pub use check::{KnownColumn, KnownTable};
+pub use names::TableNameError;
+pub use read::KEYS;
+pub use sensitive::is_sensitive;
+pub(crate) use written::Written;
 
 /// A table, e.g. `public.deals`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -10,13 +27,6 @@ pub struct TableName {
     pub schema: String,
     /// Its own name.
     pub name: String,
-}
-
-impl fmt::Display for TableName {
-    /// As the mapping writes it: `schema.name`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.schema, self.name)
-    }
 }
 
 /// How changes are captured.
@@ -41,6 +51,52 @@ pub struct Mapping {
     pub slot_bytes_max: u64,
     /// The tables, in the order of the file.
     pub tables: Vec<TableMapping>,
+    /// Where the file names tables and columns, for mistakes that only show beside the database.
+    pub(crate) written: Written,
+}
+
+impl Mapping {
+    /// The largest file, in bytes.
+    pub const FILE_BYTES_MAX: usize = 1_048_576;
+    /// The most tables.
+    pub const TABLES_MAX: usize = 500;
+    /// The most rules of a table.
+    pub const RULES_MAX: usize = 100;
+    /// The most steps from a row to its organisation; one more leads from a join table to its record.
+    pub const JOINS_MAX: usize = 4;
+    /// The most words for the values of a column.
+    pub const LABELS_MAX: usize = 1_000;
+    /// The most values that a condition lists.
+    pub const VALUES_MAX: usize = 1_000;
+    /// The longest word, template and value, in bytes.
+    pub const TEXT_BYTES_MAX: usize = 256;
+    /// How many changes may wait unless the file says otherwise.
+    pub const OUTBOX_ROWS: u64 = 1_000_000;
+    /// How much write-ahead log may wait unless the file says otherwise, in bytes.
+    pub const SLOT_BYTES: u64 = 10 << 30;
+
+    /// Reads a file's text; `file` is its name in mistakes.
+    ///
+    /// # Errors
+    /// Every mistake, in the order of the file.
+    pub fn parse(text: &str, file: &str) -> Result<Self, Vec<Mistake>> {
+        read::parse(text, file)
+    }
+
+    /// What a table means; nothing when it is not mapped.
+    #[must_use]
+    pub fn table(&self, name: &TableName) -> Option<&TableMapping> {
+        self.tables.iter().find(|table| table.table == *name)
+    }
+
+    /// Checks the mapping beside the tables that the database has: every table and column that the file names must be there, what two columns
+    /// become must not have one name, and a column that looks like a secret must be omitted or named on purpose.
+    ///
+    /// `known` holds the mapped tables and those that joins lead to; one that is missing there is missing in the database.
+    #[must_use]
+    pub fn check_columns(&self, known: &[KnownTable]) -> Vec<Mistake> {
+        check::check(self, known)
+    }
 }
 
 /// What one table means.
@@ -48,7 +104,7 @@ pub struct Mapping {
 pub struct TableMapping {
     /// Which table.
     pub table: TableName,
-    /// The type of the records that its events are about, e.g. `deal`.
+    /// The type of the records that its events are about, e.g. `deal`; of a join table that of the record.
     pub resource: String,
     /// The columns that identify a row; the primary key where the file names none.
     pub key: Option<Vec<String>>,
@@ -62,6 +118,8 @@ pub struct TableMapping {
     pub ignore: Vec<String>,
     /// A column that is null (or false) while the record is there: setting it is a deletion, clearing it a creation.
     pub soft_delete: Option<String>,
+    /// Where a record can be read, in which `{}` stands for its id.
+    pub uri: Option<String>,
     /// When the record was made, for `source backfill --since`.
     pub created_at: Option<String>,
     /// Field names by column, where they differ.
@@ -94,14 +152,23 @@ pub struct Rule {
     pub event: String,
     /// The column that must have changed.
     pub changed: String,
-    /// What it was before, as label or as value; anything when empty.
+    /// What it was before, as label or as value; anything when empty. [`Rule::NULL`] and [`Rule::NOT_NULL`] stand for themselves.
     pub from: Vec<String>,
-    /// What it became, as label or as value; anything when empty.
+    /// What it became, in the same words; anything when empty.
     pub to: Vec<String>,
+    /// What other columns must be after the change, each one of these; in the same words as `to`.
+    pub when: BTreeMap<String, Vec<String>>,
     /// Whether a record that is created with such a value counts as a change from nothing.
     pub on_create: bool,
     /// Whether the plain update is then not said.
     pub instead: bool,
+}
+
+impl Rule {
+    /// In conditions: no value.
+    pub const NULL: &'static str = "null";
+    /// In conditions: any value.
+    pub const NOT_NULL: &'static str = "not null";
 }
 
 /// How a row's organisation is found.
@@ -113,11 +180,24 @@ pub enum Placing {
     By {
         /// A column of the table itself.
         column: String,
-        /// From that value on, over other tables; at most four.
+        /// From that value on, over other tables; at most [`Mapping::JOINS_MAX`], and for a join table one more before them.
         joins: Vec<Join>,
         /// Postrider's id for it, in which `{}` stands for the value.
         id: String,
     },
+}
+
+impl Placing {
+    /// Postrider's id of the organisation that a value of the database stands for.
+    ///
+    /// # Errors
+    /// When the value does not make an id.
+    pub fn organization(&self, value: &str) -> Result<OrganizationId, OrganizationIdError> {
+        match self {
+            Placing::Fixed(id) => id.parse(),
+            Placing::By { id, .. } => id.replace("{}", value).parse(),
+        }
+    }
 }
 
 /// One step to another table.
