@@ -63,8 +63,8 @@ pub(super) fn check(mapping: &Mapping, known: &[KnownTable]) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
     for (table, at) in &mapping.written.tables {
         if !by_name.contains_key(table) {
-            let near = near(&table.to_string(), known.iter().map(|known| known.table.to_string()));
-            mistakes.push(at.mistake(format!("{table} is no table of this database"), name_another(near)));
+            let advice = name_another(near_tables(table, known.iter().map(|known| &known.table)));
+            mistakes.push(at.mistake(format!("{table} is no table of this database"), advice));
         }
     }
     for (table, column, at) in &mapping.written.columns {
@@ -119,8 +119,14 @@ fn fields(
     wrong
 }
 
+/// The tables whose own names are most like that of another one, at most three.
+pub(super) fn near_tables<'a>(table: &TableName, tables: impl Iterator<Item = &'a TableName>) -> Vec<String> {
+    let tables: BTreeMap<_, _> = tables.map(|table| (table.name.clone(), table.to_string())).collect();
+    near(&table.name, tables.keys().cloned()).iter().filter_map(|name| tables.get(name).cloned()).collect()
+}
+
 /// The names most like another one, at most three.
-pub(super) fn near(name: &str, names: impl Iterator<Item = String>) -> Vec<String> {
+fn near(name: &str, names: impl Iterator<Item = String>) -> Vec<String> {
     let alike = |other: String| (strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase()), other);
     let mut alike: Vec<_> = names.map(alike).filter(|(alike, _)| *alike >= ALIKE_MIN).collect();
     alike.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));

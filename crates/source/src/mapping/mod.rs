@@ -223,3 +223,6 @@ pub struct Via {
     /// The member of `data` that the join table's row stands in, beside the record's own fields.
     pub member: String,
 }
+
+#[cfg(test)]
+mod tests;

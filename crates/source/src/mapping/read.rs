@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use postrider_document::{Found, Mistake, Place, Section};
 use postrider_domain::OrganizationId;
 
-use super::check::{name_another, near};
+use super::check::{name_another, near_tables};
 use super::names::is_name;
 use super::table::{self, Draft};
 use super::written::{At, Written};
@@ -268,11 +268,8 @@ impl Draft<'_, '_, '_> {
     fn settle(mut self, plain: &BTreeMap<TableName, TableMapping>) -> Option<TableMapping> {
         let Some(via) = &self.mapping.via else { return Some(self.mapping) };
         let Some(record) = plain.get(&via.table) else {
-            let names = plain.keys().map(ToString::to_string);
-            let advice = format!(
-                "describe it in a [[tables]] of its own; {}",
-                name_another(near(&via.table.to_string(), names))
-            );
+            let near = name_another(near_tables(&via.table, plain.keys()));
+            let advice = format!("describe it in a [[tables]] of its own; {near}");
             self.section.about("via", format!("leads to {}, which is no mapped table of records", via.table), advice);
             return None;
         };

@@ -88,8 +88,8 @@ pub(super) fn read<'s, 't, 'd>(
     let rename = rename(section, &mut columns);
     let labels = labels(section, &mut columns);
     let rules = rules::read(section, &mut columns, &labels);
-    let events = events(section, resource.as_deref().filter(|_| via.is_none()));
-    if events == PlainEvents::default() && rules.is_empty() && !section.has("rules") {
+    let events = events(section, resource.as_deref(), via.is_some());
+    if !events.is_said && !section.has("rules") {
         let advice = "name an event type in events, or write a rule; or leave the table out";
         section.about("events", "says nothing of any change", advice);
     }
@@ -108,7 +108,7 @@ pub(super) fn read<'s, 't, 'd>(
         created_at,
         rename,
         labels,
-        events,
+        events: events.plain,
         rules,
         via: match via {
             Some(via) => Some(via?),
@@ -210,15 +210,30 @@ fn labels(section: &Section<'_, '_>, columns: &mut Columns<'_>) -> BTreeMap<Stri
     labels
 }
 
-/// The event types of plain changes; `resource` makes those that the file does not name.
-fn events(section: &Section<'_, '_>, resource: Option<&str>) -> PlainEvents {
+/// The event types of plain changes.
+struct Said {
+    plain: PlainEvents,
+    /// Whether the file means any of them to be said.
+    is_said: bool,
+}
+
+/// What the file does not name is named after the resource; of a join table it is not said.
+fn events(section: &Section<'_, '_>, resource: Option<&str>, is_via: bool) -> Said {
     let own = section.section("events", EVENTS);
-    let event = |key: &'static str| match own.text_or_none(key) {
+    let mut is_said = false;
+    let mut event = |key: &'static str| match own.text_or_none(key) {
         Some(None) => None,
-        Some(Some(found)) => event_type(&own, &found),
-        None => resource.map(|resource| format!("{resource}.{key}")),
+        None if is_via && !own.has(key) => None,
+        named => {
+            is_said = true;
+            match named.flatten() {
+                Some(found) => event_type(&own, &found),
+                None => resource.map(|resource| format!("{resource}.{key}")),
+            }
+        }
     };
-    PlainEvents { created: event("created"), updated: event("updated"), deleted: event("deleted") }
+    let plain = PlainEvents { created: event("created"), updated: event("updated"), deleted: event("deleted") };
+    Said { plain, is_said }
 }
 
 /// An event type as catalogues write it.
