@@ -225,4 +225,6 @@ pub struct Via {
 }
 
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod tests;
