@@ -70,7 +70,7 @@ impl Events {
     pub fn new(mapping: &Mapping, known: &[KnownTable]) -> Self {
         let reading = |known: &KnownTable| {
             let table = mapping.table(&known.table)?;
-            Some((known.table.clone(), Reading::new(table.clone(), known)))
+            Some((known.table.clone(), Reading::new(table.clone(), known, mapping.timestamps_are_utc)))
         };
         Events { tables: known.iter().filter_map(reading).collect() }
     }

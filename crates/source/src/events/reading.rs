@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::mapping::{KnownTable, PlainEvents, Rule, TableMapping, Via};
 use crate::row::Row;
@@ -19,18 +20,25 @@ pub(super) struct Reading {
     ignored: HashSet<String>,
     /// Columns of moments, which are told in UTC.
     moments: HashSet<String>,
+    /// Columns of moments that do not say that they are UTC.
+    bare_moments: HashSet<String>,
 }
 
 impl Reading {
-    pub(super) fn new(mapping: TableMapping, known: &KnownTable) -> Self {
-        let is_moment = |kind: &str| kind.starts_with("timestamp") && kind.ends_with("with time zone");
-        let moments = known.columns.iter().filter(|column| is_moment(&column.type_name));
+    pub(super) fn new(mapping: TableMapping, known: &KnownTable, timestamps_are_utc: bool) -> Self {
+        let of_type = |end: &str| {
+            let is = |kind: &str| kind.starts_with("timestamp") && kind.ends_with(end);
+            let columns = known.columns.iter().filter(|column| is(&column.type_name));
+            columns.map(|column| column.name.clone()).collect::<HashSet<_>>()
+        };
+        let bare_moments = if timestamps_are_utc { of_type(" without time zone") } else { HashSet::new() };
         Reading {
             key: mapping.key_in(known).to_vec(),
             columns: mapping.captured_in(known).map(|column| column.name.clone()).collect(),
             omitted: mapping.omit.iter().cloned().collect(),
             ignored: mapping.ignore.iter().cloned().collect(),
-            moments: moments.map(|column| column.name.clone()).collect(),
+            moments: of_type(" with time zone"),
+            bare_moments,
             mapping,
         }
     }
@@ -96,11 +104,14 @@ impl Reading {
             let word = plain(json).and_then(|text| words.get(text.as_ref()));
             return word.map_or(Cow::Borrowed(json), |word| Cow::Owned(quoted(word)));
         }
-        if self.moments.contains(column) {
-            let moment = plain(json).and_then(|text| text.parse::<Timestamp>().ok());
-            return moment.map_or(Cow::Borrowed(json), |moment| Cow::Owned(format!("\"{moment}\"")));
-        }
-        Cow::Borrowed(json)
+        let moment = if self.moments.contains(column) {
+            plain(json).and_then(|text| text.parse::<Timestamp>().ok())
+        } else if self.bare_moments.contains(column) {
+            plain(json).and_then(|text| TimeZone::UTC.to_timestamp(text.parse().ok()?).ok())
+        } else {
+            None
+        };
+        moment.map_or(Cow::Borrowed(json), |moment| Cow::Owned(format!("\"{moment}\"")))
     }
 
     /// Whether a rule holds for a change; `before` is nothing for a record that was created. What an earlier value is not known of is not said.

@@ -337,3 +337,17 @@ fn a_moment_that_rfc_3339_cannot_say_stays_as_the_database_wrote_it() {
     let told = told(None, Some(&deal(r#"{"updated_at":"infinity"}"#)), &found(None, Some("7")));
     assert_eq!(told[0].1["updated_at"], "infinity");
 }
+
+#[test]
+fn timestamps_without_a_zone_are_told_as_moments_where_the_mapping_says_that_they_are_utc() {
+    let told = |first_line: &str| {
+        let text = format!("organization = \"a\"\n{first_line}\n[[tables]]\ntable = \"t\"\nresource = \"r\"");
+        let columns = [("id", "bigint"), ("at", "timestamp(6) without time zone"), ("day", "date")];
+        let events = Events::new(&Mapping::parse(&text, "x").unwrap(), &[table("t", &["id"], &columns)]);
+        let row: Row = serde_json::from_str(r#"{"id":1,"at":"2024-05-01T10:30:00.5","day":"2024-05-01"}"#).unwrap();
+        let change = Change { table: "t".parse().unwrap(), ..change(None, Some(&row)) };
+        events.of(&change, &found(None, Some("a"))).remove(0).event.data
+    };
+    assert_eq!(&*told(""), r#"{"id":1,"at":"2024-05-01T10:30:00.5","day":"2024-05-01"}"#);
+    assert_eq!(&*told("timestamps_are_utc = true"), r#"{"id":1,"at":"2024-05-01T10:30:00.5Z","day":"2024-05-01"}"#);
+}

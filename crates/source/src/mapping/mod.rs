@@ -49,6 +49,8 @@ pub struct Mapping {
     pub outbox_rows_max: u64,
     /// At most so many bytes of write-ahead log may wait for the slot before an alarm.
     pub slot_bytes_max: u64,
+    /// Whether columns of the type `timestamp` (without time zone) hold UTC, as many frameworks have it: then they are told as moments.
+    pub timestamps_are_utc: bool,
     /// The tables, in the order of the file.
     pub tables: Vec<TableMapping>,
     /// Where the file names tables and columns, for mistakes that only show beside the database.

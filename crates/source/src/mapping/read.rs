@@ -23,7 +23,8 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("tables.via", table::VIA),
 ];
 
-const ROOT: &[&str] = &["schema", "capture", "outbox_rows_max", "slot_bytes_max", "organization", "tables"];
+const ROOT: &[&str] =
+    &["schema", "capture", "outbox_rows_max", "slot_bytes_max", "timestamps_are_utc", "organization", "tables"];
 const ORGANIZATION: &[&str] = &["column", "joins", "id"];
 const JOIN: &[&str] = &["table", "key", "column"];
 
@@ -49,6 +50,7 @@ fn read(root: &Section<'_, '_>) -> Option<Mapping> {
     let capture = capture(root);
     let outbox_rows_max = root.large_number("outbox_rows_max", OUTBOX_ROWS).unwrap_or(Mapping::OUTBOX_ROWS);
     let slot_bytes_max = root.large_number("slot_bytes_max", SLOT_BYTES).unwrap_or(Mapping::SLOT_BYTES);
+    let timestamps_are_utc = root.flag("timestamps_are_utc", false);
     let default = Owner::read(root, &reader);
     let sections = root.tables("tables", table::TABLE)?;
     if sections.is_empty() || sections.len() > Mapping::TABLES_MAX {
@@ -62,8 +64,15 @@ fn read(root: &Section<'_, '_>) -> Option<Mapping> {
     let drafts: Vec<Draft<'_, '_, '_>> = drafts.into_iter().collect::<Option<_>>()?;
     refuse_twice(&drafts);
     let tables = settle(drafts)?;
-    let written = reader.written.into_inner();
-    Some(Mapping { schema: schema?, capture: capture?, outbox_rows_max, slot_bytes_max, tables, written })
+    Some(Mapping {
+        schema: schema?,
+        capture: capture?,
+        outbox_rows_max,
+        slot_bytes_max,
+        timestamps_are_utc,
+        tables,
+        written: reader.written.into_inner(),
+    })
 }
 
 /// The name is also that of a slot, which has lower-case letters, digits and underscores alone (PostgreSQL documentation, "Replication Slots").
