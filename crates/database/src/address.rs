@@ -83,7 +83,7 @@ impl Address {
     /// Connects, within [`CONNECT_MS_MAX`].
     ///
     /// # Errors
-    /// As [`at_connecting`](crate::at_connecting).
+    /// As [`at_connecting`].
     pub async fn connect(&self, options: &str) -> Result<Connected, DatabaseError> {
         let config = self.config(options);
         let connecting = tokio::time::timeout(Duration::from_millis(CONNECT_MS_MAX), config.connect(self.tls()));

@@ -15,6 +15,7 @@ use toml::de::DeTable;
 pub use document::{Document, Found, Place};
 pub use duration::parse as parse_duration;
 pub use mistake::Mistake;
+pub use named::NamedTable;
 pub use section::Section;
 
 /// Reads `text`, whose outermost keys are `keys`, by `reader`, which notes its mistakes in the document and looks at everything before it gives up.

@@ -6,6 +6,9 @@ use toml::de::DeValue;
 use crate::document::{Found, Place};
 use crate::section::{Entry, Section};
 
+/// The name of a table, and its entries.
+pub type NamedTable<'d> = (Found<&'d str>, Vec<(&'d str, Found<&'d str>)>);
+
 impl<'t, 'd> Section<'t, 'd> {
     fn any(&self, key: &'static str) -> Section<'t, 'd> {
         let table = self.get(key).and_then(|found| match found.value {
@@ -79,7 +82,7 @@ impl<'t, 'd> Section<'t, 'd> {
     }
 
     /// Tables of plain values whose own keys are the file's too, in its order.
-    pub fn named_tables(&self, key: &'static str) -> Vec<(Found<&'d str>, Vec<(&'d str, Found<&'d str>)>)> {
+    pub fn named_tables(&self, key: &'static str) -> Vec<NamedTable<'d>> {
         let outer = self.any(key);
         let mut named = Vec::new();
         for (name, entry) in outer.entries() {
