@@ -12,7 +12,7 @@ use crate::directory::OrganizationView;
 use crate::engine::{Engine, Inner};
 use crate::error::{AcceptError, EngineError, EventMistake, EventMistakeKind};
 use crate::json_depth::is_deeper_than;
-use crate::model::{Accepted, IncomingEvent};
+use crate::model::{Accepted, AcceptedSound, IncomingEvent};
 use crate::spans::Origin;
 use crate::to_its_end::to_its_end;
 
@@ -48,6 +48,18 @@ impl Engine {
     ) -> Result<Vec<Accepted>, AcceptError> {
         self.inner.accept(organization, events, request).await
     }
+
+    /// The same for events of which some may be wrong: those are left out and told, all others are accepted, in order and in one commit.
+    ///
+    /// # Errors
+    /// See [`AcceptError`]; nothing was stored. What is wrong is an error only where the organisation was changed meanwhile: ask again.
+    pub async fn accept_sound(
+        &self,
+        organization: &OrganizationId,
+        events: Vec<IncomingEvent>,
+    ) -> Result<AcceptedSound, AcceptError> {
+        self.inner.accept_sound(organization, events).await
+    }
 }
 
 impl Inner {
@@ -57,11 +69,38 @@ impl Inner {
         events: Vec<IncomingEvent>,
         request: Option<&mut Span>,
     ) -> Result<Vec<Accepted>, AcceptError> {
+        let view = self.view_to_accept(organization).await?;
+        let (sound, mistakes) = self.check_all(&view, events);
+        if !mistakes.is_empty() {
+            return Err(AcceptError::Invalid(mistakes));
+        }
+        self.accept_checked(view, sound, request).await
+    }
+
+    async fn accept_sound(
+        self: &Arc<Self>,
+        organization: &OrganizationId,
+        events: Vec<IncomingEvent>,
+    ) -> Result<AcceptedSound, AcceptError> {
+        let view = self.view_to_accept(organization).await?;
+        let (sound, mistakes) = self.check_all(&view, events);
+        let accepted = if sound.is_empty() { Vec::new() } else { self.accept_checked(view, sound, None).await? };
+        Ok(AcceptedSound { accepted, mistakes })
+    }
+
+    async fn view_to_accept(&self, organization: &OrganizationId) -> Result<Arc<OrganizationView>, AcceptError> {
         if self.is_stopping() {
             return Err(AcceptError::Unavailable("the server is stopping".to_owned()));
         }
-        let view = self.view_for_accept(organization).await?;
-        let events = self.check_all(&view, events)?;
+        self.view_for_accept(organization).await
+    }
+
+    async fn accept_checked(
+        self: &Arc<Self>,
+        view: Arc<OrganizationView>,
+        events: Vec<IncomingEvent>,
+        request: Option<&mut Span>,
+    ) -> Result<Vec<Accepted>, AcceptError> {
         let made: Vec<_> = events.into_iter().map(|event| self.make(event)).collect();
         let origin = Origin::of(&self.tracer, request, &made);
         to_its_end(Arc::clone(self).commit(view, made, origin)).await
@@ -75,22 +114,24 @@ impl Inner {
         }
     }
 
-    /// Every mistake of every event, or the events with their `changes`.
+    /// The events without mistakes, with their `changes`, and every mistake of the others.
     fn check_all(
         &self,
         view: &OrganizationView,
         events: Vec<IncomingEvent>,
-    ) -> Result<Vec<IncomingEvent>, AcceptError> {
+    ) -> (Vec<IncomingEvent>, Vec<EventMistake>) {
         let mut mistakes = Vec::new();
-        let mut checked = Vec::with_capacity(events.len());
+        let mut sound = Vec::with_capacity(events.len());
         for (index, mut event) in events.into_iter().enumerate() {
             let mut mistake = |pointer: &str, kind, detail: String| {
                 mistakes.push(EventMistake { index, pointer: pointer.to_owned(), detail, kind });
             };
             self.check(view, &mut event, &mut mistake);
-            checked.push(event);
+            if mistakes.last().is_none_or(|last: &EventMistake| last.index != index) {
+                sound.push(event);
+            }
         }
-        if mistakes.is_empty() { Ok(checked) } else { Err(AcceptError::Invalid(mistakes)) }
+        (sound, mistakes)
     }
 
     fn check(

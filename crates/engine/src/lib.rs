@@ -66,7 +66,7 @@ pub use error::{
 };
 pub use ids::Ids;
 pub use limits::EngineLimits;
-pub use model::{Accepted, IncomingEvent, Missed, Retry, TestOutcome};
+pub use model::{Accepted, AcceptedSound, IncomingEvent, Missed, Retry, TestOutcome};
 pub use preview::{FilterPreview, Noted, PreviewRequest, PreviewedEvent};
 pub use routing::{Routed, RoutingOutcome};
 pub use statistics::EndpointStatistics;

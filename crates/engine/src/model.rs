@@ -3,6 +3,8 @@
 use postrider_domain::{DeliveryId, EventId, Millis, Resource};
 use postrider_store::Attempt;
 
+use crate::error::EventMistake;
+
 /// An event as a CRM publishes it; JSON parts are text, byte for byte as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IncomingEvent {
@@ -29,6 +31,15 @@ pub struct Accepted {
     pub id: EventId,
     /// How many deliveries it made.
     pub deliveries_count: u32,
+}
+
+/// What became of events of which some may have been wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcceptedSound {
+    /// Those that were accepted, in order.
+    pub accepted: Vec<Accepted>,
+    /// What is wrong with the others; nothing of them was stored.
+    pub mistakes: Vec<EventMistake>,
 }
 
 /// What became of a person's wish for one more attempt of a delivery.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use postrider_domain::{DeliveryStatus, EndpointStatus, FailReason};
-use postrider_engine::{AcceptError, EngineLimits, Retry};
+use postrider_engine::{AcceptError, EngineLimits, IncomingEvent, Retry};
 
 use crate::support::{FAIL, OK, Receiver, World, audit, event, seconds_between};
 
@@ -32,6 +32,24 @@ async fn an_event_arrives_with_its_data_untouched_and_is_recorded() {
     );
     let body = world.engine.request_body(&world.organization, &detail).await.unwrap().unwrap();
     assert!(request.as_bytes().ends_with(&body), "the body shown is the body sent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_batch_what_is_wrong_is_told_and_the_rest_arrives() {
+    let world = World::new().await;
+    let receiver = Receiver::start(|_| Some(OK)).await;
+    world.endpoint(&receiver.url).await;
+    let both = || IncomingEvent { previous: Some("{}".into()), changes: Some("{}".into()), ..event("{}") };
+    let broken = IncomingEvent { changes: Some("[]".into()), ..event("{}") };
+    let events = vec![event(r#"{"n":1}"#), both(), event(r#"{"n":2}"#), broken, event(r#"{"n":3}"#)];
+    let outcome = world.engine.accept_sound(&world.organization, events).await.unwrap();
+    assert_eq!(outcome.accepted.len(), 3);
+    let places: Vec<_> = outcome.mistakes.iter().map(|mistake| (mistake.index, mistake.pointer.as_str())).collect();
+    assert_eq!(places, [(1, "/previous"), (3, "/changes")]);
+    world.until(DeliveryStatus::Succeeded, 3).await;
+    assert_eq!(receiver.requests().len(), 3);
+    let outcome = world.engine.accept_sound(&world.organization, vec![both()]).await.unwrap();
+    assert_eq!((outcome.accepted.len(), outcome.mistakes.len()), (0, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
