@@ -22,6 +22,27 @@ pub trait Capture: Send {
     /// # Errors
     /// As [`Capture::next`]. The changes are read again, and have the ids that they had.
     async fn settle(&mut self) -> Result<(), CaptureError>;
+
+    /// What waits now, for those who watch it.
+    ///
+    /// # Errors
+    /// As [`Capture::next`].
+    async fn backlog(&mut self) -> Result<Backlog, CaptureError>;
+}
+
+/// What waits to be read, and how near it is to what may wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Backlog {
+    /// About how many changes wait; nothing where that is not known.
+    pub changes: Option<u64>,
+    /// For how long the oldest of them has waited, in milliseconds by the database's clock.
+    pub oldest_ms: Option<u64>,
+    /// How many changes could not be captured since the installation.
+    pub missed: u64,
+    /// Bytes of write-ahead log that are kept for us; nothing where that is none of ours.
+    pub log_bytes: Option<u64>,
+    /// How full it is: 1 is the limit of the mapping, in changes or in bytes of the log.
+    pub fullness: f64,
 }
 
 /// Changes that were read together.
