@@ -1,0 +1,188 @@
+//! The outbox that triggers fill, read and emptied.
+//!
+//! Rows are read in the order of ids, whatever is visible, and deleted by id once they are settled. There is no cursor that a late commit could fall
+//! behind: every read begins at the [floor](floor), below which nothing can appear. While a batch is being handed over, the next one is
+//! read *ahead*, without the rows of the first; whatever it finds was committed after them or belongs to other records.
+
+mod floor;
+mod rows;
+mod session;
+mod sql;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use postrider_database::Address;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+use crate::capture::{Backlog, Batch, Capture, CaptureError};
+use crate::mapping::Mapping;
+use floor::Proof;
+use rows::{Asking, Read};
+use session::Session;
+
+/// Bytes of rows, as the database stores them, that one batch holds at most, unless a single row is larger.
+const BATCH_BYTES_MAX: i64 = 8 * 1024 * 1024;
+/// How often the outbox is looked at while changes come.
+const POLL_MIN: Duration = Duration::from_millis(10);
+/// How often while none come.
+const POLL_MAX: Duration = Duration::from_millis(250);
+/// For how long after a change the next one is expected soon.
+const RECENT: Duration = Duration::from_secs(1);
+/// How often it is noted how far the outbox was handed over.
+const NOTED_EVERY: Duration = Duration::from_secs(1);
+
+/// Changes out of the outbox. It reads while it holds the advisory lock of the one node that does.
+pub struct Outbox {
+    address: Address,
+    mapping: Arc<Mapping>,
+    session: Option<Session>,
+    /// The batch that was read last and is not settled.
+    in_flight: InFlight,
+    ahead: Option<JoinHandle<Result<Read, CaptureError>>>,
+    recent_at: Instant,
+    noted_at: Instant,
+    wait: Duration,
+}
+
+/// Rows that were read and are not settled.
+#[derive(Debug, Default)]
+struct InFlight {
+    ids: Arc<[i64]>,
+    proof: Proof,
+    /// Whether there may be more behind them.
+    is_cut: bool,
+}
+
+impl Outbox {
+    /// The outbox of this mapping in this database; nothing is connected yet.
+    #[must_use]
+    pub fn new(address: Address, mapping: Arc<Mapping>) -> Self {
+        let now = Instant::now();
+        let in_flight = InFlight::default();
+        let (session, ahead) = (None, None);
+        Outbox { address, mapping, session, in_flight, ahead, recent_at: now, noted_at: now, wait: POLL_MIN }
+    }
+
+    /// The session that holds the lock.
+    async fn session(&mut self) -> Result<&mut Session, CaptureError> {
+        if self.session.is_none() {
+            self.session = Some(Session::open(&self.address, &self.mapping.schema).await?);
+        }
+        let Some(session) = &mut self.session else {
+            return Err(CaptureError::Unavailable("the connection was lost".to_owned()));
+        };
+        session.take_lock().await?;
+        Ok(session)
+    }
+
+    /// What was asked ended like this; after a fault the next one begins with a new session, from the beginning.
+    fn noting<T>(&mut self, outcome: Result<T, CaptureError>) -> Result<T, CaptureError> {
+        if matches!(outcome, Err(CaptureError::Unavailable(_) | CaptureError::Unusable(_))) {
+            self.session = None;
+            self.forget_in_flight();
+        }
+        outcome
+    }
+
+    /// What was read and not settled is read again.
+    fn forget_in_flight(&mut self) {
+        self.ahead.take().inspect(JoinHandle::abort);
+        self.in_flight = InFlight::default();
+    }
+
+    async fn read(&mut self, changes_max: usize) -> Result<Batch, CaptureError> {
+        if !self.in_flight.ids.is_empty() {
+            self.forget_in_flight();
+        }
+        let read = match self.ahead.take() {
+            Some(ahead) => ahead.await.map_err(|error| CaptureError::Unavailable(error.to_string()))??,
+            None => self.asking(changes_max).await?.read().await?,
+        };
+        let mapping = Arc::clone(&self.mapping);
+        let session = self.session().await?;
+        let proof = session.begin(&read);
+        let (ids, batch) = read.into_batch(session.installation(), &mapping);
+        self.in_flight = InFlight { ids, proof, is_cut: batch.more };
+        if batch.more {
+            let asking = self.asking(changes_max).await?;
+            self.ahead = Some(tokio::spawn(asking.read()));
+        }
+        Ok(batch)
+    }
+
+    /// A read of what is not in flight.
+    async fn asking(&mut self, rows_max: usize) -> Result<Asking, CaptureError> {
+        let in_flight = Arc::clone(&self.in_flight.ids);
+        Ok(self.session().await?.asking(in_flight, rows_max, BATCH_BYTES_MAX))
+    }
+
+    async fn delete(&mut self) -> Result<(), CaptureError> {
+        let InFlight { ids, proof, is_cut } = std::mem::take(&mut self.in_flight);
+        let is_time = self.noted_at.elapsed() >= NOTED_EVERY;
+        let session = self.session().await?;
+        session.settle(&ids, proof, is_cut).await?;
+        if is_time {
+            session.note_handed().await?;
+            self.noted_at = Instant::now();
+        }
+        Ok(())
+    }
+
+    /// Nothing was there: what has gone by is noted, and the next look comes later.
+    async fn idle(&mut self) -> Result<Duration, CaptureError> {
+        self.delete().await?;
+        if self.noted_at.elapsed() >= NOTED_EVERY {
+            let session = self.session().await?;
+            session.look_past_rolled_back().await?;
+            session.note_handed().await?;
+            self.noted_at = Instant::now();
+        }
+        let is_recent = self.recent_at.elapsed() < RECENT;
+        self.wait = if is_recent { POLL_MIN } else { (self.wait * 2).min(POLL_MAX) };
+        Ok(self.wait)
+    }
+}
+
+#[async_trait]
+impl Capture for Outbox {
+    async fn next(&mut self, changes_max: usize, wait: Duration) -> Result<Batch, CaptureError> {
+        let until = Instant::now() + wait;
+        loop {
+            let read = self.read(changes_max).await;
+            let batch = self.noting(read)?;
+            if !batch.changes.is_empty() || !batch.gaps.is_empty() {
+                (self.recent_at, self.wait) = (Instant::now(), POLL_MIN);
+                return Ok(batch);
+            }
+            let idle = self.idle().await;
+            let pause = self.noting(idle)?;
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(batch);
+            }
+            sleep(pause.min(left)).await;
+        }
+    }
+
+    async fn settle(&mut self) -> Result<(), CaptureError> {
+        if self.session.is_none() {
+            return Err(CaptureError::Unavailable(
+                "the connection was lost before the changes were settled".to_owned(),
+            ));
+        }
+        let deleted = self.delete().await;
+        self.noting(deleted)
+    }
+
+    async fn backlog(&mut self) -> Result<Backlog, CaptureError> {
+        let rows_max = self.mapping.outbox_rows_max;
+        let backlog = match self.session().await {
+            Ok(session) => session.backlog(rows_max).await,
+            Err(error) => Err(error),
+        };
+        self.noting(backlog)
+    }
+}

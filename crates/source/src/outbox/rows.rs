@@ -1,0 +1,102 @@
+//! Rows of the outbox as changes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use postrider_domain::Millis;
+use tokio_postgres::Row as Answer;
+use uuid::Uuid;
+
+use super::sql::Statements;
+use crate::capture::{Batch, CaptureError};
+use crate::change::{Change, Gap};
+use crate::mapping::{Mapping, TableName};
+use crate::row::Row;
+use crate::session::refused;
+
+/// A read that can be made beside other things on its session.
+pub(super) struct Asking {
+    pub(super) connected: Arc<postrider_database::Connected>,
+    pub(super) statements: Arc<Statements>,
+    pub(super) above: i64,
+    pub(super) without: Arc<[i64]>,
+    pub(super) rows_max: usize,
+    pub(super) bytes_max: i64,
+}
+
+/// What was read.
+pub(super) struct Read {
+    pub(super) installation: Uuid,
+    /// The oldest transaction under way before the rows were read.
+    pub(super) oldest: u64,
+    pub(super) handed: i64,
+    rows: Vec<Answer>,
+    /// Whether it ended before the last row that there was, as far as can be told.
+    is_cut: bool,
+}
+
+impl Asking {
+    pub(super) async fn read(self) -> Result<Read, CaptureError> {
+        let (client, statements) = (&self.connected.client, &self.statements);
+        let rows_max = i64::try_from(self.rows_max).unwrap_or(i64::MAX);
+        let without = &*self.without;
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
+            [&self.above, &without, &rows_max, &self.bytes_max];
+        // Both on their way at once; the database answers them in this order.
+        let (head, rows) = tokio::try_join!(
+            biased;
+            client.query_one(&statements.head, &[]),
+            client.query(&statements.rows, &parameters),
+        )
+        .map_err(|error| refused(&error))?;
+        let installation: Option<Uuid> = head.get(0);
+        let installation = installation.ok_or_else(|| {
+            CaptureError::Unusable("nothing is installed in it; run `postrider source install`".to_owned())
+        })?;
+        let oldest = u64::try_from(head.get::<_, i64>(1)).unwrap_or_default();
+        let is_heavy = rows.last().is_some_and(|last| last.get::<_, i64>(6) >= self.bytes_max);
+        let is_cut = is_heavy || rows.len() >= self.rows_max;
+        Ok(Read { installation, oldest, handed: head.get(2), rows, is_cut })
+    }
+}
+
+impl Read {
+    /// The ids of all rows, and what they mean.
+    pub(super) fn into_batch(self, installation: Uuid, mapping: &Mapping) -> (Arc<[i64]>, Batch) {
+        let tables: HashMap<String, &TableName> =
+            mapping.tables.iter().map(|table| (table.table.to_string(), &table.table)).collect();
+        let mut batch = Batch { more: self.is_cut, ..Batch::default() };
+        let mut ids = Vec::with_capacity(self.rows.len());
+        for row in &self.rows {
+            ids.push(row.get::<_, i64>(0));
+            match read_row(installation, &tables, row) {
+                Ok(change) => batch.changes.push(change),
+                Err(gap) => batch.gaps.push(gap),
+            }
+        }
+        (ids.into(), batch)
+    }
+}
+
+fn read_row(installation: Uuid, tables: &HashMap<String, &TableName>, row: &Answer) -> Result<Change, Gap> {
+    let id: i64 = row.get(0);
+    let micros: i64 = row.get(4);
+    let at = Millis(micros.div_euclid(1_000));
+    let name: &str = row.get(1);
+    let gap = |what: &str| {
+        let unknown = || TableName { schema: String::new(), name: name.to_owned() };
+        let table = name.parse().unwrap_or_else(|_| unknown());
+        Gap { table, at, what: what.to_owned() }
+    };
+    if let Some(note) = row.get::<_, Option<&str>>(5) {
+        return Err(gap(note));
+    }
+    let Some(table) = tables.get(name) else { return Err(gap("the mapping does not have this table any more")) };
+    let side = |column| {
+        let text: Option<&str> = row.get(column);
+        text.map(serde_json::from_str::<Row>).transpose().map_err(|_| gap("the row is no JSON object"))
+    };
+    // A failover that loses the last commits may draw ids again: with the moment they are still those of this change alone.
+    let id = Uuid::new_v5(&installation, format!("{id} {micros}").as_bytes());
+    Ok(Change { id, table: (*table).clone(), at, before: side(2)?, after: side(3)? })
+}
