@@ -73,6 +73,8 @@ pub(crate) fn check(reading: &Reading) -> Vec<String> {
         Ok(settings) => {
             let client = serve::client(&settings.egress, Vec::new(), None);
             mistakes.extend(client.err().map(|error| format!("{error:#}")));
+            let source = settings.source.as_ref().map(|source| crate::source::address(source, None)).transpose();
+            mistakes.extend(source.err().map(|error| format!("{error:#}")));
         }
         Err(wrong) => mistakes.extend(wrong.iter().map(ToString::to_string)),
     }

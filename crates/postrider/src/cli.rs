@@ -3,6 +3,7 @@
 mod diagnose;
 mod listening;
 mod moving;
+mod source;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use listening::LISTEN_EXAMPLES;
 pub(crate) use listening::ListenArgs;
 use moving::{BACKUP_EXAMPLES, EXPORT_EXAMPLES, IMPORT_EXAMPLES, RESTORE_EXAMPLES};
 pub(crate) use moving::{BackupArgs, ExportArgs, ImportArgs, RestoreArgs};
+pub(crate) use source::{BackfillArgs, SourceArgs, SourceCommand};
 
 /// The webhook server for CRMs.
 #[derive(Debug, Parser)]
@@ -70,6 +72,9 @@ pub(crate) enum Command {
     /// Make a data directory of a backup
     #[command(after_help = RESTORE_EXAMPLES)]
     Restore(RestoreArgs),
+    /// Events from a CRM's Postgres, without a change of the CRM
+    #[command(subcommand)]
+    Source(SourceCommand),
     /// Print the OpenAPI 3.1 document of the API, as JSON
     #[command(after_help = "Example:\n  postrider openapi > openapi.json")]
     Openapi,

@@ -1,4 +1,4 @@
-//! The files that the settings name and a start reads: certificate authorities, keys of tokens, and contracts. The key's file is the store's.
+//! The files that the settings name and a start reads: certificate authorities, keys of tokens, the mapping of a source, and contracts. The key's file is the store's.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use postrider_contract::Contracts;
 use postrider_egress::{Client, ClientSettings, SetupError};
 use postrider_server::TokenKey;
+use postrider_source::mapping::Mapping;
 
 use crate::contracts_directory::{self, Unsound};
 use crate::settings::{NamedPath, Paths};
@@ -24,6 +25,10 @@ pub(crate) struct Files {
     pub(crate) jwks: Option<JwksFile>,
     /// Authorities that the SMTP server is trusted with.
     pub(crate) smtp_ca_pem: Option<Vec<u8>>,
+    /// What the tables of the CRM's database mean.
+    pub(crate) source: Option<Arc<Mapping>>,
+    /// Authorities that the CRM's database is trusted with.
+    pub(crate) source_ca_pem: Option<Vec<u8>>,
 }
 
 impl Files {
@@ -44,6 +49,14 @@ impl Files {
         let token_key = read_with(paths.jwt_public_key_file.as_ref(), token_keys::read_pem, &mut mistaken);
         let jwks = read_with(paths.jwks_file.as_ref(), token_keys::read_jwks, &mut mistaken);
         let smtp_ca_pem = read_with(paths.smtp_ca_file.as_ref(), read_ca, &mut mistaken);
+        let source_ca_pem = read_with(paths.source_database_ca_file.as_ref(), read_ca, &mut mistaken);
+        let source = match paths.source.as_ref().map(read_mapping).transpose() {
+            Ok(source) => source.map(Arc::new),
+            Err(found) => {
+                mistakes.extend(found);
+                None
+            }
+        };
         // Those of the database are read again where the store is opened, which more than a start does.
         if let Some(named) = &paths.database_ca_file
             && let Err(wrong) = read_ca(named.path())
@@ -52,7 +65,8 @@ impl Files {
         }
         match contracts_directory::load(paths.contracts.as_ref().map(NamedPath::path)) {
             Ok(contracts) if mistakes.is_empty() => {
-                Ok(Files { contracts: Arc::new(contracts), ca_pems, token_key, jwks, smtp_ca_pem })
+                let contracts = Arc::new(contracts);
+                Ok(Files { contracts, ca_pems, token_key, jwks, smtp_ca_pem, source, source_ca_pem })
             }
             Ok(contracts) => {
                 let sound: BTreeSet<_> = contracts.iter().map(|contract| contract.name().to_owned()).collect();
@@ -76,10 +90,20 @@ fn read_with<T>(
     read(named.path()).map_err(|wrong| mistaken(named, wrong)).ok()
 }
 
+/// The mapping of a source, or a line for each mistake in it.
+pub(crate) fn read_mapping(named: &NamedPath) -> Result<Mapping, Vec<String>> {
+    let file = named.path().display().to_string();
+    let unread = |why: String| vec![named.mistake(format!("{file} cannot be read: {why}")).to_string()];
+    let bytes =
+        read_bounded(named.path(), Mapping::FILE_BYTES_MAX as u64).map_err(|error| unread(error.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|_| unread("it is no UTF-8".to_owned()))?;
+    Mapping::parse(&text, &file).map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect())
+}
+
 /// The text of certificate authorities, or what is wrong with the file.
 pub(crate) fn read_ca(path: &Path) -> Result<Vec<u8>, String> {
     let file = path.display();
-    let pem = read_bounded(path).map_err(|error| format!("{file} cannot be read: {error}"))?;
+    let pem = read_bounded(path, CA_BYTES_MAX).map_err(|error| format!("{file} cannot be read: {error}"))?;
     // One by one, so that a mistake has its file's name.
     let alone = ClientSettings { extra_ca_pems: vec![pem.clone()], ..ClientSettings::default() };
     match Client::new(alone) {
@@ -91,11 +115,11 @@ pub(crate) fn read_ca(path: &Path) -> Result<Vec<u8>, String> {
     }
 }
 
-fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+fn read_bounded(path: &Path, bytes_max: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(CA_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > CA_BYTES_MAX {
-        return Err(std::io::Error::other(format!("it has more than {CA_BYTES_MAX} bytes")));
+    std::fs::File::open(path)?.take(bytes_max + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(std::io::Error::other(format!("it has more than {bytes_max} bytes")));
     }
     Ok(bytes)
 }

@@ -15,6 +15,7 @@ mod output;
 mod serve;
 mod settings;
 mod sign_in;
+mod source;
 mod stop;
 mod store;
 mod token_keys;
@@ -55,6 +56,7 @@ fn run(command: Command, variables: &Variables) -> anyhow::Result<ExitCode> {
         Command::Import(args) => runtime()?.block_on(commands::import::run(args, variables)),
         Command::Backup(args) => commands::backup::run_backup(&args, variables),
         Command::Restore(args) => commands::backup::run_restore(&args, variables),
+        Command::Source(command) => runtime()?.block_on(commands::source::run(command, variables)),
         Command::Health(args) => runtime()?.block_on(commands::health::run(&args, variables)),
         Command::Bench(args) => runtime()?.block_on(commands::bench::run(args)),
     }

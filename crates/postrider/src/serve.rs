@@ -15,6 +15,7 @@ use postrider_egress::{Client, ClientSettings, UrlRules};
 use postrider_engine::{Clock, Engine, EngineLimits, EngineParts, StoreClock, SystemClock};
 use postrider_mail::{Mailer, SmtpMailer, SmtpSecurity, SmtpSettings};
 use postrider_server::{Passes, ServerLimits, ServerState, Tokens};
+use postrider_source::handover::HandOver;
 use postrider_store::Store;
 use postrider_traces::Tracer;
 use tokio::net::TcpListener;
@@ -29,7 +30,7 @@ use crate::settings::{
 };
 use crate::sign_in::SignIn;
 use crate::stop::StopSignals;
-use crate::{before_start, logs, operator_key, output, store, token_keys, traces};
+use crate::{before_start, logs, operator_key, output, source, store, token_keys, traces};
 
 /// How long a stop in good order may take in all.
 const STOP: Duration = Duration::from_secs(10);
@@ -169,6 +170,8 @@ pub(crate) struct Server {
     engine: Engine,
     store: Arc<dyn Store>,
     tracer: Tracer,
+    /// Brings the changes in a CRM's database.
+    source: Option<HandOver>,
     shutdown: oneshot::Sender<()>,
     serving: JoinHandle<()>,
     /// Looks after the keys of tokens that may change.
@@ -187,6 +190,7 @@ impl Server {
         let address = listener.local_addr()?;
         let (client, rules) = client(&settings.egress, files.ca_pems.clone(), Some(address))?;
         let metrics = postrider_server::install_metrics()?;
+        let source = source::place(settings.source.as_ref(), files.source, files.source_ca_pem)?;
         let tracer = traces::tracer(settings.traces.as_ref(), files.ca_pems, node_name(settings))?;
         let clock = clock_of(&settings.store.place);
         let parts = EngineParts {
@@ -244,18 +248,24 @@ impl Server {
             let asked = async { drop(asked.await) };
             postrider_server::serve(listener, router, &limits, asked).await;
         });
+        let source = source.map(|source| source.begin(&engine, settings.limits.payload_bytes_max));
         let sign_in = SignIn { passes, public_url, operator_key_hash, now: engine.now() };
-        Ok((Server { address, sign_in, engine, store, tracer, shutdown, serving, following }, made_key))
+        Ok((Server { address, sign_in, engine, store, tracer, source, shutdown, serving, following }, made_key))
     }
 
     /// Stops accepting, lets what is under way finish, gives the rest back, closes the store; within [`STOP`].
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
-        let Server { engine, store, tracer, shutdown, mut serving, following, .. } = self;
+        let Server { engine, store, tracer, source, shutdown, mut serving, following, .. } = self;
         following.inspect(JoinHandle::abort);
         let stop = async {
             // It ends only when asked to, so somebody listens.
             let _ = shutdown.send(());
-            let requests = tokio::time::timeout(REQUESTS_FIRST, &mut serving).await;
+            let source = async {
+                if let Some(source) = source {
+                    source.stop().await;
+                }
+            };
+            let (requests, ()) = tokio::join!(tokio::time::timeout(REQUESTS_FIRST, &mut serving), source);
             let given_back = match requests {
                 Ok(_) => engine.stop().await,
                 Err(_) => tokio::join!(engine.stop(), serving).0,

@@ -13,6 +13,7 @@ mod moved_store;
 mod progress;
 pub(crate) mod send;
 mod session;
+pub(crate) mod source;
 pub(crate) mod verify;
 
 use std::io::Read;

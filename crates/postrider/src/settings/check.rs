@@ -40,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) mail: Option<MailSettings>,
     /// None when nothing is traced.
     pub(crate) traces: Option<TraceSettings>,
+    /// None when events come from the API alone.
+    pub(crate) source: Option<SourceSettings>,
     pub(crate) limits: LimitSettings,
     pub(crate) log: LogSettings,
     /// What is looser than by default: setting, value, consequence.
@@ -127,6 +129,20 @@ pub(crate) struct TraceSettings {
     pub(crate) sampling_ratio: f64,
 }
 
+/// The CRM's database that events come from. The mapping and the file of certificate authorities are in the paths.
+#[derive(Debug)]
+pub(crate) struct SourceSettings {
+    pub(crate) url: DatabaseUrl,
+    /// Its password was given as a flag.
+    pub(crate) is_password_seen: bool,
+}
+
+impl SourceSettings {
+    /// What to tell whoever gave a password as a flag.
+    pub(crate) const PASSWORD_SEEN: &str = "--database-url holds a password, which other users of this machine can read in the list of \
+                                            its processes; give it as POSTRIDER_SOURCE_DATABASE_URL or in the settings file";
+}
+
 /// How much at once.
 #[derive(Debug)]
 pub(crate) struct LimitSettings {
@@ -161,6 +177,20 @@ pub(crate) fn check(raw: Raw, purpose: Purpose) -> Result<Settings, Vec<Mistake>
     }
 }
 
+/// A source's settings alone, of a command that must have them.
+pub(super) fn check_source(raw: Raw) -> Result<SourceSettings, Vec<Mistake>> {
+    let earlier = raw.mistakes.len();
+    let mut reader = Reader { raw, purpose: Purpose::Serve };
+    let source = reader.source();
+    if let Some(None) = source {
+        reader.missing("source", "the command needs the mapping of a source", "name its file with --mapping");
+    }
+    match source.flatten() {
+        Some(source) => Ok(source),
+        None => Err(reader.raw.mistakes.split_off(earlier)),
+    }
+}
+
 /// None only when a mistake was noted, be it that the file of settings cannot be read; every value is read before the first is used, so that all mistakes are.
 fn read(reader: &mut Reader) -> Option<Settings> {
     let listen = reader.one("listen", socket_address);
@@ -182,6 +212,7 @@ fn read(reader: &mut Reader) -> Option<Settings> {
     let egress = reader.egress();
     let mail = reader.mail();
     let traces = reader.traces();
+    let source = reader.source();
     let limits = reader.limits();
     let log = reader.log();
     Some(Settings {
@@ -199,6 +230,7 @@ fn read(reader: &mut Reader) -> Option<Settings> {
         egress: egress?,
         mail: mail?,
         traces: traces?,
+        source: source?,
         limits: limits?,
         log: log?,
         loosened: reader.loosened(),
@@ -266,9 +298,12 @@ impl Reader {
 
     /// Notes that a node of a cluster is not told what all of them must know. What a file that cannot be read says is not known.
     fn not_given(&mut self, name: &str, remedy: &str) {
+        self.missing(name, "with a database_url it must be given, the same to every node", remedy);
+    }
+
+    fn missing(&mut self, name: &str, why: &str, remedy: &str) {
         if !self.raw.is_file_unread {
-            let what = "with a database_url it must be given, the same to every node";
-            self.raw.mistakes.push(Mistake(format!("{name} (not set): {what}; {remedy}")));
+            self.raw.mistakes.push(Mistake(format!("{name} (not set): {why}; {remedy}")));
         }
     }
 
@@ -359,6 +394,26 @@ impl Reader {
         let sampling_ratio = self.one("otlp_sampling_ratio", ratio);
         let (url, headers, sampling_ratio) = (url?, headers?, sampling_ratio?);
         Some(url.map(|url| TraceSettings { url, headers, sampling_ratio }))
+    }
+
+    fn source(&mut self) -> Option<Option<SourceSettings>> {
+        let mapping = self.optional("source", path);
+        let url = self.optional("source_database_url", database_url::read);
+        self.optional("source_database_ca_file", path)?;
+        match (mapping?, url?) {
+            (Some(_), Some(url)) => {
+                let is_flag = matches!(self.raw.get("source_database_url")?.origin, Origin::Flag(_));
+                let is_password_seen = is_flag && url.has_password;
+                Some(Some(SourceSettings { url, is_password_seen }))
+            }
+            (Some(_), None) if self.purpose == Purpose::Serve => {
+                let remedy = "set POSTRIDER_SOURCE_DATABASE_URL to the address of the CRM's Postgres";
+                self.missing("source_database_url", "source needs it", remedy);
+                None
+            }
+            // The commands of `postrider source` need the address, and name the mapping themselves.
+            _ => Some(None),
+        }
     }
 
     fn limits(&mut self) -> Option<LimitSettings> {

@@ -19,8 +19,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub(crate) use check::{
-    DatabaseSettings, EgressSettings, EncryptionKey, LogFormat, LogSettings, MailSettings, Settings, StorePlace,
-    StoreSettings, TraceSettings,
+    DatabaseSettings, EgressSettings, EncryptionKey, LogFormat, LogSettings, MailSettings, Settings, SourceSettings,
+    StorePlace, StoreSettings, TraceSettings,
 };
 pub(crate) use flags::SettingFlags;
 pub(crate) use paths::{NamedPath, Paths};
@@ -141,6 +141,19 @@ impl Sources<'_> {
             raw.mistake("listen", &origin, format!("{text:?} is no address and port; write one as 127.0.0.1:8400"));
             raw.mistakes.split_off(raw.mistakes.len() - 1)
         })
+    }
+
+    /// A source and the files that it names, for commands that need nothing else.
+    ///
+    /// # Errors
+    /// When the settings file cannot be read, or they say nothing of a source.
+    pub(crate) fn source(&self) -> Result<(SourceSettings, Paths), Vec<Mistake>> {
+        let raw = self.raw();
+        if raw.is_file_unread {
+            return Err(raw.mistakes);
+        }
+        let paths = Paths::of(&raw);
+        Ok((check::check_source(raw)?, paths))
     }
 
     fn raw(&self) -> Raw {

@@ -41,6 +41,9 @@ pub(crate) struct Paths {
     pub(crate) jwt_public_key_file: Option<NamedPath>,
     pub(crate) jwks_file: Option<NamedPath>,
     pub(crate) smtp_ca_file: Option<NamedPath>,
+    /// The mapping of a CRM's database.
+    pub(crate) source: Option<NamedPath>,
+    pub(crate) source_database_ca_file: Option<NamedPath>,
     /// Whether the store is a database.
     pub(crate) has_database: bool,
 }
@@ -63,6 +66,8 @@ impl Paths {
             jwt_public_key_file: one("jwt_public_key_file"),
             jwks_file: one("jwks_file"),
             smtp_ca_file: one("smtp_ca_file"),
+            source: one("source"),
+            source_database_ca_file: one("source_database_ca_file"),
             has_database,
             data,
         }

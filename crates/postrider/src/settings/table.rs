@@ -1,8 +1,10 @@
 //! The one table of settings: what feeds the parser, the flags, the sample file and docs/settings.md.
 
 mod outgoing;
+mod source;
 
 use outgoing::{EGRESS, MAIL, TRACES};
+use source::SOURCE;
 
 /// One setting.
 #[derive(Debug)]
@@ -68,6 +70,7 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { title: "Server", settings: SERVER },
     Section { title: "Data", settings: DATA },
     Section { title: "Many nodes", settings: CLUSTER },
+    Section { title: "A CRM's database as a source", settings: SOURCE },
     Section { title: "Where deliveries may go", settings: EGRESS },
     Section { title: "E-mail", settings: MAIL },
     Section { title: "Traces", settings: TRACES },
