@@ -320,7 +320,7 @@ fn last_lines(text: &str, count: usize) -> String {
     lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
-/// A connection of the superuser to the database `postgres` that does nothing but take one of the server's connections.
+/// A bare connection of the superuser: it takes one of the server's connections, and runs SQL in a session of its own.
 #[derive(Debug)]
 pub struct Seat {
     stream: TcpStream,
@@ -332,10 +332,22 @@ impl Seat {
     /// # Errors
     /// When the server cannot be reached or has none left; then with the server's words.
     pub async fn take(server: SocketAddr) -> Result<Self, String> {
+        Self::of(server, "postgres").await
+    }
+
+    /// One in a test's own database, where it may do more than that.
+    ///
+    /// # Errors
+    /// As [`Seat::take`].
+    pub async fn in_database(database: &Database) -> Result<Self, String> {
+        Self::of(database.address(), &database.name).await
+    }
+
+    async fn of(server: SocketAddr, database: &str) -> Result<Self, String> {
         let told = |error: io::Error| error.to_string();
         let mut seat = Seat { stream: TcpStream::connect(server).await.map_err(told)? };
         // StartupMessage (PostgreSQL documentation, 55.7): its length, protocol 3.0, parameters, a zero byte.
-        let parameters = b"user\0postgres\0database\0postgres\0\0";
+        let parameters = format!("user\0postgres\0database\0{database}\0\0").into_bytes();
         let mut startup = 8_u32.wrapping_add(parameters.len() as u32).to_be_bytes().to_vec();
         startup.extend(196_608_u32.to_be_bytes());
         startup.extend(parameters);

@@ -41,6 +41,7 @@ mod searching;
 mod secrecy;
 mod secrets;
 mod settings;
+mod source;
 mod statistics;
 mod stop;
 mod tenancy;

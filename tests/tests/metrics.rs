@@ -8,6 +8,8 @@ use postrider_tests::tokens::Signer;
 use postrider_tests::world::{Store, World};
 use serde_json::json;
 
+use crate::source::crm::Crm;
+
 postrider_tests::on_each_store!(the_documented_metrics_are_those_that_are_told_with_the_labels_that_are_documented);
 
 const IN: &str = "/in?token=hidden";
@@ -75,8 +77,10 @@ async fn the_documented_metrics_are_those_that_are_told_with_the_labels_that_are
     let folder = tempfile::tempdir().unwrap();
     let keys = folder.path().join("jwks.json");
     std::fs::write(&keys, json!({"keys": [Signer::p256("one").jwk()]}).to_string()).unwrap();
+    let crm = Crm::new().await;
     let world = World::with_on(store, |setup| {
-        setup.env("POSTRIDER_OTLP_ENDPOINT", &collector.url("")).env("POSTRIDER_JWKS_FILE", keys.to_str().unwrap())
+        let setup = crm.used_by(setup).env("POSTRIDER_OTLP_ENDPOINT", &collector.url(""));
+        setup.env("POSTRIDER_JWKS_FILE", keys.to_str().unwrap())
     })
     .await;
     let private = work(&world).await;
