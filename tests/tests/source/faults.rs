@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use postrider_tests::cluster::Cluster;
 use postrider_tests::postgres::{Database, PrivateServer};
+use postrider_tests::program::LEASE;
 use postrider_tests::random::Random;
 use postrider_tests::receiver::{Receiver, Request};
 use postrider_tests::wait::{until, within};
@@ -186,7 +187,7 @@ async fn a_server_starts_without_the_crms_database_and_begins_when_it_answers() 
 async fn of_two_nodes_one_reads_and_the_other_takes_over() {
     let crm = Arc::new(Crm::new().await);
     crm.deals(1, u32::try_from(DEALS).expect("few"));
-    let mut cluster = Cluster::none_on(Database::create()).await;
+    let mut cluster = Cluster::none_on(Database::create()).await.with_lease(LEASE);
     for _ in 0..2 {
         cluster.add(|setup| crm.used_by(setup)).await;
     }

@@ -26,8 +26,8 @@ use rows::{Page, page};
 
 /// How often it is looked for new orders.
 const ORDERS_EVERY: Duration = Duration::from_secs(1);
-/// How long a step takes at least: the rate's rows come in so many steps a second.
-const STEP_EVERY: Duration = Duration::from_millis(100);
+/// How long a step takes at least, in milliseconds: the rate's rows come in so many steps a second.
+const STEP_MS: u64 = 100;
 /// Rows that one step reads at most, whatever the rate.
 const STEP_ROWS_MAX: u64 = 500;
 /// Bytes of rows as JSON from which on a step reads no more.
@@ -44,20 +44,20 @@ pub(crate) struct Backfill {
 #[derive(Clone, Copy, Debug, Default)]
 struct Pace {
     order: Uuid,
-    saved: f64,
+    /// Thousandths of a row that earlier steps left.
+    saved: u64,
 }
 
 impl Pace {
     /// The rows of a step of this order after so much time.
     fn rows(&mut self, order: &Order) -> u64 {
         if self.order != order.id {
-            *self = Pace { order: order.id, saved: 0.0 };
+            *self = Pace { order: order.id, saved: 0 };
         }
-        self.saved += f64::from(order.rate) * STEP_EVERY.as_secs_f64();
-        let rows = self.saved.floor();
-        self.saved -= rows;
-        // At most ten thousand a second, by the bounds of the rate.
-        (rows as u64).min(STEP_ROWS_MAX)
+        self.saved += u64::from(order.rate) * STEP_MS;
+        let rows = self.saved / 1_000;
+        self.saved %= 1_000;
+        rows.min(STEP_ROWS_MAX)
     }
 }
 
@@ -99,7 +99,7 @@ impl Backfill {
             self.next_at = Instant::now() + ORDERS_EVERY;
             return Ok(());
         };
-        self.next_at = Instant::now() + STEP_EVERY;
+        self.next_at = Instant::now() + Duration::from_millis(STEP_MS);
         let rows_max = self.pace.rows(&order);
         if rows_max == 0 {
             return Ok(());

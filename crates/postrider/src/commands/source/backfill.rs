@@ -128,8 +128,10 @@ fn tell(state: &OrderState, is_json: bool) -> anyhow::Result<ExitCode> {
 /// A date, whose beginning in UTC is meant, or a time.
 fn moment(text: &str) -> anyhow::Result<Millis> {
     let time = text.parse::<jiff::Timestamp>().ok();
+    // A time without a zone would be taken for its date.
+    let is_date = !text.contains(['T', 't', ' ']);
     let of_date = || Some(text.parse::<jiff::civil::Date>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp());
-    let at = time.or_else(of_date).ok_or_else(|| {
+    let at = time.or_else(|| is_date.then(of_date)?).ok_or_else(|| {
         Misuse::of(format!(
             "--since {text:?} is no time; write a date as 2026-01-01, or a time as 2026-01-01T12:00:00Z"
         ))
