@@ -26,17 +26,19 @@ postrider_tests::on_each_store!(
 
 /// Deals that the writers change.
 const DEALS: u64 = 3;
+/// Changes that are on their way at once, about.
+const ON_THEIR_WAY_MAX: usize = 150;
 
-/// Somebody who changes deals all the time, one after the other, in a session of their own; a lost one is made anew.
+/// Somebody who changes deals all the time, as long as not too much is on its way, in a session of their own; a lost one is made anew.
 struct Writer {
     is_done: Arc<AtomicBool>,
     running: JoinHandle<()>,
 }
 
 impl Writer {
-    fn begin(crm: &Arc<Crm>) -> Self {
+    fn begin(crm: &Arc<Crm>, receiver: &Receiver) -> Self {
         let is_done = Arc::new(AtomicBool::new(false));
-        let running = tokio::spawn(write(Arc::clone(crm), Arc::clone(&is_done)));
+        let running = tokio::spawn(write(Arc::clone(crm), receiver.counter(), Arc::clone(&is_done)));
         Writer { is_done, running }
     }
 
@@ -46,16 +48,19 @@ impl Writer {
     }
 }
 
-async fn write(crm: Arc<Crm>, is_done: Arc<AtomicBool>) {
-    let mut seat = None;
+async fn write(crm: Arc<Crm>, arrived: impl Fn() -> usize, is_done: Arc<AtomicBool>) {
+    let (mut seat, mut written) = (None, 0);
     while !is_done.load(Ordering::Relaxed) {
+        let may_go_on = || is_done.load(Ordering::Relaxed) || written < arrived() + ON_THEIR_WAY_MAX;
+        until("arrivals", async || may_go_on().then_some(())).await;
         let Some(session) = &mut seat else {
             seat = crm.try_seat().await;
             tokio::task::yield_now().await;
             continue;
         };
-        if session.run("UPDATE deals SET number = number + 1").await.is_err() {
-            seat = None;
+        match session.run("UPDATE deals SET number = number + 1").await {
+            Ok(()) => written += DEALS as usize,
+            Err(_) => seat = None,
         }
     }
 }
@@ -141,7 +146,7 @@ async fn kills_at_any_moment_lose_and_repeat_nothing(store: Store) {
     let mut random = Random::from_environment("kill -9 of a source");
     let crm = Arc::new(Crm::new().await);
     let (mut world, acme) = begun(&crm, store).await;
-    let writer = Writer::begin(&crm);
+    let writer = Writer::begin(&crm, &world.receiver);
     for _ in 0..LIVES {
         let more = world.receiver.count() + 1 + random.below(60);
         world.receiver.wait_until("some more arrivals", || world.receiver.count() >= more).await;
@@ -155,7 +160,7 @@ async fn a_crash_of_the_crms_database_loses_and_repeats_nothing(store: Store) {
     let mut server = PrivateServer::start().await;
     let crm = Arc::new(Crm::at(&server).await);
     let (world, acme) = begun(&crm, store).await;
-    let writer = Writer::begin(&crm);
+    let writer = Writer::begin(&crm, &world.receiver);
     for crash in 1..=3 {
         world.receiver.wait_until("some more arrivals", || world.receiver.count() >= crash * 40).await;
         server.stop_immediately().await;
@@ -196,7 +201,7 @@ async fn of_two_nodes_one_reads_and_the_other_takes_over() {
     let acme = Organization { api: cluster.api(0), id: "acme".to_owned() };
     let fields = json!({"events": ["deal.updated"], "ordering": "resource"});
     acme.endpoint(&cluster.receiver.url("/in"), fields).await;
-    let writer = Writer::begin(&crm);
+    let writer = Writer::begin(&crm, &cluster.receiver);
     cluster.receiver.wait_for("/in", 30).await;
     let readers = async |cluster: &Cluster| {
         let mut readers = vec![];
