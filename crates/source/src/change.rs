@@ -10,6 +10,10 @@ use crate::row::Row;
 ///
 /// From nothing to a row is a creation, from a row to a row an update, from a row to nothing a deletion; a record that came and went within the
 /// transaction changed nothing. A key that changes is the deletion of one record and the creation of another.
+///
+/// Either row may lack columns: values that cannot be JSON, and with replication what the database does not tell. A column that `before` lacks and
+/// `after` has may have changed, from what is not known: an update is worth an event then, and has no previous value of that column. Of a column
+/// that `after` lacks nothing is known at all; it did not change as far as anybody can say.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     /// The same each time this change is read, after a crash too, and of no other change; ids of events follow from it.

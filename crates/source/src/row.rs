@@ -45,6 +45,13 @@ impl Row {
     }
 }
 
+impl FromIterator<(Box<str>, Box<RawValue>)> for Row {
+    /// Of columns that are all different.
+    fn from_iter<I: IntoIterator<Item = (Box<str>, Box<RawValue>)>>(columns: I) -> Self {
+        Row(columns.into_iter().collect())
+    }
+}
+
 impl PartialEq for Row {
     /// By column, whatever their order.
     fn eq(&self, other: &Self) -> bool {
