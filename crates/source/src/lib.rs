@@ -13,5 +13,6 @@ mod lookup;
 pub mod mapping;
 mod metrics;
 pub mod outbox;
+pub mod replication;
 pub mod row;
 mod session;

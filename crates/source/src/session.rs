@@ -24,6 +24,8 @@ pub(crate) enum Use {
     Tables,
     /// Giving orders and looking at them, for a person who waits.
     Orders,
+    /// Reading a slot of logical replication.
+    Slot,
 }
 
 /// A session on the CRM's database.
@@ -31,18 +33,24 @@ pub(crate) enum Use {
 /// # Errors
 /// When it cannot be reached, or lets nobody in.
 pub(crate) async fn open(address: &Address, purpose: Use) -> Result<Connected, CaptureError> {
+    address.connect(&options(purpose)).await.map_err(|error| match error {
+        DatabaseError::Unavailable { reason } => CaptureError::Unavailable(reason),
+        other => CaptureError::Unusable(other.to_string()),
+    })
+}
+
+/// What a session of this use is set to.
+pub(crate) fn options(purpose: Use) -> String {
     let own = match purpose {
         Use::Outbox => {
             "-c synchronous_commit=off -c enable_seqscan=off -c enable_bitmapscan=off -c plan_cache_mode=force_generic_plan"
         }
         Use::Tables => "-c row_security=off -c default_transaction_read_only=on",
         Use::Orders => "-c row_security=off -c statement_timeout=10s",
+        // It runs no statements that could take too long.
+        Use::Slot => return SESSION.to_owned(),
     };
-    let options = format!("{SESSION} -c statement_timeout={STATEMENT_MS_MAX} {own}");
-    address.connect(&options).await.map_err(|error| match error {
-        DatabaseError::Unavailable { reason } => CaptureError::Unavailable(reason),
-        other => CaptureError::Unusable(other.to_string()),
-    })
+    format!("{SESSION} -c statement_timeout={STATEMENT_MS_MAX} {own}")
 }
 
 /// What a statement's error means, and what to do.
