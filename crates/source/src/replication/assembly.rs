@@ -37,7 +37,6 @@ impl Waiting {
         if let Waiting::Change(change) = self { Some(change) } else { None }
     }
 
-
     /// Its messages.
     pub(super) fn bytes(&self) -> usize {
         self.change().map_or(0, |change| change.net.bytes)

@@ -7,6 +7,7 @@
 
 mod assembly;
 mod frame;
+mod generated;
 mod installed;
 pub mod limits;
 mod net;

@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
+use super::generated::{self, Generated};
 use super::limits::{RECORD_BYTES, TRANSACTION_BYTES_MAX};
 use super::pgoutput::{Column, Relation, Value};
 use crate::mapping::TableName;
@@ -15,6 +18,10 @@ pub(super) struct Captured {
     pub(super) key: Vec<String>,
     /// The columns that are captured.
     pub(super) columns: Vec<String>,
+    /// The columns that say whose a record is. Where nothing is told of the row before, it was the same organisation's.
+    pub(super) places: Vec<String>,
+    /// Those of the captured columns that are computed from others.
+    pub(super) generated: Vec<Generated>,
 }
 
 /// A relation of the stream as one that is captured.
@@ -26,6 +33,10 @@ pub(super) struct Table {
     key_at: Vec<usize>,
     /// Where the captured columns stand in a row.
     columns_at: Vec<usize>,
+    /// Where what is taken from the row as it is now stands, when nothing is told of the row before.
+    lasting_at: Vec<usize>,
+    /// What is to be computed: which of the generated columns, and where its inputs stand.
+    computed: Vec<(usize, Vec<usize>)>,
 }
 
 impl Table {
@@ -34,7 +45,13 @@ impl Table {
         let at = |name: &String| relation.columns.iter().position(|column| column.name == *name);
         let key_at = captured.key.iter().map(at).collect::<Option<Vec<_>>>().filter(|key| !key.is_empty())?;
         let columns_at = captured.columns.iter().filter_map(at).collect();
-        Some(Table { captured, relation, key_at, columns_at })
+        let lasting_at = captured.places.iter().filter_map(at).chain(key_at.iter().copied()).collect();
+        let computed = |(index, generated): (usize, &Generated)| {
+            let inputs = generated.inputs.iter().map(at).collect::<Option<_>>()?;
+            at(&generated.name).is_none().then_some((index, inputs))
+        };
+        let computed = captured.generated.iter().enumerate().filter_map(computed).collect();
+        Some(Table { captured, relation, key_at, columns_at, lasting_at, computed })
     }
 
     /// The text that identifies a record in its table; nothing when a column of the key is not told.
@@ -53,10 +70,12 @@ impl Table {
         Some(key)
     }
 
-    /// Of a row as it is now: what is known of the one before when nothing was told of it.
-    fn key_alone(&self, row: &[Value]) -> Vec<Value> {
-        let known =
-            |(at, value): (usize, &Value)| if self.key_at.contains(&at) { value.clone() } else { Value::Untold };
+    /// Of a row as it is now: what is taken for the row before when nothing was told of it.
+    fn lasting(&self, row: &[Value]) -> Vec<Value> {
+        let known = |(at, value): (usize, &Value)| match self.lasting_at.contains(&at) {
+            true => value.clone(),
+            false => Value::Untold,
+        };
         row.iter().enumerate().map(known).collect()
     }
 }
@@ -75,6 +94,14 @@ impl RawRow {
         self.table.columns_at.iter().filter_map(column)
     }
 
+    /// The captured columns that are computed, each with the text of its inputs.
+    pub(super) fn computed(&self) -> impl Iterator<Item = (&Generated, Bytes)> {
+        self.table.computed.iter().filter_map(|(index, inputs)| {
+            let values = inputs.iter().map(|at| self.values.get(*at)).collect::<Option<Vec<_>>>()?;
+            Some((self.table.captured.generated.get(*index)?, generated::inputs(&values)?))
+        })
+    }
+
     /// Takes what is not told from another version of the row, unless the table was altered in between.
     fn complete(&mut self, other: &RawRow) {
         if self.table.relation != other.table.relation {
@@ -89,6 +116,7 @@ impl RawRow {
 
     fn same(&self, other: &RawRow) -> bool {
         self.table.relation == other.table.relation
+            && self.table.computed.is_empty()
             && (self.table.columns_at.iter()).all(|at| match (self.values.get(*at), other.values.get(*at)) {
                 (Some(Value::Untold), _) | (_, Some(Value::Untold)) => false,
                 (one, other) => one == other,
@@ -172,7 +200,7 @@ impl Nets {
         let is_first = !self.has(&new.table, &key);
         let net = self.net(key, &new.table, bytes);
         if is_first {
-            let known = || RawRow { table: Arc::clone(&new.table), values: new.table.key_alone(&new.values) };
+            let known = || RawRow { table: Arc::clone(&new.table), values: new.table.lasting(&new.values) };
             net.before = Some(old.unwrap_or_else(known));
         } else if let Some(last) = &net.after {
             new.complete(last);

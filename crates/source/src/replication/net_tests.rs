@@ -15,6 +15,8 @@ fn table() -> Arc<Table> {
         table: TableName { schema: "public".to_owned(), name: "deals".to_owned() },
         key: vec!["id".to_owned()],
         columns: vec!["id".to_owned(), "note".to_owned()],
+        places: Vec::new(),
+        generated: Vec::new(),
     };
     Arc::new(Table::new(Arc::new(captured), Arc::new(relation)).unwrap())
 }

@@ -5,7 +5,7 @@
 
 use tokio_postgres::{Client, Error};
 
-use crate::mapping::TableName;
+use crate::mapping::{Mapping, TableName};
 use crate::session::quoted;
 
 /// How a table's old rows are told.
@@ -19,7 +19,7 @@ pub enum Identity {
     Full,
 }
 
-/// A table that holds rows: a mapped one, or a partition of it.
+/// A mapped table, or a partition of it that holds rows. Of a partitioned one both matter: rows are told as the mapped table's, and refused as the partition's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identified {
     /// As the mapping names it.
@@ -34,7 +34,7 @@ impl Identified {
     /// What has its old rows told in full.
     #[must_use]
     pub fn full_sql(&self) -> String {
-        format!("ALTER TABLE {} REPLICA IDENTITY FULL", written(&self.table))
+        format!("ALTER TABLE {} REPLICA IDENTITY FULL;", written(&self.table))
     }
 }
 
@@ -72,36 +72,123 @@ const IDENTITIES: &str = "WITH RECURSIVE given AS (
       WHEN c.relreplident = 'i' AND EXISTS (SELECT FROM pg_index x WHERE x.indrelid = c.oid AND x.indisreplident AND x.indisvalid) THEN 'key'
       ELSE 'missing' END
   FROM parts JOIN pg_class c ON c.oid = parts.part JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind = 'r' ORDER BY 1, 2, 3, 4";
+  WHERE c.relkind = 'r' OR parts.part = parts.oid ORDER BY 1, 2, 3, 4";
 
-/// What installs publication and slot, each statement in a transaction of its own: a slot cannot be made in one that has written. They are made
-/// where they are missing; the publication is set to these tables.
-#[must_use]
-pub fn install_sql(schema: &str, tables: &[TableName]) -> Vec<String> {
-    let name = quoted(schema);
-    let list = tables.iter().map(written).collect::<Vec<_>>().join(", ");
-    let publication = format!(
-        "DO $install$ BEGIN\n  IF EXISTS (SELECT FROM pg_publication WHERE pubname = {literal}) THEN\n    ALTER PUBLICATION {name} SET TABLE {list};\n  \
-         ELSE\n    CREATE PUBLICATION {name} FOR TABLE {list} WITH (publish_via_partition_root = true);\n  END IF;\nEND $install$",
-        literal = literal(schema),
-    );
-    // The slot comes last: decoding of anything before the publication would fail.
-    let slot = format!(
-        "SELECT pg_create_logical_replication_slot({literal}, 'pgoutput') WHERE NOT EXISTS \
-         (SELECT FROM pg_replication_slots WHERE slot_name = {literal})",
-        literal = literal(schema),
-    );
-    vec![publication, slot]
+/// What is there for replication.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The publication.
+    pub publication: Option<Publication>,
+    /// The slot.
+    pub slot: Option<Slot>,
+    /// How old rows of the mapped tables and of their partitions are told.
+    pub identities: Vec<Identified>,
 }
 
-/// What removes them again. A slot that is being read is refused by the database: whoever reads it is to be stopped first.
+/// A publication.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publication {
+    /// Its tables.
+    pub tables: Vec<TableName>,
+    /// Whether it tells of all that happens to rows, and of partitions as their table.
+    pub is_whole: bool,
+}
+
+/// A slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Whether it is a slot of this database that `pgoutput` is read from.
+    pub is_ours: bool,
+    /// Whether it is being read now.
+    pub is_read: bool,
+    /// Whether the log that it has not read is gone.
+    pub is_lost: bool,
+    /// How much of the log is kept for it, in bytes.
+    pub log_bytes: u64,
+}
+
+impl Found {
+    /// Looks at publication, slot and mapped tables.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn read(client: &Client, mapping: &Mapping) -> Result<Self, Error> {
+        let name = &mapping.schema;
+        let tables: Vec<TableName> = mapping.tables.iter().map(|table| table.table.clone()).collect();
+        let publication = match client.query_opt(PUBLICATION, &[name]).await? {
+            None => None,
+            Some(row) => Some(Publication { tables: published(client, name).await?, is_whole: row.try_get(0)? }),
+        };
+        let slot = match client.query_opt(SLOT, &[name]).await? {
+            None => None,
+            Some(row) => Some(Slot {
+                is_ours: row.try_get(0)?,
+                is_read: row.try_get(1)?,
+                is_lost: row.try_get(2)?,
+                log_bytes: u64::try_from(row.try_get::<_, i64>(3)?).unwrap_or_default(),
+            }),
+        };
+        Ok(Found { publication, slot, identities: identities(client, &tables).await? })
+    }
+
+    /// The least that is told of old rows of a mapped table and its partitions.
+    #[must_use]
+    pub fn identity(&self, table: &TableName) -> Identity {
+        let of_table = self.identities.iter().filter(|identified| identified.mapped == *table);
+        of_table.map(|identified| identified.identity).min().unwrap_or(Identity::Missing)
+    }
+}
+
+async fn published(client: &Client, name: &str) -> Result<Vec<TableName>, Error> {
+    let sql = "SELECT schemaname::text, tablename::text FROM pg_publication_tables WHERE pubname = $1";
+    let rows = client.query(sql, &[&name]).await?;
+    rows.iter().map(|row| Ok(TableName { schema: row.try_get(0)?, name: row.try_get(1)? })).collect()
+}
+
+const PUBLICATION: &str = "SELECT pubinsert AND pubupdate AND pubdelete AND pubtruncate AND pubviaroot FROM pg_publication WHERE pubname = $1";
+const SLOT: &str = "SELECT slot_type = 'logical' AND plugin = 'pgoutput' AND database = current_database(), active, \
+    coalesce(wal_status = 'lost', false), \
+    coalesce(pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END, restart_lsn), 0)::bigint \
+    FROM pg_replication_slots WHERE slot_name = $1";
+
+/// Makes the publication, or sets it to these tables.
 #[must_use]
-pub fn uninstall_sql(schema: &str) -> Vec<String> {
-    let slot = format!(
-        "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = {}",
+pub fn publication_sql(schema: &str, tables: &[TableName]) -> String {
+    let name = quoted(schema);
+    let list = tables.iter().map(written).collect::<Vec<_>>().join(", ");
+    let literal = literal(schema);
+    format!(
+        "DO $install$ BEGIN\n  IF EXISTS (SELECT FROM pg_publication WHERE pubname = {literal}) THEN\n    \
+         ALTER PUBLICATION {name} SET TABLE {list};\n    \
+         ALTER PUBLICATION {name} SET (publish = 'insert, update, delete, truncate', publish_via_partition_root = true);\n  \
+         ELSE\n    CREATE PUBLICATION {name} FOR TABLE {list} WITH (publish_via_partition_root = true);\n  END IF;\nEND $install$;"
+    )
+}
+
+/// Makes the slot where it is missing, in a transaction that writes nothing else. It comes after the publication: of what happened before that
+/// nothing could be told. It waits for transactions that are under way.
+#[must_use]
+pub fn slot_sql(schema: &str) -> String {
+    let literal = literal(schema);
+    format!(
+        "SELECT pg_create_logical_replication_slot({literal}, 'pgoutput') WHERE NOT EXISTS \
+         (SELECT FROM pg_replication_slots WHERE slot_name = {literal});"
+    )
+}
+
+/// Removes the slot, and what it would still tell. One that is being read is refused: whoever reads it is to be stopped first.
+#[must_use]
+pub fn drop_slot_sql(schema: &str) -> String {
+    format!(
+        "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = {};",
         literal(schema)
-    );
-    vec![slot, format!("DROP PUBLICATION IF EXISTS {}", quoted(schema))]
+    )
+}
+
+/// Removes the publication.
+#[must_use]
+pub fn drop_publication_sql(schema: &str) -> String {
+    format!("DROP PUBLICATION IF EXISTS {};", quoted(schema))
 }
 
 /// Whether a slot can have this name (PostgreSQL's documentation, "Replication Slots"): lower-case letters, digits and underscores.

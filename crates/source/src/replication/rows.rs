@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::assembly::Committed;
 use super::net::RawRow;
 use super::pgoutput::Value;
-use super::values::Made;
+use super::values::{Made, Reading, is_plain};
 use crate::change::{Change, Gap};
 use crate::row::Row;
 
@@ -21,14 +21,16 @@ pub(super) enum Told {
     Nothing,
 }
 
-/// The values of a net that are to be made into JSON, each with its type.
-pub(super) fn unmade(change: &Committed) -> Vec<(u32, Bytes)> {
-    let rows = [&change.net.before, &change.net.after];
-    let texts = rows.into_iter().flatten().flat_map(RawRow::captured).filter_map(|(column, value)| match value {
-        Value::Text(text) => Some((column.type_oid, text.clone())),
+/// The values of a net that the database is to make into JSON, each with what it is read as.
+pub(super) fn unmade(change: &Committed) -> Vec<(Reading, Bytes)> {
+    let rows = || [&change.net.before, &change.net.after].into_iter().flatten();
+    let told = rows().flat_map(RawRow::captured).filter_map(|(column, value)| match value {
+        Value::Text(text) if is_plain(column.type_oid, text) => None,
+        Value::Text(text) => Some((Reading::Type(column.type_oid), text.clone())),
         Value::Null | Value::Untold => None,
     });
-    texts.collect()
+    let computed = rows().flat_map(RawRow::computed);
+    told.chain(computed.map(|(column, inputs)| (Reading::Generated(column.statement.clone()), inputs))).collect()
 }
 
 /// Says a net, with what was made of its values. A column that cannot be JSON in one of the rows is left out of both: what only one of them has would
@@ -72,6 +74,12 @@ impl Half {
                 Value::Text(text) => made.json(column.type_oid, text),
             };
             match json {
+                Some(json) => columns.push((Box::from(column.name.as_str()), json)),
+                None => failed.push(column.name.clone()),
+            }
+        }
+        for (column, inputs) in row.computed() {
+            match made.generated(&column.statement, &inputs) {
                 Some(json) => columns.push((Box::from(column.name.as_str()), json)),
                 None => failed.push(column.name.clone()),
             }

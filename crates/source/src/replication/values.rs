@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use serde_json::value::{self, RawValue};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::{Client, Error, Statement};
 
 use super::limits::VALUES_MAX;
 
@@ -26,52 +26,79 @@ mod oid {
     pub(super) const TIMESTAMPTZ: u32 = 1184;
     pub(super) const NUMERIC: u32 = 1700;
     pub(super) const UUID: u32 = 2950;
+    pub(super) const JSON: u32 = 114;
+    pub(super) const FLOAT4: u32 = 700;
+    pub(super) const FLOAT8: u32 = 701;
     pub(super) const JSONB: u32 = 3802;
+    /// Those below came with the server.
+    pub(super) const FIRST_OF_USERS: u32 = 16_384;
+    /// The server's own that are no strings in JSON, beside arrays and composites (`json_categorize_type` in its source); or strings with a T.
+    pub(super) const ASKED: [u32; 12] =
+        [BOOL, INT2, INT4, INT8, FLOAT4, FLOAT8, NUMERIC, DATE, TIMESTAMP, TIMESTAMPTZ, JSON, JSONB];
 }
 
-/// How values of a type are made.
+/// What a text is to be read as.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Reading {
+    /// A value of a type.
+    Type(u32),
+    /// The inputs of a generated column, by the statement that computes it.
+    Generated(String),
+}
+
+/// How values are made.
 #[derive(Clone)]
 struct Kind {
-    /// The type behind a domain, or the type itself.
-    base: u32,
-    /// Nothing where they are told as text: of enums, and of types that the database does not know any more or does not let us use.
-    statement: Option<Statement>,
+    /// The type behind a domain, or the type itself; nothing of a generated column.
+    base: Option<u32>,
+    way: Way,
+}
+
+#[derive(Clone)]
+enum Way {
+    Ask(Statement),
+    /// They are told as text: it is what they are in JSON, or the database does not know the type any more or does not let us use it.
+    Text,
+    /// They are left out: of a generated column that cannot be computed any more.
+    Never,
 }
 
 /// What is known of types, of one connection.
 #[derive(Default)]
 pub(super) struct Values {
-    kinds: HashMap<u32, Kind>,
+    kinds: HashMap<Reading, Kind>,
 }
 
 /// JSON of values that the database was asked for.
 #[derive(Debug, Default)]
-pub(super) struct Made(HashMap<u32, HashMap<Bytes, Option<Box<RawValue>>>>);
+pub(super) struct Made(HashMap<Reading, HashMap<Bytes, Option<Box<RawValue>>>>);
 
 impl Made {
     /// A value as JSON; nothing when it cannot be JSON.
     pub(super) fn json(&self, type_oid: u32, text: &Bytes) -> Option<Box<RawValue>> {
-        plain(type_oid, text).or_else(|| self.0.get(&type_oid)?.get(text)?.clone())
+        plain(type_oid, text).or_else(|| self.0.get(&Reading::Type(type_oid))?.get(text)?.clone())
+    }
+
+    /// A generated column's value of these inputs.
+    pub(super) fn generated(&self, statement: &str, inputs: &Bytes) -> Option<Box<RawValue>> {
+        self.0.get(&Reading::Generated(statement.to_owned()))?.get(inputs)?.clone()
     }
 }
 
 impl Values {
     /// Makes those that are not plain.
-    pub(super) async fn make(
-        &mut self,
-        client: &Client,
-        wanted: Vec<(u32, Bytes)>,
-    ) -> Result<Made, tokio_postgres::Error> {
+    pub(super) async fn make(&mut self, client: &Client, wanted: Vec<(Reading, Bytes)>) -> Result<Made, Error> {
         let mut made = Made::default();
-        for (type_oid, text) in wanted {
-            made.0.entry(type_oid).or_default().entry(text).or_default();
+        for (reading, text) in wanted {
+            made.0.entry(reading).or_default().entry(text).or_default();
         }
-        for (type_oid, values) in &mut made.0 {
-            let kind = self.kind(client, *type_oid).await?;
+        for (reading, values) in &mut made.0 {
+            let kind = self.kind(client, reading).await?;
             for (text, json) in values.iter_mut() {
-                *json = plain(kind.base, text).or_else(|| if kind.statement.is_none() { string(text) } else { None });
+                let easy = kind.base.and_then(|base| plain(base, text));
+                *json = easy.or_else(|| if matches!(kind.way, Way::Text) { string(text) } else { None });
             }
-            let Some(statement) = kind.statement else { continue };
+            let Way::Ask(statement) = kind.way else { continue };
             let left: Vec<Bytes> =
                 values.iter().filter(|(_, json)| json.is_none()).map(|(text, _)| text.clone()).collect();
             for texts in left.chunks(VALUES_MAX) {
@@ -81,49 +108,66 @@ impl Values {
         Ok(made)
     }
 
-    async fn kind(&mut self, client: &Client, type_oid: u32) -> Result<Kind, tokio_postgres::Error> {
-        if let Some(kind) = self.kinds.get(&type_oid) {
+    async fn kind(&mut self, client: &Client, reading: &Reading) -> Result<Kind, Error> {
+        if let Some(kind) = self.kinds.get(reading) {
             return Ok(kind.clone());
         }
-        let found = client.query_opt(BASE_TYPE, &[&type_oid]).await?;
-        let kind = match found {
-            None => Kind { base: type_oid, statement: None },
-            Some(row) => {
-                let base = row.try_get(0)?;
-                let is_enum = row.try_get::<_, String>(1)? == "e";
-                let name = row.try_get::<_, String>(2)?;
-                Kind { base, statement: if is_enum { None } else { prepare(client, &name).await? } }
-            }
+        let kind = match reading {
+            Reading::Type(type_oid) => kind_of(client, *type_oid).await?,
+            Reading::Generated(statement) => Kind { base: None, way: prepare(client, statement, Way::Never).await? },
         };
-        self.kinds.insert(type_oid, kind.clone());
+        self.kinds.insert(reading.clone(), kind.clone());
         Ok(kind)
     }
 }
 
-/// The type behind a domain, its kind, and how it is written: without a length, which would cut values off.
-const BASE_TYPE: &str = "WITH RECURSIVE base AS (
-    SELECT oid, typtype, typbasetype FROM pg_type WHERE oid = $1
-    UNION ALL SELECT t.oid, t.typtype, t.typbasetype FROM base JOIN pg_type t ON t.oid = base.typbasetype WHERE base.typtype = 'd')
-  SELECT oid, typtype::text, format_type(oid, -1) FROM base WHERE typtype <> 'd'";
-
-async fn prepare(client: &Client, type_name: &str) -> Result<Option<Statement>, tokio_postgres::Error> {
+async fn kind_of(client: &Client, type_oid: u32) -> Result<Kind, Error> {
+    let Some(row) = client.query_opt(BASE_TYPE, &[&type_oid]).await? else {
+        return Ok(Kind { base: Some(type_oid), way: Way::Text });
+    };
+    let base_oid: u32 = row.try_get(0)?;
+    let base = Some(base_oid);
+    let kind: String = row.try_get(1)?;
+    let is_of_server = base_oid < oid::FIRST_OF_USERS && !oid::ASKED.contains(&base_oid);
+    let is_one_text = is_of_server && kind != "c" && row.try_get::<_, String>(3)? != "A";
+    if kind == "e" || is_one_text {
+        return Ok(Kind { base, way: Way::Text });
+    }
     let to_json = format!(
-        "SELECT to_jsonb(value::{type_name})::text FROM unnest($1::text[]) WITH ORDINALITY AS given (value, at) ORDER BY at"
+        "SELECT to_jsonb(value::{})::text FROM unnest($1::text[]) WITH ORDINALITY AS given (value, at) ORDER BY at",
+        row.try_get::<_, String>(2)?
     );
-    match client.prepare(&to_json).await {
-        Ok(statement) => Ok(Some(statement)),
+    Ok(Kind { base, way: prepare(client, &to_json, Way::Text).await? })
+}
+
+/// A statement that makes JSON, or else what is done when the database does not take it.
+async fn prepare(client: &Client, statement: &str, otherwise: Way) -> Result<Way, Error> {
+    match client.prepare(statement).await {
+        Ok(statement) => Ok(Way::Ask(statement)),
         Err(error) if error.as_db_error().is_some() => {
             let said = error.code().map(SqlState::code);
             tracing::warn!(
-                type_name,
+                statement,
                 said,
-                "values of this type are told as text: the CRM's database does not make JSON of them; grant USAGE on the type's schema to the role of the source"
+                "the CRM's database does not make JSON of some values, which are told as text or left out; grant USAGE on the schema of their type \
+                 to the role of the source"
             );
-            Ok(None)
+            Ok(otherwise)
         }
         Err(error) => Err(error),
     }
 }
+
+/// Values that are made at once by the reading of their type.
+pub(super) fn is_plain(type_oid: u32, text: &Bytes) -> bool {
+    plain(type_oid, text).is_some()
+}
+
+/// The type behind a domain, its kind, and how it is written: without a length, which would cut values off.
+const BASE_TYPE: &str = "WITH RECURSIVE base AS (
+    SELECT oid, typtype, typbasetype, typcategory FROM pg_type WHERE oid = $1
+    UNION ALL SELECT t.oid, t.typtype, t.typbasetype, t.typcategory FROM base JOIN pg_type t ON t.oid = base.typbasetype WHERE base.typtype = 'd')
+  SELECT oid, typtype::text, format_type(oid, -1), typcategory::text FROM base WHERE typtype <> 'd'";
 
 /// Asks for JSON. Where a value is refused the others are asked for without it, by halves.
 async fn ask(
@@ -131,7 +175,7 @@ async fn ask(
     statement: &Statement,
     texts: &[Bytes],
     values: &mut HashMap<Bytes, Option<Box<RawValue>>>,
-) -> Result<(), tokio_postgres::Error> {
+) -> Result<(), Error> {
     let mut parts = vec![texts];
     while let Some(part) = parts.pop() {
         let given: Vec<_> = part.iter().map(|text| String::from_utf8_lossy(text)).collect();
@@ -157,7 +201,7 @@ async fn ask(
 }
 
 /// Class 22 is data that does not fit, 23 a domain's rule, 54 a limit such as depth, 0A what a type does not do.
-fn is_about_a_value(error: &tokio_postgres::Error) -> bool {
+fn is_about_a_value(error: &Error) -> bool {
     error.code().is_some_and(|code| ["22", "23", "54", "0A", "42"].iter().any(|class| code.code().starts_with(class)))
 }
 

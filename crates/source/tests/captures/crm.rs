@@ -1,13 +1,13 @@
 //! A CRM's database with a capture of it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use postrider_database::Address;
 use postrider_source::capture::{Batch, Capture, CaptureError};
 use postrider_source::change::{Change, Gap};
-use postrider_source::mapping::{CaptureKind, Mapping, Placing, PlainEvents, TableMapping, TableName};
+use postrider_source::mapping::{CaptureKind, Mapping, TableName};
 use postrider_source::replication::{Replication, publication};
 use postrider_source::row::Row;
 use tokio_postgres::Client;
@@ -15,8 +15,20 @@ use tokio_postgres::Client;
 use crate::database::Database;
 
 /// A failure bound, not a pace.
-const PATIENCE: Duration = Duration::from_secs(60);
-const SCHEMA: &str = "postrider_source";
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Makes a test of each function, by each way of capture.
+#[macro_export]
+macro_rules! by_each_way {
+    ($($name:ident),* $(,)?) => {
+        mod by_replication {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(postrider_source::mapping::CaptureKind::Replication).await;
+            })*
+        }
+    };
+}
 
 /// A table of the test's, `public.<name>`, with what is captured of it.
 pub(crate) struct Table {
@@ -34,24 +46,9 @@ impl Table {
         Table { omit, ..self }
     }
 
-    fn mapping(&self) -> TableMapping {
-        let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        TableMapping {
-            table: name(self.name),
-            resource: self.name.to_owned(),
-            key: Some(own(self.key)),
-            organization: Placing::Fixed("org".to_owned()),
-            omit: own(self.omit),
-            include_sensitive: Vec::new(),
-            ignore: Vec::new(),
-            soft_delete: None,
-            created_at: None,
-            rename: BTreeMap::new(),
-            labels: BTreeMap::new(),
-            events: PlainEvents::default(),
-            rules: Vec::new(),
-            via: None,
-        }
+    fn mapping(&self) -> String {
+        let Table { name, key, omit } = self;
+        format!("[[tables]]\ntable = \"public.{name}\"\nresource = \"{name}\"\nkey = {key:?}\nomit = {omit:?}\n")
     }
 }
 
@@ -76,16 +73,13 @@ impl Crm {
         let client = database.client().await;
         client.batch_execute(sql).await.unwrap();
         client.batch_execute("CREATE TABLE mark (id int PRIMARY KEY)").await.unwrap();
-        let mut tables: Vec<TableMapping> = tables.iter().map(Table::mapping).collect();
-        tables.push(table("mark", &["id"]).mapping());
-        let mapping = Mapping {
-            schema: format!("{SCHEMA}_{}", database.name),
-            capture: by,
-            outbox_rows_max: 1_000_000,
-            slot_bytes_max: 1 << 30,
-            tables,
+        let way = match by {
+            CaptureKind::Triggers => "triggers",
+            CaptureKind::Replication => "replication",
         };
-        let mapping = Arc::new(mapping);
+        let tables: String = tables.iter().chain([&table("mark", &["id"])]).map(Table::mapping).collect();
+        let text = format!("schema = \"{}\"\ncapture = \"{way}\"\norganization = \"acme\"\n{tables}", database.name);
+        let mapping = Arc::new(Mapping::parse(&text, "source.toml").unwrap());
         install(&client, &mapping).await;
         let capture = another(by, &database, &mapping);
         Crm { capture, client, mapping, marks: 0, by, database }
@@ -129,7 +123,8 @@ impl Crm {
             changes.extend(batch.changes);
             gaps.extend(batch.gaps);
             let mark = self.marks.to_string();
-            let is_mark = |change: &Change| change.table == name("mark") && get(change.after.as_ref(), "id") == Some(&mark);
+            let is_mark =
+                |change: &Change| change.table == name("mark") && get(change.after.as_ref(), "id") == Some(&mark);
             if changes.iter().any(is_mark) {
                 changes.retain(|change| change.table != name("mark"));
                 return (changes, gaps);
@@ -157,7 +152,7 @@ fn another(by: CaptureKind, database: &Database, mapping: &Arc<Mapping>) -> Box<
     let address = Address::new(&database.url(), &[]).unwrap();
     match by {
         CaptureKind::Replication => Box::new(Replication::new(address, Arc::clone(mapping))),
-        CaptureKind::Triggers => unimplemented!(),
+        CaptureKind::Triggers => unreachable!(),
     }
 }
 
@@ -174,7 +169,33 @@ pub(crate) fn told<'c>(changes: &'c [Change], column: &str) -> Vec<(&'c str, Opt
     changes.iter().map(one).collect()
 }
 
-/// Each change by its id: what is read twice is there once.
-pub(crate) fn by_id(changes: Vec<Change>) -> HashMap<uuid::Uuid, Change> {
-    changes.into_iter().map(|change| (change.id, change)).collect()
+/// The ids of changes, each once.
+pub(crate) fn ids(changes: &[Change]) -> BTreeSet<uuid::Uuid> {
+    changes.iter().map(|change| change.id).collect()
+}
+
+/// What is installed for replication. Every table tells its old rows in full.
+async fn install(client: &Client, mapping: &Mapping) {
+    let schema = &mapping.schema;
+    let names: Vec<TableName> = mapping.tables.iter().map(|table| table.table.clone()).collect();
+    let mut tables = Vec::new();
+    for table in &mapping.tables {
+        let sql = "SELECT json_agg(json_build_array(attname, format_type(atttypid, atttypmod)) ORDER BY attnum)::text FROM pg_attribute \
+                   WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped AND attname <> ALL ($2)";
+        let columns: String = client.query_one(sql, &[&table.table.to_string(), &table.omit]).await.unwrap().get(0);
+        let columns: serde_json::Value = serde_json::from_str(&columns).unwrap();
+        tables.push(serde_json::json!({"schema": table.table.schema, "name": table.table.name, "key": table.key, "columns": columns}));
+    }
+    let record = serde_json::json!({"tables": tables}).to_string();
+    let own = format!(
+        "CREATE SCHEMA {schema}; CREATE TABLE {schema}.installation (id uuid PRIMARY KEY, installed_at timestamptz NOT NULL, version int NOT NULL, mapping jsonb NOT NULL); \
+         INSERT INTO {schema}.installation VALUES (gen_random_uuid(), now(), 1, '{}')",
+        record.replace('\'', "''")
+    );
+    client.batch_execute(&own).await.unwrap();
+    for table in publication::identities(client, &names).await.unwrap() {
+        client.batch_execute(&table.full_sql()).await.unwrap();
+    }
+    client.batch_execute(&publication::publication_sql(schema, &names)).await.unwrap();
+    client.batch_execute(&publication::slot_sql(schema)).await.unwrap();
 }

@@ -38,7 +38,10 @@ impl Database {
     /// A connection of the test's own, which writes values as a source reads them.
     pub(crate) async fn client(&self) -> Client {
         let client = client(&self.url()).await;
-        client.batch_execute("SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'iso_8601'").await.unwrap();
+        client
+            .batch_execute("SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'iso_8601'")
+            .await
+            .unwrap();
         client
     }
 }
