@@ -21,6 +21,7 @@ use crate::lookup::Lookup;
 use crate::mapping::{CaptureKind, Mapping};
 use crate::metrics::{ChangeResult, Telling, count_changes};
 use crate::outbox::Outbox;
+use crate::replication::Replication;
 
 /// Changes that are read together at most.
 const CHANGES_MAX: usize = 2_000;
@@ -285,7 +286,8 @@ fn tell_unplaced(telling: &Telling, change: &Change) -> u64 {
 /// The way of capture that the mapping names.
 fn capture(address: &Address, mapping: &Arc<Mapping>) -> Box<dyn Capture> {
     match mapping.capture {
-        CaptureKind::Triggers | CaptureKind::Replication => Box::new(Outbox::new(address.clone(), Arc::clone(mapping))),
+        CaptureKind::Triggers => Box::new(Outbox::new(address.clone(), Arc::clone(mapping))),
+        CaptureKind::Replication => Box::new(Replication::new(address.clone(), Arc::clone(mapping))),
     }
 }
 

@@ -4,4 +4,5 @@ mod crm;
 mod database;
 mod plain;
 mod slot;
+mod tls;
 mod types;
