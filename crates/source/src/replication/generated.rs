@@ -55,7 +55,7 @@ fn statement(expression: &str, type_name: &str, inputs: &[String], types: &[Stri
         .map(|(at, (name, type_name))| format!("(given.texts::json ->> {at})::{type_name} AS {}, ", quoted(name)))
         .collect();
     format!(
-        "SELECT to_jsonb(({expression})::{type_name})::text FROM (SELECT {columns}given.at AS \"postrider at\" \
+        "SELECT coalesce(to_jsonb(({expression})::{type_name})::text, 'null') FROM (SELECT {columns}given.at AS \"postrider at\" \
          FROM unnest($1::text[]) WITH ORDINALITY AS given (texts, at)) AS generated ORDER BY \"postrider at\""
     )
 }
