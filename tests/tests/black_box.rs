@@ -43,6 +43,7 @@ mod secrets;
 mod settings;
 mod source;
 mod statistics;
+mod status;
 mod stop;
 mod tenancy;
 mod test_events;

@@ -7,6 +7,7 @@ use serde_json::json;
 postrider_tests::on_each_store!(
     deliveries_are_found_by_ids_and_by_what_their_last_attempt_tells,
     a_search_that_reached_its_bound_says_where_it_goes_on,
+    endpoints_and_organizations_are_found_by_a_part_of_their_name,
 );
 
 /// The events of the deliveries that are found, newest first.
@@ -78,4 +79,46 @@ async fn a_search_that_reached_its_bound_says_where_it_goes_on(store: Store) {
     let next = organization.api.get(&format!("{search}&cursor={}", text(&page["next_cursor"]))).await.expect(200);
     let events: Vec<_> = items(&next["data"]).iter().map(|row| text(&row["event"])).collect();
     assert_eq!((events.as_slice(), &next["next_cursor"]), (&["oldest".to_owned()][..], &json!(null)));
+}
+
+async fn endpoints_and_organizations_are_found_by_a_part_of_their_name(store: Store) {
+    let world = World::start_on(store).await;
+    let organization = world.organization("standard").await;
+    let names = async |path: String, member: &str| {
+        let page = organization.api.get(&path).await.expect(200);
+        items(&page["data"]).iter().map(|row| text(&row[member])).collect::<Vec<_>>()
+    };
+    let mut made = vec![];
+    for (name, path) in [("ERP São Paulo", "/a"), ("Mail", "/erp"), ("Chat", "/c")] {
+        made.push(organization.endpoint(&world.receiver.url(path), json!({"name": name})).await.id);
+    }
+    let searched = |list: &str, text: &str| organization.path(&format!("/{list}?search={text}"));
+    assert_eq!(names(searched("endpoints", "erp"), "name").await, ["Mail", "ERP São Paulo"]);
+    assert_eq!(names(searched("endpoints", "S%C3%83O"), "id").await, [made[0].clone()]);
+    assert_eq!(names(searched("endpoints", &made[2]), "name").await, ["Chat"]);
+    // The charts of what is found come by the same words.
+    assert_eq!(names(searched("statistics", "erp"), "endpoint").await, [made[1].clone(), made[0].clone()]);
+    let page = organization.api.get(&searched("endpoints", "erp&limit=1")).await.expect(200);
+    let cursor = text(&page["next_cursor"]);
+    assert_eq!(names(searched("endpoints", &format!("erp&cursor={cursor}")), "name").await, ["ERP São Paulo"]);
+    organization.api.get(&searched("endpoints", &format!("mail&cursor={cursor}"))).await.problem(400);
+    let both = format!("erp&endpoint={}", made[0]);
+    organization.api.get(&searched("statistics", &both)).await.problem(400);
+    for query in ["search=", &format!("search={}", "x".repeat(201)), "search=%00"] {
+        organization.api.get(&organization.path(&format!("/endpoints?{query}"))).await.problem(400);
+        world.api.get(&format!("/v1/organizations?{query}")).await.problem(400);
+    }
+
+    for (id, name) in [("zebra", "Acme"), ("second", "Zebra GmbH"), ("third", "other")] {
+        world.api.post("/v1/organizations", &json!({"id": id, "name": name})).await.expect(201);
+    }
+    assert_eq!(names("/v1/organizations?search=ZEBRA".to_owned(), "id").await, ["second", "zebra"]);
+    assert_eq!(
+        names("/v1/organizations?search=zebra".to_owned(), "id").await,
+        ["zebra", "second"],
+        "the one of this id first"
+    );
+    let page = world.api.get("/v1/organizations?search=zebra&limit=1").await.expect(200);
+    let next = format!("/v1/organizations?search=zebra&cursor={}", text(&page["next_cursor"]));
+    assert_eq!(names(next, "id").await, ["second"]);
 }

@@ -192,6 +192,7 @@ const ADDITIONS_MAX: usize = 64;
 /// An envelope, read once.
 #[derive(Clone, Debug)]
 pub struct Envelope {
+    template: Box<str>,
     steps: Vec<Step>,
     literal_bytes: usize,
 }
@@ -204,7 +205,13 @@ impl Envelope {
     pub fn parse(template: &str) -> Result<Self, EnvelopeError> {
         let steps = compile::steps(template)?;
         let literal_bytes = steps.iter().map(|s| if let Step::Literal(t) = s { t.len() } else { 0 }).sum();
-        Ok(Envelope { steps, literal_bytes })
+        Ok(Envelope { template: template.trim().into(), steps, literal_bytes })
+    }
+
+    /// The template as it was written: a JSON object.
+    #[must_use]
+    pub fn template(&self) -> &str {
+        &self.template
     }
 
     /// The body, in a new buffer.

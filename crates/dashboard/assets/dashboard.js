@@ -177,13 +177,16 @@
   };
 
   document.addEventListener("htmx:beforeSwap", (event) => {
-    const { target, xhr } = event.detail;
-    if (!target.matches("[data-live], [data-held]")) return;
-    if (xhr.status === 200 && !target.matches("[data-merge]")) return;
+    const { xhr, requestConfig } = event.detail;
+    const piece = requestConfig.elt;
+    if (!piece.matches("[data-live], [data-held]")) return;
+    // The visit has ended: that is said once, in the place of the whole page.
+    if (xhr.status === 401) return;
+    if (xhr.status === 200 && !piece.matches("[data-merge]")) return;
     event.detail.shouldSwap = false;
-    if (xhr.status === 200) merge(target, xhr.responseText);
+    if (xhr.status === 200) merge(piece, xhr.responseText);
     // Whoever may not see it any more need not ask again.
-    else if (xhr.status < 500 && xhr.status !== 429) target.removeAttribute("data-live");
+    else if (xhr.status < 500 && xhr.status !== 429) piece.removeAttribute("data-live");
   });
 
   document.addEventListener("click", (event) => {

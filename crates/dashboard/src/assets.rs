@@ -1,19 +1,25 @@
-//! Scripts, styles and icons: in the binary, under names that change with their content, so that browsers keep them for good.
+//! Scripts, styles and icons: in the binary, under names that change with their content, so that browsers keep them for good. Each is compressed once.
 
 use std::sync::LazyLock;
 
 use axum::extract::Path;
 use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
 use data_encoding::HEXLOWER;
-use http::StatusCode;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS};
+use flate2::Compression;
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, VARY, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use ring::digest::{SHA256, digest};
+
+use crate::edge::{gzip, takes_gzip};
 
 /// A file in the binary.
 struct Asset {
     name: String,
     kind: &'static str,
     bytes: &'static [u8],
+    /// The same compressed, where that is less.
+    compressed: Option<Bytes>,
 }
 
 /// How much of a file's hash its name carries, in hexadecimal digits.
@@ -41,7 +47,8 @@ impl Asset {
         let hash = HEXLOWER.encode(digest(&SHA256, bytes).as_ref());
         let file = path.rsplit('/').next().unwrap_or(path);
         let name = format!("{}-{file}", hash.get(..HASH_CHARS).unwrap_or(&hash));
-        Asset { name, kind, bytes }
+        let compressed = gzip(bytes, Compression::best()).ok().filter(|less| less.len() < bytes.len());
+        Asset { name, kind, bytes, compressed: compressed.map(Bytes::from) }
     }
 }
 
@@ -52,7 +59,7 @@ pub(crate) fn place(file: &str) -> String {
 }
 
 /// `GET /assets/{name}`
-pub(crate) async fn read(Path(name): Path<String>) -> Response {
+pub(crate) async fn read(Path(name): Path<String>, asked: HeaderMap) -> Response {
     let Some(asset) = ASSETS.iter().find(|asset| asset.name == name) else {
         return StatusCode::NOT_FOUND.into_response();
     };
@@ -62,7 +69,12 @@ pub(crate) async fn read(Path(name): Path<String>) -> Response {
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ];
-    (headers, asset.bytes).into_response()
+    let mut response = match asset.compressed.clone().filter(|_| takes_gzip(&asked)) {
+        Some(compressed) => ([(CONTENT_ENCODING, "gzip")], headers, compressed).into_response(),
+        None => (headers, asset.bytes).into_response(),
+    };
+    response.headers_mut().insert(VARY, HeaderValue::from_static("accept-encoding"));
+    response
 }
 
 #[cfg(test)]
@@ -76,5 +88,22 @@ mod tests {
             assert!(place.starts_with("/assets/") && place.ends_with(file), "{file}: {place}");
         }
         assert_eq!(place("no-such-file"), "");
+    }
+
+    #[tokio::test]
+    async fn browsers_that_take_it_get_what_was_compressed_once() {
+        let name = place("style.css").rsplit('/').next().unwrap_or_default().to_owned();
+        let asset = ASSETS.iter().find(|asset| asset.name == name).unwrap();
+        let mut asked = HeaderMap::new();
+        for (accepted, encoding, bytes) in
+            [(None, None, asset.bytes), (Some("br, gzip"), Some("gzip"), asset.compressed.as_deref().unwrap())]
+        {
+            asked.extend(accepted.map(|text| (http::header::ACCEPT_ENCODING, HeaderValue::from_static(text))));
+            let response = read(Path(name.clone()), asked.clone()).await;
+            let told = response.headers().get(CONTENT_ENCODING).map(|value| value.to_str().unwrap());
+            assert_eq!((told, &response.headers()[VARY]), (encoding, &HeaderValue::from_static("accept-encoding")));
+            let sent = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+            assert_eq!(sent, bytes);
+        }
     }
 }

@@ -25,6 +25,11 @@ pub(crate) const LANGUAGE_HEADER: &str = "x-postrider-language";
 /// Where the dashboard's own pages keep the language that was chosen.
 pub(crate) const LANGUAGE_COOKIE: &str = "postrider-language";
 
+/// What htmx says of itself in its requests, and is told of where to put an answer.
+const BY_SCRIPT: HeaderName = HeaderName::from_static("hx-request");
+const PUT_INTO: HeaderName = HeaderName::from_static("hx-retarget");
+const PUT_HOW: HeaderName = HeaderName::from_static("hx-reswap");
+
 /// Nothing but our own files, and no script or style within a page.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'";
 
@@ -39,10 +44,16 @@ pub(crate) struct HoldsSecret;
 /// The layer of pages.
 pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let say = Say::new(language(request.headers()));
+    let is_by_script = request.headers().contains_key(BY_SCRIPT);
     request.extensions_mut().insert(say);
     let mut response = next.run(request).await;
     if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
         response = refusal.page(say);
+        if is_by_script {
+            // Whatever piece was asked for: a refusal takes the place of the whole page.
+            response.headers_mut().insert(PUT_INTO, HeaderValue::from_static("body"));
+            response.headers_mut().insert(PUT_HOW, HeaderValue::from_static("innerHTML show:top"));
+        }
     }
     put_headers(&app, &mut response);
     response
@@ -80,11 +91,23 @@ const COMPRESSED_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// The smallest that is worth it.
 const COMPRESSED_BYTES_MIN: usize = 512;
 
-/// The layer that sends text compressed to browsers that take it.
-pub(crate) async fn compress(request: Request, next: Next) -> Response {
+/// Whether a browser takes what [`gzip`] makes.
+pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
     let takes =
         |value: &HeaderValue| value.to_str().is_ok_and(|text| text.split(',').any(|part| part.trim() == "gzip"));
-    let is_taken = request.headers().get(ACCEPT_ENCODING).is_some_and(takes);
+    headers.get(ACCEPT_ENCODING).is_some_and(takes)
+}
+
+/// Compressed.
+pub(crate) fn gzip(plain: &[u8], how: Compression) -> std::io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 3), how);
+    encoder.write_all(plain)?;
+    encoder.finish()
+}
+
+/// The layer that sends pages compressed to browsers that take it.
+pub(crate) async fn compress(request: Request, next: Next) -> Response {
+    let is_taken = takes_gzip(request.headers());
     let mut response = next.run(request).await;
     let holds_secret = response.extensions_mut().remove::<HoldsSecret>().is_some();
     let of_text = |value: &HeaderValue| {
@@ -102,8 +125,7 @@ pub(crate) async fn compress(request: Request, next: Next) -> Response {
     if plain.len() < COMPRESSED_BYTES_MIN {
         return Response::from_parts(head, Body::from(plain));
     }
-    let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 3), Compression::default());
-    let Ok(compressed) = encoder.write_all(&plain).and_then(|()| encoder.finish()) else {
+    let Ok(compressed) = gzip(&plain, Compression::default()) else {
         return Response::from_parts(head, Body::from(plain));
     };
     head.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));

@@ -78,7 +78,7 @@ pub fn router(parts: DashboardParts) -> Router {
         .merge(screens::routes())
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(from_fn_with_state(Arc::clone(&app), edge::edge))
-        .route("/assets/{name}", get(assets::read))
         .layer(from_fn(edge::compress))
+        .route("/assets/{name}", get(assets::read))
         .with_state(app)
 }

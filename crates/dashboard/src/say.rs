@@ -15,6 +15,7 @@ macro_rules! sources {
             include_str!(concat!("../texts/", $language, "/advice.ftl")),
             include_str!(concat!("../texts/", $language, "/codes.ftl")),
             include_str!(concat!("../texts/", $language, "/common.ftl")),
+            include_str!(concat!("../texts/", $language, "/contract.ftl")),
             include_str!(concat!("../texts/", $language, "/deliveries.ftl")),
             include_str!(concat!("../texts/", $language, "/diagnosis.ftl")),
             include_str!(concat!("../texts/", $language, "/moments.ftl")),
@@ -26,6 +27,7 @@ macro_rules! sources {
             include_str!(concat!("../texts/", $language, "/events.ftl")),
             include_str!(concat!("../texts/", $language, "/failures.ftl")),
             include_str!(concat!("../texts/", $language, "/form.ftl")),
+            include_str!(concat!("../texts/", $language, "/happened.ftl")),
             include_str!(concat!("../texts/", $language, "/webhook.ftl")),
             include_str!(concat!("../texts/", $language, "/webhooks.ftl")),
         ]

@@ -86,6 +86,11 @@ fn push(pieces: &mut Vec<Piece>, is_mark: bool, text: &str) {
     }
 }
 
+/// JSON of a contract's in lines.
+pub(crate) fn in_lines(json: &serde_json::Value) -> String {
+    serde_json::to_string_pretty(json).unwrap_or_default()
+}
+
 /// A text in one line, such as a name, as plain text: what cannot be seen stands in it as `[U+202E]`.
 pub(crate) fn plain(text: impl AsRef<str>) -> String {
     let one = |character: char| match mark(character) {

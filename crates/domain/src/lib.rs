@@ -5,6 +5,7 @@ mod advice;
 mod attempt;
 mod audit;
 mod delivery;
+mod disabled;
 mod endpoint;
 mod event;
 mod ids;
@@ -27,6 +28,7 @@ pub use advice::{Advice, advice};
 pub use attempt::{AttemptFailure, FailureKind, Verdict};
 pub use audit::{Action, Actor, AuditEntry, Facts, Field, Told};
 pub use delivery::{DeliveryStatus, Ended, FailReason, Progress, Resume, Transition, Trigger, after_attempt};
+pub use disabled::{DisabledReason, LatestFailure};
 pub use endpoint::{Endpoint, EndpointOrdering, EndpointStatus, Overlap, SigningSecrets};
 pub use event::{EventId, EventIdError, Resource};
 pub use ids::{

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use postrider_domain::FailureKind;
+
 /// What kind of failure it was. The strings of [`AttemptErrorKind::as_str`] are part of the public API and do not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -92,6 +94,11 @@ pub struct AttemptError {
 
 impl AttemptError {
     pub(crate) fn new(kind: AttemptErrorKind, reason: &'static str, message: impl Into<String>) -> Self {
+        debug_assert!(
+            kind == AttemptErrorKind::UrlRefused
+                || FailureKind::parse(kind.as_str()).is_some_and(|kind| kind.reasons().contains(&reason)),
+            "{kind}.{reason} has no code for its message"
+        );
         Self { kind, reason, message: message.into() }
     }
 

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use postrider_domain::{
-    Action, Actor, AuditEntry, AuditId, Contact, EndpointId, FailReason, FailureKind, Millis, Notice, NoticeId,
-    NoticeKind, OperationalEventId, OrganizationId, OutageChange, Reachability, Streak, StreakChange, StreakLimit,
-    StreakStep, Transition, Trigger, Verdict,
+    Action, Actor, AuditEntry, AuditId, Contact, DisabledReason, EndpointId, FailReason, FailureKind, LatestFailure,
+    Millis, Notice, NoticeId, NoticeKind, OperationalEventId, OrganizationId, OutageChange, Reachability, Streak,
+    StreakChange, StreakLimit, StreakStep, Transition, Trigger, Verdict,
 };
 use postrider_egress::Way;
 use postrider_store::{FailingAct, FailingStep, OpenDelivery, Outcome};
@@ -236,14 +236,14 @@ impl Inner {
 impl Due {
     /// Shown to the endpoint's owner.
     fn reason(&self) -> String {
-        if self.kind == NoticeKind::Gone {
-            return "the receiver answered that it is gone for good (status 410)".to_owned();
-        }
-        let latest = match self.last_status_code {
-            Some(code) => format!("was answered with status {code}"),
-            None => format!("failed with {}", self.last_failure.as_str()),
+        let latest = self.last_status_code.map_or(LatestFailure::Unanswered(self.last_failure), LatestFailure::Status);
+        let reason = match self.kind {
+            NoticeKind::Gone => DisabledReason::Gone,
+            NoticeKind::Disabled | NoticeKind::Failing => {
+                DisabledReason::Failures { count: self.streak.failures, latest }
+            }
         };
-        format!("{} attempts in a row failed; the latest {latest}", self.streak.failures)
+        reason.to_string()
     }
 
     fn notice(&self, id: NoticeId, made_at: Millis) -> Notice {

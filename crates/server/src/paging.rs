@@ -16,12 +16,14 @@ use uuid::Uuid;
 
 use crate::auth::sha256;
 use crate::code::Code;
-use crate::limits::{CURSOR_BYTES_MAX, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, QUOTED_CHARS_MAX};
+use crate::fields::Text;
+use crate::limits::{CURSOR_BYTES_MAX, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, QUOTED_CHARS_MAX, SEARCH_CHARS_MAX};
 use crate::problem::{Kind, Mistakes, Problem};
 use crate::time::read_moment;
 use crate::wrong::Wrong;
 
 const CHECK_BYTES: usize = 4;
+const SEARCHED: Text = Text::line(1, SEARCH_CHARS_MAX);
 
 /// A page of a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -108,6 +110,11 @@ impl<'q> Query<'q> {
         })
     }
 
+    /// A text that is searched for.
+    pub(crate) fn searched(&mut self) -> Option<String> {
+        self.parsed("search", |text| SEARCHED.check(text).map(|()| text.to_owned()))
+    }
+
     /// `limit` and `cursor`. `list` names the list; the filters read so far are part of the check.
     pub(crate) fn place(&mut self, list: &str) -> Place {
         let limit = self.parsed("limit", |text| whole(text, 1, PAGE_ROWS_MAX));
@@ -175,6 +182,11 @@ impl Place {
     /// For lists by name: the name after which the page begins.
     pub(crate) fn after_name(&self) -> Result<Option<String>, Problem> {
         self.after.clone().map(String::from_utf8).transpose().map_err(|_| bad_cursor())
+    }
+
+    /// A page of a search by name, which knows itself where it goes on.
+    pub(crate) fn page_found<R, T>(&self, rows: Vec<R>, next: Option<&str>, show: impl FnMut(R) -> T) -> Page<T> {
+        Page { data: rows.into_iter().map(show).collect(), next_cursor: next.map(|next| self.cursor(next.as_bytes())) }
     }
 
     /// A page of a list by name; `rows` holds one more than the page where there is a next one.

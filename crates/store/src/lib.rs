@@ -20,6 +20,7 @@ mod overview;
 mod postgres;
 mod rows;
 mod seal;
+mod search;
 mod signing;
 mod sqlite;
 mod statistics;
@@ -38,6 +39,7 @@ pub use operations::{
 };
 pub use overview::{NodeStanding, OpenWork, Overview, StoreKind};
 pub use postgres::{MIGRATIONS, Migration, PostgresOptions, PostgresStore};
+pub use search::{FoundOrganizations, search_endpoints, search_organizations};
 pub use signing::{SIGNATURE_BYTES, Signing};
 pub use sqlite::{BackupProgress, Restored, SqliteOptions, SqliteStore, backup, restore};
 pub use statistics::{EndpointHour, Statistics};

@@ -36,6 +36,10 @@ pub(crate) const DATA_KEYS_CACHED: usize = 10_000;
 pub(crate) const LIST_ROWS_EXAMINED_MAX: usize = 10_000;
 /// Rows that one page of a list holds at most, whatever is asked for.
 pub(crate) const PAGE_ROWS_MAX: usize = 1_000;
+/// Endpoints or organisations that one search looks at, at most; its page says where the next one goes on.
+pub(crate) const SEARCHED_ROWS_MAX: usize = 2_000;
+/// Those of them that it holds at once.
+pub(crate) const SEARCHED_AT_ONCE: usize = 250;
 /// Entries of the index by record that wait to be merged into it; a look-up goes through them one by one.
 pub(crate) const FRESH_RESOURCES_MAX: usize = 32_768;
 /// Entries that each group merges at least while a merge is under way.

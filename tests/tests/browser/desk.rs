@@ -1,8 +1,9 @@
 //! Somebody in front of an organisation's dashboard.
 
 use postrider_tests::browser::{Browser, Person};
+use postrider_tests::program::OPERATOR_KEY;
 use postrider_tests::receiver::{Receiver, Reply};
-use postrider_tests::world::{Organization, World, text};
+use postrider_tests::world::{Organization, Store, World, text};
 use serde_json::json;
 
 /// The languages that the dashboard speaks.
@@ -31,8 +32,13 @@ pub(super) struct Desk {
 impl Desk {
     /// In front of nothing yet.
     pub(super) async fn unopened(person: Person, place: Place) -> Self {
+        Self::unopened_on(Store::Sqlite, person, place).await
+    }
+
+    /// The same on a store of this kind.
+    pub(super) async fn unopened_on(store: Store, person: Person, place: Place) -> Self {
         // The log says everything, so that what must not be in it would be.
-        let world = World::with(|setup| setup.env("POSTRIDER_LOG", "trace")).await;
+        let world = World::with_on(store, |setup| setup.env("POSTRIDER_LOG", "trace")).await;
         let organization = world.organization("standard").await;
         let (crm, browser) = (Receiver::start().await, Browser::start(person).await);
         let origins = json!({"frame_ancestors": [crm.url("")]});
@@ -42,11 +48,35 @@ impl Desk {
 
     /// In front of the first screen, as somebody with this role.
     pub(super) async fn open(person: Person, place: Place, role: &str) -> Self {
-        let desk = Self::unopened(person, place).await;
-        let link = desk.portal_link(role).await;
-        desk.follow(&link).await;
-        desk.screen("/webhooks").await;
-        desk
+        Self::unopened(person, place).await.opened(role).await
+    }
+
+    /// The same of a desk in front of which there was nothing yet.
+    pub(super) async fn opened(self, role: &str) -> Self {
+        self.follow(&self.portal_link(role).await).await;
+        self.screen("/webhooks").await;
+        self
+    }
+
+    /// Signs in as the operator.
+    pub(super) async fn sign_in_as_operator(&self) {
+        self.browser.open(&self.url("/sign-in")).await;
+        self.browser.fill("#token", OPERATOR_KEY).await;
+        self.browser.click("form[action=\"/session\"] button").await;
+        self.browser.see("nav.operator-menu").await;
+    }
+
+    /// Goes to one of the organisation's screens, by its address or, in a frame, as a link there does.
+    pub(super) async fn go_to(&self, rest: &str) {
+        let path = self.path(rest);
+        match self.place {
+            Place::Own => self.browser.open(&self.url(&path)).await,
+            Place::Frame => {
+                let script = "window.htmx.ajax('GET', arguments[0], {target: 'body', swap: 'innerHTML show:top'})";
+                self.browser.run(script, &[json!(path)]).await;
+            }
+        }
+        self.screen(rest).await;
     }
 
     /// A URL of the dashboard.

@@ -1,8 +1,8 @@
 //! What every screen must be: within reach of everybody (WCAG 2.2 AA), narrow enough for a small telephone, and light to load.
 
 use postrider_tests::browser::{Looks, Person, Scheme};
-use postrider_tests::program::OPERATOR_KEY;
 use postrider_tests::receiver::Reply;
+use postrider_tests::wait::until;
 use postrider_tests::world::text;
 use serde_json::json;
 
@@ -17,30 +17,43 @@ impl Desk {
     /// Judges the screen that is there in both schemes and all widths, and keeps pictures of it.
     async fn judge(&self, name: &str) {
         for scheme in [Scheme::Light, Scheme::Dark] {
-            for width in WIDTHS {
-                self.browser.look(Looks { width, scheme }).await;
-                let at = format!("{name}, {} at {width}", scheme.name());
-                assert_eq!(self.browser.sticking_out().await, Vec::<String>::new(), "{at}");
-                if width != NARROWEST {
-                    self.browser.keep_picture(&format!("{name}-{width}-{}", scheme.name())).await;
-                }
-                // Between the two nothing changes that it looks at.
-                if width != TELEPHONE {
-                    let violations = self.browser.violations().await;
-                    assert!(violations.is_empty(), "{at}: {violations:#?}");
-                }
+            self.judge_in(scheme, name).await;
+        }
+    }
+
+    async fn judge_in(&self, scheme: Scheme, name: &str) {
+        for width in WIDTHS {
+            self.browser.look(Looks { width, scheme }).await;
+            let at = format!("{name}, {} at {width}", scheme.name());
+            assert_eq!(self.browser.sticking_out().await, Vec::<String>::new(), "{at}");
+            if width != NARROWEST {
+                self.browser.keep_picture(&format!("{name}-{width}-{}", scheme.name())).await;
+            }
+            // Between the two nothing changes that it looks at.
+            if width != TELEPHONE {
+                self.judge_access(&at).await;
             }
         }
         assert_eq!(self.complaints().await, Vec::<String>::new(), "{name}");
     }
 
+    async fn judge_access(&self, at: &str) {
+        let violations = self.browser.violations().await;
+        assert!(violations.is_empty(), "{at}: {violations:#?}");
+    }
+
     /// Judges each of the organisation's screens.
     async fn judge_all(&self, screens: &[(&str, String)]) {
         for (name, path) in screens {
-            self.browser.open(&self.url(&self.path(path))).await;
-            self.screen(path).await;
+            self.go_to(path).await;
             self.judge(name).await;
         }
+    }
+
+    /// Goes to one of the operator's screens.
+    async fn see_operators(&self, path: &str) {
+        self.browser.open(&self.url(path)).await;
+        self.browser.see(&format!("#main[data-path=\"{path}\"]")).await;
     }
 }
 
@@ -55,6 +68,8 @@ const HOSTILE_NAME: &str = "<script>alert(1)</script>\u{202e}";
 struct Lived {
     desk: Desk,
     endpoint: String,
+    /// Which answered that it is gone, and was disabled.
+    gone: String,
     failed: String,
     succeeded: String,
     event: String,
@@ -62,7 +77,10 @@ struct Lived {
 
 impl Lived {
     async fn in_it() -> Self {
-        let desk = Desk::unopened(Person::speaking("en"), Place::Own).await;
+        Self::at(Desk::unopened(Person::speaking("en"), Place::Own).await).await
+    }
+
+    async fn at(desk: Desk) -> Self {
         let Desk { organization, world, .. } = &desk;
         let url = world.receiver.url("/in");
         let header = ("x-note".to_owned(), long_name());
@@ -70,7 +88,7 @@ impl Lived {
         let endpoint = organization.endpoint(&url, json!({"name": HOSTILE_NAME})).await.id;
         let bad = organization.endpoint(&world.receiver.url("/bad"), json!({"name": long_name()})).await.id;
         world.receiver.always("/gone", Reply::status(410));
-        organization.endpoint(&world.receiver.url("/gone"), json!({"name": "Old ERP"})).await;
+        let gone = organization.endpoint(&world.receiver.url("/gone"), json!({"name": "Old ERP"})).await.id;
         organization.endpoint(&url, json!({"name": "Not yet", "enabled": false})).await;
         let data = json!({"id": "42", "title": "Renewal <b>2027</b>", "note": long_name()});
         let event =
@@ -82,6 +100,12 @@ impl Lived {
         let (failed, succeeded) = (of(&bad).await, of(&endpoint).await);
         organization.ended(&succeeded, "succeeded").await;
         organization.attempted(&failed, 1).await;
+        organization.ended(&of(&gone).await, "failed").await;
+        until("the webhook that is gone is disabled", async || {
+            let shown = organization.api.get(&organization.path(&format!("/endpoints/{gone}"))).await.expect(200);
+            (shown["status"] == "disabled").then_some(())
+        })
+        .await;
         organization
             .api
             .post(&organization.path("/keys"), &json!({"name": long_name(), "scopes": ["events:write"]}))
@@ -89,47 +113,100 @@ impl Lived {
             .expect(201);
         desk.follow(&desk.portal_link("admin").await).await;
         desk.screen("/webhooks").await;
-        Lived { desk, endpoint, failed, succeeded, event }
+        Lived { desk, endpoint, gone, failed, succeeded, event }
+    }
+}
+
+/// Names of screens, and where they are below the organisation.
+type Screens = Vec<(&'static str, String)>;
+
+impl Lived {
+    fn of_webhooks(&self) -> Screens {
+        let webhook = format!("/webhooks/{}", self.endpoint);
+        vec![
+            ("webhooks", "/webhooks".to_owned()),
+            ("webhook", webhook.clone()),
+            ("webhook-disabled", format!("/webhooks/{}", self.gone)),
+            ("webhook-new", "/webhooks/new".to_owned()),
+            ("webhook-edit", format!("{webhook}/edit")),
+            ("webhook-test", format!("{webhook}/test")),
+            ("webhook-code", format!("{webhook}/code")),
+        ]
+    }
+
+    fn of_what_is_done(&self) -> Screens {
+        let webhook = format!("/webhooks/{}", self.endpoint);
+        vec![
+            ("webhook-secret", format!("{webhook}/secret")),
+            ("webhook-recover", format!("{webhook}/recover")),
+            ("webhook-recover-preview", format!("{webhook}/recover?span=24h")),
+            ("webhook-diagnose", format!("{webhook}/diagnose")),
+            ("webhook-delete", format!("{webhook}/delete")),
+        ]
+    }
+
+    fn of_deliveries_and_events(&self) -> Screens {
+        vec![
+            ("delivery-failing", format!("/deliveries/{}", self.failed)),
+            ("delivery-succeeded", format!("/deliveries/{}", self.succeeded)),
+            ("events", "/events".to_owned()),
+            ("event", format!("/events/{}", self.event)),
+            ("failures", "/failures".to_owned()),
+        ]
+    }
+
+    fn of_own_matters() -> Screens {
+        let screens =
+            [("keys", "/keys"), ("keys-new", "/keys/new"), ("audit", "/audit"), ("notifications", "/notifications")];
+        screens.map(|(name, path)| (name, path.to_owned())).to_vec()
+    }
+
+    fn of_the_operator(&self) -> Screens {
+        vec![
+            ("operator-organizations", "/operator/organizations".to_owned()),
+            ("operator-organization-new", "/operator/organizations/new".to_owned()),
+            ("operator-organization", format!("/operator/organizations/{}", self.desk.organization.id)),
+            ("operator-contracts", "/operator/contracts".to_owned()),
+            ("operator-contract", "/operator/contracts/standard".to_owned()),
+            ("operator-system", "/operator/system".to_owned()),
+            ("operator-audit", "/operator/audit".to_owned()),
+        ]
+    }
+
+    fn of_the_organization(&self) -> Screens {
+        [self.of_webhooks(), self.of_what_is_done(), self.of_deliveries_and_events(), Self::of_own_matters()].concat()
+    }
+
+    /// Creates a webhook by its form, up to where its secret is shown once.
+    async fn create_one(&self) {
+        let browser = &self.desk.browser;
+        self.desk.go_to("/webhooks/new").await;
+        browser.fill("#name", "Just made").await;
+        browser.fill("#url", &self.desk.world.receiver.url("/in")).await;
+        browser.click("input[name=events][value=\"deal.won\"]").await;
+        browser.click("#save").await;
+        browser.see("#secret").await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_screens_of_webhooks_are_within_everybodys_reach() {
     let lived = Lived::in_it().await;
-    let webhook = format!("/webhooks/{}", lived.endpoint);
-    lived
-        .desk
-        .judge_all(&[
-            ("webhooks", "/webhooks".to_owned()),
-            ("webhook", webhook.clone()),
-            ("webhook-new", "/webhooks/new".to_owned()),
-            ("webhook-edit", format!("{webhook}/edit")),
-            ("webhook-test", format!("{webhook}/test")),
-            ("webhook-code", format!("{webhook}/code")),
-        ])
-        .await;
+    lived.desk.judge_all(&lived.of_webhooks()).await;
+    lived.create_one().await;
+    lived.desk.judge("webhook-created").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_screens_of_what_is_done_with_a_webhook_are_within_everybodys_reach() {
     let lived = Lived::in_it().await;
-    let webhook = format!("/webhooks/{}", lived.endpoint);
-    lived
-        .desk
-        .judge_all(&[
-            ("webhook-secret", format!("{webhook}/secret")),
-            ("webhook-recover", format!("{webhook}/recover")),
-            ("webhook-recover-preview", format!("{webhook}/recover?span=24h")),
-            ("webhook-diagnose", format!("{webhook}/diagnose")),
-            ("webhook-delete", format!("{webhook}/delete")),
-        ])
-        .await;
-    let browser = &lived.desk.browser;
-    browser.open(&lived.desk.url(&lived.desk.path(&format!("{webhook}/secret")))).await;
+    lived.desk.judge_all(&lived.of_what_is_done()).await;
+    let (browser, webhook) = (&lived.desk.browser, format!("/webhooks/{}", lived.endpoint));
+    lived.desk.go_to(&format!("{webhook}/secret")).await;
     browser.click("#rotate button[type=submit]").await;
     browser.see("#secret-value").await;
     lived.desk.judge("webhook-secret-rotated").await;
-    browser.open(&lived.desk.url(&lived.desk.path(&format!("{webhook}/diagnose")))).await;
+    lived.desk.go_to(&format!("{webhook}/diagnose")).await;
     browser.click("#run-diagnosis button").await;
     browser.see("#diagnosis").await;
     lived.desk.judge("webhook-diagnosed").await;
@@ -138,50 +215,62 @@ async fn the_screens_of_what_is_done_with_a_webhook_are_within_everybodys_reach(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_screens_of_deliveries_and_events_are_within_everybodys_reach() {
     let lived = Lived::in_it().await;
-    lived
-        .desk
-        .judge_all(&[
-            ("delivery-failing", format!("/deliveries/{}", lived.failed)),
-            ("delivery-succeeded", format!("/deliveries/{}", lived.succeeded)),
-            ("events", "/events".to_owned()),
-            ("event", format!("/events/{}", lived.event)),
-            ("failures", "/failures".to_owned()),
-        ])
-        .await;
+    lived.desk.judge_all(&lived.of_deliveries_and_events()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_screens_of_an_organisations_own_matters_are_within_everybodys_reach() {
     let lived = Lived::in_it().await;
-    let screens = ["keys", "keys/new", "audit", "notifications"];
-    let screens = screens.map(|path| (path, format!("/{path}")));
-    for (name, path) in &screens {
-        lived.desk.judge_all(&[(&name.replace('/', "-"), path.clone())]).await;
-    }
+    lived.desk.judge_all(&Lived::of_own_matters()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_operators_screens_are_within_everybodys_reach() {
     let lived = Lived::in_it().await;
-    let (desk, id) = (&lived.desk, &lived.desk.organization.id);
-    desk.browser.open(&desk.url("/sign-in")).await;
-    desk.browser.fill("#token", OPERATOR_KEY).await;
-    desk.browser.click("form[action=\"/session\"] button").await;
-    desk.browser.see("nav.operator-menu").await;
-    let screens = [
-        ("operator-organizations", "/operator/organizations".to_owned()),
-        ("operator-organization-new", "/operator/organizations/new".to_owned()),
-        ("operator-organization", format!("/operator/organizations/{id}")),
-        ("operator-contracts", "/operator/contracts".to_owned()),
-        ("operator-contract", "/operator/contracts/standard".to_owned()),
-        ("operator-system", "/operator/system".to_owned()),
-        ("operator-audit", "/operator/audit".to_owned()),
-    ];
-    for (name, path) in screens {
-        desk.browser.open(&desk.url(&path)).await;
-        desk.browser.see(&format!("#main[data-path=\"{path}\"]")).await;
-        desk.judge(name).await;
+    lived.desk.sign_in_as_operator().await;
+    for (name, path) in lived.of_the_operator() {
+        lived.desk.see_operators(&path).await;
+        lived.desk.judge(name).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_screen_is_within_everybodys_reach_in_portuguese() {
+    every_screen_in("pt-BR").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_screen_is_within_everybodys_reach_in_spanish() {
+    every_screen_in("es").await;
+}
+
+/// In one scheme: colours do not differ by language, lengths of words do.
+async fn every_screen_in(language: &'static str) {
+    let lived = Lived::at(Desk::unopened(Person::speaking(language), Place::Own).await).await;
+    let judge = async |name: &str| lived.desk.judge_in(Scheme::Light, &format!("{name}-{language}")).await;
+    for (name, path) in lived.of_the_organization() {
+        lived.desk.go_to(&path).await;
+        judge(name).await;
+    }
+    lived.create_one().await;
+    judge("webhook-created").await;
+    lived.desk.sign_in_as_operator().await;
+    for (name, path) in lived.of_the_operator() {
+        lived.desk.see_operators(&path).await;
+        judge(name).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_screen_is_within_everybodys_reach_in_a_frame() {
+    let lived = Lived::at(Desk::unopened(Person::speaking("en"), Place::Frame).await).await;
+    for (name, path) in lived.of_the_organization() {
+        lived.desk.go_to(&path).await;
+        lived.desk.judge_access(name).await;
+    }
+    lived.create_one().await;
+    lived.desk.judge_access("webhook-created").await;
+    assert_eq!(lived.desk.complaints().await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,7 @@ use postrider_tests::browser::{Browser, Person};
 use postrider_tests::receiver::Reply;
 use postrider_tests::sign::standard_v1;
 use postrider_tests::wait::until;
+use postrider_tests::world::Store;
 use serde_json::{Value, json};
 
 use super::desk::{Desk, Place};
@@ -34,6 +35,16 @@ in_each_language!(
     failed_read_why_retry_succeeded,
     disabled_fix_enable_recover,
 );
+
+/// What screens read is the API's, which is tested on both stores; one walk shows that nothing of theirs hangs on the embedded one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn failed_read_why_retry_succeeded_on_postgres() {
+    let desk = Desk::unopened_on(Store::Postgres, Person::speaking("en"), Place::Own).await.opened("admin").await;
+    failed_read_why_retry_succeeded(&desk).await;
+    desk.sign_in_as_operator().await;
+    desk.browser.click("nav.operator-menu a[href=\"/operator/system\"]").await;
+    desk.browser.see("#nodes td time").await;
+}
 
 const DAY_MS: i64 = 24 * 3_600_000;
 

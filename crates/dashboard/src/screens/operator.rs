@@ -5,6 +5,7 @@ mod links;
 mod organization;
 mod organizations;
 mod plans;
+mod references;
 mod system;
 
 use axum::Router;

@@ -60,7 +60,7 @@ impl Head {
         let page = viewer.enter(organization, Place::Webhooks, "menu-webhooks").await?;
         let endpoint: Endpoint = viewer.asker.get(&api_path(organization, endpoint)).await?;
         let page = page.titled(endpoint.name.clone());
-        let why = endpoint.disabled_reason.as_ref().map(|reason| why_disabled(viewer.say, reason));
+        let why = why_disabled(viewer.say, &endpoint);
         Ok((page, Head { name: visible(&endpoint.name), trouble: Trouble::of(&endpoint), why, endpoint, tab }))
     }
 

@@ -19,10 +19,8 @@ use crate::visible::{Piece, visible};
 
 /// Webhooks on a page.
 const ROWS: usize = 50;
-/// Webhooks that are looked at for a search at once.
-const ROWS_SEARCHED: usize = 250;
-/// A search looks at so many pages of them before it shows what it has found, and the way on.
-const PAGES_SEARCHED_MAX: usize = 8;
+/// The longest text that is searched for, in characters; the API takes no longer one.
+const SEARCH_CHARS_MAX: usize = 200;
 /// With more webhooks than this there is a field to search them.
 const ROWS_WITHOUT_SEARCH_MAX: usize = 8;
 /// Subscriptions that are named; the rest is counted.
@@ -72,7 +70,7 @@ impl Row {
         Row {
             name: visible(&endpoint.name),
             trouble: Trouble::of(&endpoint),
-            why: endpoint.disabled_reason.as_ref().map(|reason| why_disabled(say, reason)),
+            why: why_disabled(say, &endpoint),
             more_events: endpoint.events.len().saturating_sub(EVENTS_SHOWN),
             rate: counted.and_then(|counted| counted.success_rate).map(|rate| say.percent(rate)),
             drawing: Bars::new(buckets, Counted::Attempts, Frame::CELL),
@@ -101,65 +99,44 @@ impl Cursors {
     }
 }
 
-/// Walks the two lists side by side; both are in the same order.
-struct Walk<'v> {
-    viewer: &'v Viewer,
-    organization: String,
-    limit: usize,
-}
-
-impl Walk<'_> {
-    async fn page(&self, at: Option<&Cursors>) -> Result<(Vec<Row>, Option<Cursors>), ApiError> {
-        let path = |list: &str, cursor: Option<&String>| {
-            let cursor = cursor.map(|cursor| format!("&cursor={}", segment(cursor))).unwrap_or_default();
-            format!("/v1/organizations/{}/{list}?limit={}{cursor}", self.organization, self.limit)
-        };
-        let asker = &self.viewer.asker;
-        let endpoints: List<Endpoint> = asker.get(&path("endpoints", at.map(|at| &at.endpoints))).await?;
-        let counted: StatisticsPage = asker.get(&path("statistics", at.map(|at| &at.statistics))).await?;
-        let of = |endpoint: &Endpoint| counted.data.iter().find(|counted| counted.endpoint == endpoint.id);
-        let row = |endpoint: Endpoint| {
-            let counted = of(&endpoint);
-            Row::new(self.viewer.say, endpoint, counted)
-        };
-        let rows = endpoints.data.into_iter().map(row).collect();
-        let next = endpoints.next_cursor.zip(counted.next_cursor);
-        Ok((rows, next.map(|(endpoints, statistics)| Cursors { endpoints, statistics })))
-    }
-
-    /// Those whose name or URL has a text in it, in either case of letters.
-    async fn search(&self, text: &str, from: Option<Cursors>) -> Result<(Vec<Row>, Option<Cursors>), ApiError> {
-        let wanted = text.to_lowercase();
-        let fits = |row: &Row| {
-            [&row.endpoint.name, &row.endpoint.url].iter().any(|text| text.to_lowercase().contains(&wanted))
-        };
-        let mut found = Vec::new();
-        let mut at = from;
-        for _ in 0..PAGES_SEARCHED_MAX {
-            let (rows, next) = self.page(at.as_ref()).await?;
-            found.extend(rows.into_iter().filter(fits));
-            at = next;
-            if at.is_none() || found.len() >= ROWS {
-                break;
-            }
-        }
-        Ok((found, at))
-    }
+/// A page of the two lists side by side, which are in the same order, of all webhooks or of those that a text finds.
+async fn page_of(
+    viewer: &Viewer,
+    organization: &str,
+    searched: &str,
+    at: Option<&Cursors>,
+) -> Result<(Vec<Row>, Option<Cursors>), ApiError> {
+    let search = if searched.is_empty() { String::new() } else { format!("&search={}", segment(searched)) };
+    let path = |list: &str, cursor: Option<&String>| {
+        let cursor = cursor.map(|cursor| format!("&cursor={}", segment(cursor))).unwrap_or_default();
+        format!("/v1/organizations/{}/{list}?limit={ROWS}{search}{cursor}", segment(organization))
+    };
+    let endpoints: List<Endpoint> = viewer.asker.get(&path("endpoints", at.map(|at| &at.endpoints))).await?;
+    let counted: StatisticsPage = viewer.asker.get(&path("statistics", at.map(|at| &at.statistics))).await?;
+    let row = |endpoint: Endpoint| {
+        let counted = counted.data.iter().find(|counted| counted.endpoint == endpoint.id);
+        Row::new(viewer.say, endpoint, counted)
+    };
+    let rows = endpoints.data.into_iter().map(row).collect();
+    let next = endpoints.next_cursor.zip(counted.next_cursor);
+    Ok((rows, next.map(|(endpoints, statistics)| Cursors { endpoints, statistics })))
 }
 
 /// `GET /o/{organization}/webhooks`
 pub(crate) async fn list(viewer: Viewer, Path(organization): Path<String>, uri: Uri) -> Result<Response, Refusal> {
     let page = viewer.enter(&organization, Place::Webhooks, "menu-webhooks").await?;
     let query = Form::read(uri.query().unwrap_or_default().as_bytes());
-    let searched = query.text("search").unwrap_or_default().to_owned();
+    let searched = searchable(query.text("search").unwrap_or_default());
     let from = Cursors::read(&query);
     let is_further = from.is_some();
-    let limit = if searched.is_empty() { ROWS } else { ROWS_SEARCHED };
-    let walk = Walk { viewer: &viewer, organization: segment(&organization), limit };
-    let (rows, next) =
-        if searched.is_empty() { walk.page(from.as_ref()).await? } else { walk.search(&searched, from).await? };
+    let (rows, next) = page_of(&viewer, &organization, &searched, from.as_ref()).await?;
     let next = next.map(|next| format!("{}/webhooks?{}", page.base(), query_of(&searched, &next)));
     Ok(html(StatusCode::OK, &Webhooks { page, rows, next, searched, is_further }))
+}
+
+/// What the API can search for: a line of bounded length.
+pub(crate) fn searchable(text: &str) -> String {
+    text.chars().filter(|character| !character.is_control()).take(SEARCH_CHARS_MAX).collect()
 }
 
 fn query_of(searched: &str, at: &Cursors) -> String {

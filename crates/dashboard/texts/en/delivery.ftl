@@ -16,6 +16,7 @@ delivery-in = in
 delivery-waits-for-turn = It waits for its turn: earlier deliveries about the same record go first.
 delivery-held-back = It waits until the webhook is active again.
 delivery-what-to-do = What to do:
+failure-detail = In detail:
 delivery-attempts = Attempts
 delivery-no-attempts = Nothing has been sent yet.
 delivery-by-hand = Retried by hand

@@ -16,3 +16,6 @@ failures-state = Status
 failures-when = When
 failures-attempts = Attempts
 failures-code = Last status code
+failures-open-one = Open a delivery to see why it failed.
+failures-all-waiting = Show everything that waits for a retry
+failures-more-webhooks = There are more webhooks: show which of them have problems

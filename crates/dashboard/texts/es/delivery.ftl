@@ -16,6 +16,7 @@ delivery-in = en
 delivery-waits-for-turn = Espera su turno: antes van las entregas anteriores sobre el mismo registro.
 delivery-held-back = Espera hasta que el webhook vuelva a estar activo.
 delivery-what-to-do = Qué hacer:
+failure-detail = En detalle (en inglés):
 delivery-attempts = Intentos
 delivery-no-attempts = Aún no se ha enviado nada.
 delivery-by-hand = Reintentada manualmente

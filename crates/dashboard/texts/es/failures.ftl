@@ -16,3 +16,6 @@ failures-state = Estado
 failures-when = Cuándo
 failures-attempts = Intentos
 failures-code = Último código de estado
+failures-open-one = Abra una entrega para ver por qué falló.
+failures-all-waiting = Mostrar todo lo que espera un reintento
+failures-more-webhooks = Hay más webhooks: mostrar cuáles tienen problemas

@@ -16,6 +16,7 @@ delivery-in = em
 delivery-waits-for-turn = Ela espera a vez: entregas anteriores sobre o mesmo registro vão primeiro.
 delivery-held-back = Ela espera até o webhook estar ativo de novo.
 delivery-what-to-do = O que fazer:
+failure-detail = Em detalhe (em inglês):
 delivery-attempts = Tentativas
 delivery-no-attempts = Nada foi enviado ainda.
 delivery-by-hand = Reenviada manualmente

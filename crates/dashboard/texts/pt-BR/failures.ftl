@@ -16,3 +16,6 @@ failures-state = Status
 failures-when = Quando
 failures-attempts = Tentativas
 failures-code = Último código de status
+failures-open-one = Abra uma entrega para ver por que falhou.
+failures-all-waiting = Mostrar tudo o que aguarda nova tentativa
+failures-more-webhooks = Há mais webhooks: mostrar quais têm problemas

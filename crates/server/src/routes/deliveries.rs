@@ -9,8 +9,6 @@ use postrider_store::{DeliveryDetail, DeliveryFilter};
 
 use crate::call::{Call, json};
 use crate::code::Code;
-use crate::fields::Text;
-use crate::limits::SEARCH_CHARS_MAX;
 use crate::paging::{Page, Query, whole};
 use crate::problem::{Kind, Problem};
 use crate::search::search;
@@ -32,8 +30,6 @@ const FILTERS: &[&str] = &[
     "limit",
     "cursor",
 ];
-
-const SEARCHED: Text = Text::line(1, SEARCH_CHARS_MAX);
 
 const ENDPOINT_DELETED: &str = "the endpoint of this delivery was deleted, so that it cannot be sent again; make an endpoint and recover what it missed";
 const EVENT_GONE: &str =
@@ -72,7 +68,7 @@ pub(crate) async fn list(State(app): State<App>, call: Call) -> Result<Response,
         test: query.parsed("test", read_bool),
         status_code: query.parsed("status_code", |text| whole(text, 100, 599)),
     };
-    let text = query.parsed("search", |text| SEARCHED.check(text).map(|()| text.to_owned()));
+    let text = query.searched();
     let place = query.place("deliveries");
     query.finish()?;
     let request = place.request()?;

@@ -9,7 +9,7 @@ use postrider_contract::{Contract, SecretRules};
 use postrider_domain::{
     Action, Endpoint, EndpointId, EndpointStatus, Facts, Organization, OrganizationId, Scope, Streak,
 };
-use postrider_store::{Edit, EndpointLimits, StoreError};
+use postrider_store::{Edit, EndpointLimits, StoreError, search_endpoints};
 
 use crate::auth::random_bytes;
 use crate::call::{Call, json, no_content};
@@ -125,19 +125,25 @@ pub(crate) fn assembled(
 
 /// List endpoints
 ///
-/// Newest first. Needs `endpoints:read`.
+/// Newest first. A `search` looks at a bounded number of endpoints: a page may hold few or none and still have a `next_cursor`.
+/// Needs `endpoints:read`.
 #[utoipa::path(get, path = "/v1/organizations/{org}/endpoints", operation_id = "listEndpoints", tag = "Endpoints",
     params(("org" = String, Path, description = "The organisation's id"),
+        ("search" = Option<String>, Query, description = "Of this id, or with this text in the name or URL; at most 200 characters"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 250), ("cursor" = Option<String>, Query)),
     responses((status = 200, description = "A page", body = Page<EndpointBody>)))]
 pub(crate) async fn list(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     let organization = call.organization(Scope::EndpointsRead)?;
-    let mut query = Query::read(call.query(), &["limit", "cursor"]);
+    let mut query = Query::read(call.query(), &["search", "limit", "cursor"]);
+    let text = query.searched();
     let place = query.place("endpoints");
     query.finish()?;
     let request = place.request()?;
     app.organization(&organization).await?;
-    let page = app.store().endpoints(&organization, request).await?;
+    let page = match text {
+        Some(text) => search_endpoints(app.store(), &organization, &text, request).await?,
+        None => app.store().endpoints(&organization, request).await?,
+    };
     let ids: Vec<_> = page.rows.iter().map(|row| row.id).collect();
     let streaks: HashMap<_, _> = app.store().streaks(&organization, &ids).await?.into_iter().collect();
     let streak_of = |row: &Endpoint| streaks.get(&row.id).copied().unwrap_or_default();

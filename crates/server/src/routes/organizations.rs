@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use postrider_domain::{Action, Facts, Organization, OrganizationId, Scope, encode_id};
-use postrider_store::StoreError;
+use postrider_store::{StoreError, search_organizations};
 
 use crate::call::{Call, json, no_content};
 use crate::changing::{change_organization, write_change};
@@ -52,17 +52,25 @@ fn is_overtaken(written: &Result<(), StoreError>) -> bool {
 
 /// List organisations
 ///
-/// Newest first. Needs the operator key.
+/// Newest first. A `search` shows the one of this id before all others and looks at a bounded number of organisations: a page may hold few or
+/// none and still have a `next_cursor`. Needs the operator key.
 #[utoipa::path(get, path = "/v1/organizations", operation_id = "listOrganizations", tag = "Organisations",
-    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 250), ("cursor" = Option<String>, Query)),
+    params(("search" = Option<String>, Query, description = "With this text in the name or id; at most 200 characters"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 250), ("cursor" = Option<String>, Query)),
     responses((status = 200, description = "A page", body = Page<OrganizationBody>)))]
 pub(crate) async fn list(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     call.caller.operator()?;
-    let mut query = Query::read(call.query(), &["limit", "cursor"]);
+    let mut query = Query::read(call.query(), &["search", "limit", "cursor"]);
+    let text = query.searched();
     let place = query.place("organizations");
     query.finish()?;
     let after = place.after_name()?.map(|id| id.parse::<OrganizationId>()).transpose();
     let after = after.map_err(|error| Problem::new(Kind::InvalidQuery, error.to_string()))?;
+    if let Some(text) = text {
+        let found = search_organizations(app.store(), &text, after.as_ref(), place.limit).await?;
+        let next = found.next.as_ref().map(OrganizationId::as_str);
+        return json(StatusCode::OK, &place.page_found(found.rows, next, OrganizationBody::from));
+    }
     let rows = app.store().organizations(after.as_ref(), place.limit + 1).await?;
     json(StatusCode::OK, &place.page_by_name(rows, |row| row.id.as_str(), OrganizationBody::from))
 }

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use postrider_domain::{Buckets, EndpointId, Hour, Millis, OrganizationId, Scope};
-use postrider_store::{PageOf, PageRequest};
+use postrider_store::{PageOf, PageRequest, search_endpoints};
 
 use crate::call::{Call, json};
 use crate::code::Code;
@@ -13,7 +13,7 @@ use crate::problem::Problem;
 use crate::state::{App, Running};
 use crate::wire::statistics::{EndpointStatisticsBody, StatisticsPage};
 
-const FILTERS: &[&str] = &["since", "until", "endpoint", "limit", "cursor"];
+const FILTERS: &[&str] = &["since", "until", "endpoint", "search", "limit", "cursor"];
 const HOURS_DEFAULT: i64 = 24;
 /// A longer span is shown by days.
 const HOURS_BY_HOUR_MAX: i64 = 7 * 24;
@@ -30,18 +30,25 @@ const DAYS_MAX: i64 = 31;
         ("since" = Option<String>, Query, description = "From the hour on in which this moment lies (RFC 3339); 24 hours before `until` when left out"),
         ("until" = Option<String>, Query, description = "Until the end of the hour in which the last moment before this one lies (RFC 3339); now when left out. At most 31 days after `since`"),
         ("endpoint" = Option<String>, Query, description = "Of this endpoint"),
+        ("search" = Option<String>, Query, description = "Of the endpoints that this text finds in their list, page by page with it; not beside `endpoint`"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 250), ("cursor" = Option<String>, Query)),
     responses((status = 200, description = "A page", body = StatisticsPage)))]
 pub(crate) async fn read(State(app): State<App>, call: Call) -> Result<Response, Problem> {
     let organization = call.organization(Scope::DeliveriesRead)?;
     let mut query = Query::read(call.query(), FILTERS);
     let endpoint = query.parsed("endpoint", str::parse::<EndpointId>);
+    let text = match endpoint {
+        None => query.searched(),
+        Some(_) => query.parsed::<String, _>("search", |_| {
+            Err(Code::FieldConflict.says("cannot stand beside `endpoint`").with("other", "endpoint"))
+        }),
+    };
     let buckets = read_span(&mut query, app.now());
     let place = query.place("statistics");
     query.finish()?;
     let request = place.request()?;
     app.organization(&organization).await?;
-    let endpoints = endpoints(&app, &organization, endpoint, request).await?;
+    let endpoints = endpoints(&app, &organization, (endpoint, text), request).await?;
     let found = app.engine().statistics(&organization, &endpoints.rows, buckets).await?;
     let page = place.page(&PageOf { rows: found, next: endpoints.next }, EndpointStatisticsBody::new);
     let bucket_seconds = i64::from(buckets.hours) * Hour::MS / 1_000;
@@ -52,11 +59,14 @@ pub(crate) async fn read(State(app): State<App>, call: Call) -> Result<Response,
 async fn endpoints(
     app: &Running,
     organization: &OrganizationId,
-    one: Option<EndpointId>,
+    (one, text): (Option<EndpointId>, Option<String>),
     page: PageRequest,
 ) -> Result<PageOf<EndpointId>, Problem> {
     let Some(id) = one else {
-        let found = app.store().endpoints(organization, page).await?;
+        let found = match text {
+            Some(text) => search_endpoints(app.store(), organization, &text, page).await?,
+            None => app.store().endpoints(organization, page).await?,
+        };
         return Ok(PageOf { rows: found.rows.iter().map(|endpoint| endpoint.id).collect(), next: found.next });
     };
     let found = app.store().endpoint(organization, id).await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use postrider_contract::{Contract, Derived, EventType, Plan, SecretKind};
+use postrider_contract::{Contract, Derived, EventType, Plan, SchemePromise, SecretKind, SignaturePromise};
 use postrider_domain::ScheduleKind;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -42,8 +42,19 @@ pub(crate) struct ContractDetailBody<'a> {
     contract: ContractBody<'a>,
     /// Whether event types beside the catalogue's are passed on as they are.
     open: bool,
+    /// The body, as JSON in which a text such as `$occurred_at` stands for what differs between requests (`docs/contracts.md`); a `?` behind it leaves out what is not there.
+    #[schema(required = true, value_type = Object, example = json!({"type": "$type", "timestamp": "$occurred_at", "data": "$data"}))]
+    envelope: Option<&'a RawValue>,
+    /// The media type of bodies.
+    #[schema(example = "application/json")]
+    content_type: &'a str,
+    /// Its own headers, in order; a text such as `${event.id}` stands for what differs between requests. Without that of the signature.
+    headers: Vec<HeaderBody<'a>>,
     /// Whether requests are signed.
     signed: bool,
+    /// How requests are signed; `null` where nothing is.
+    #[schema(required = true)]
+    signature: Option<SignatureBody<'a>>,
     secret: SecretBody<'a>,
     /// How long one attempt may take, in milliseconds.
     timeout_ms: u64,
@@ -69,7 +80,12 @@ impl<'a> ContractDetailBody<'a> {
         ContractDetailBody {
             contract: ContractBody::new(contract),
             open: contract.is_open(),
+            // It was checked when the contract was read.
+            envelope: serde_json::from_str(contract.envelope()).ok(),
+            content_type: contract.content_type(),
+            headers: contract.headers().map(|(name, value)| HeaderBody { name, value }).collect(),
             signed: contract.is_signed(),
+            signature: contract.signature().map(SignatureBody::new),
             secret: SecretBody::new(contract),
             timeout_ms: ms(contract.response().timeout),
             retries: RetriesBody::new(contract),
@@ -96,6 +112,89 @@ impl<'a> ContractDetailBody<'a> {
 
 fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A header of every request.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ContractHeader)]
+pub(crate) struct HeaderBody<'a> {
+    #[schema(example = "webhook-id")]
+    name: &'a str,
+    #[schema(example = "${event.id}")]
+    value: String,
+}
+
+/// How requests are signed. A text such as `${body}` stands for what differs between requests.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SignatureRules)]
+pub(crate) struct SignatureBody<'a> {
+    /// The header that carries the signature.
+    #[schema(example = "webhook-signature")]
+    header: &'a str,
+    /// The header's value.
+    #[schema(example = "${version},${signature}")]
+    value: String,
+    /// What is signed.
+    #[schema(example = "${event.id}.${attempt.unix}.${body}")]
+    signed: String,
+    /// How the signature is written: `hex` or `base64`.
+    #[schema(example = "base64")]
+    encoding: &'static str,
+    /// How old a request may be, in milliseconds; `null` where what is signed does not tell when it was sent.
+    #[schema(required = true)]
+    tolerance_ms: Option<u64>,
+    /// Whose signatures stand in the header while a rotation overlaps, in order: `primary` and `secondary`.
+    #[schema(example = json!(["primary", "secondary"]))]
+    overlap: Vec<&'static str>,
+    /// What stands between them.
+    separator: &'a str,
+    /// What a receiver answers that has a request sent again at once with the other secret, while a rotation overlaps.
+    swap_statuses: &'a [u16],
+    /// The ways of signing. The secret says which: by its prefix, or else it is the first.
+    schemes: Vec<SchemeBody<'a>>,
+}
+
+/// One way of signing.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SignatureScheme)]
+pub(crate) struct SchemeBody<'a> {
+    /// What `${version}` stands for; empty where there is only one.
+    #[schema(example = "v1")]
+    version: &'a str,
+    /// What its secrets begin with; empty where they may begin with anything.
+    #[schema(example = "whsec_")]
+    prefix: &'a str,
+    /// `hmac-sha256` or `ed25519`.
+    #[schema(example = "hmac-sha256")]
+    algorithm: &'static str,
+    /// How the key is written behind the prefix: `hex` or `base64`; `text` where the whole secret is the key.
+    #[schema(example = "base64")]
+    key: &'static str,
+    /// What its public keys begin with; empty where it has none, or they begin with nothing.
+    public_prefix: &'a str,
+}
+
+impl<'a> SignatureBody<'a> {
+    fn new(promise: SignaturePromise<'a>) -> Self {
+        SignatureBody {
+            header: promise.header,
+            value: promise.value,
+            signed: promise.signed,
+            encoding: promise.encoding,
+            tolerance_ms: promise.tolerance.map(ms),
+            overlap: promise.overlap,
+            separator: promise.separator,
+            swap_statuses: promise.swap_statuses,
+            schemes: promise.schemes.into_iter().map(SchemeBody::new).collect(),
+        }
+    }
+}
+
+impl<'a> SchemeBody<'a> {
+    fn new(promise: SchemePromise<'a>) -> Self {
+        let SchemePromise { version, prefix, algorithm, key, public_prefix } = promise;
+        SchemeBody { version, prefix, algorithm, key, public_prefix }
+    }
 }
 
 /// What a contract says about secrets.

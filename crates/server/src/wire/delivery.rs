@@ -278,6 +278,9 @@ pub(crate) struct ErrorBody<'a> {
     reason: Option<&'a str>,
     /// What happened.
     message: &'a str,
+    /// The message as a code that does not change, for saying it in another language: `kind`, or `kind.reason`.
+    #[schema(value_type = String, example = "timeout.response_head")]
+    message_code: Cow<'static, str>,
     /// What the endpoint's owner can do about it.
     advice: &'static str,
     /// The advice as a word that does not change, for saying it in another language.
@@ -287,13 +290,15 @@ pub(crate) struct ErrorBody<'a> {
 
 impl<'a> ErrorBody<'a> {
     pub(crate) fn of(attempt: &'a Attempt) -> Option<Self> {
-        let AttemptFailure { kind, reason, message } = attempt.failure.as_ref()?;
+        let failure = attempt.failure.as_ref()?;
+        let AttemptFailure { kind, reason, message } = failure;
         let status_code = attempt.response.as_ref().map(|response| response.status_code);
         let advice = advice(*kind, reason.as_deref(), status_code);
         Some(ErrorBody {
             kind: kind.as_str(),
             reason: reason.as_deref(),
             message,
+            message_code: failure.message_code(),
             advice: advice.text(),
             advice_code: advice.code(),
         })

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::num::NonZeroU32;
 
 use postrider_contract::Contracts;
-use postrider_domain::{Endpoint, EndpointStatus, Millis, Overlap, Streak};
+use postrider_domain::{DisabledReason, Endpoint, EndpointStatus, LatestFailure, Millis, Overlap, Streak};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -29,6 +29,45 @@ pub(crate) enum StatusWord {
     Paused,
     /// The system stopped it; `disabled_reason` says why.
     Disabled,
+}
+
+/// Why the system stopped an endpoint.
+#[derive(Debug, ToSchema)]
+#[schema(as = DisabledReasonCode, rename_all = "snake_case")]
+#[expect(dead_code, reason = "says which words there are; they are the domain's")]
+pub(crate) enum DisabledWord {
+    /// The receiver answered that it is gone for good.
+    Gone,
+    /// Too many attempts failed on end: `count`, and of the latest its `kind` and, where it was answered, its `status_code`.
+    ConsecutiveFailures,
+    /// Something else, which `disabled_reason` says.
+    Other,
+}
+
+/// The facts of why an endpoint was stopped.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DisabledReasonParams)]
+pub(crate) struct DisabledParams {
+    /// Attempts that failed on end.
+    count: u32,
+    /// The kind of the latest failure, as in an attempt's `error`.
+    #[schema(example = "timeout")]
+    kind: &'static str,
+    /// What the latest was answered, where an answer came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    status_code: Option<u16>,
+}
+
+impl DisabledParams {
+    fn of(reason: DisabledReason) -> Option<Self> {
+        let DisabledReason::Failures { count, latest } = reason else { return None };
+        let status_code = match latest {
+            LatestFailure::Status(code) => Some(code),
+            LatestFailure::Unanswered(_) => None,
+        };
+        Some(DisabledParams { count, kind: latest.kind().as_str(), status_code })
+    }
 }
 
 /// In which order an endpoint receives.
@@ -74,6 +113,13 @@ pub(crate) struct EndpointBody<'a> {
     /// Why the system stopped it.
     #[schema(required = true)]
     disabled_reason: Option<&'a str>,
+    /// The same as a word that does not change, for saying it in another language; `null` where it is not disabled.
+    #[schema(required = true, value_type = Option<DisabledWord>)]
+    disabled_reason_code: Option<&'static str>,
+    /// The facts of the reason; left out where it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    disabled_reason_params: Option<DisabledParams>,
     /// Failed attempts since the last success; tests and retries by hand are not among them.
     consecutive_failures: u32,
     /// When the first of them failed.
@@ -105,6 +151,7 @@ impl<'a> EndpointBody<'a> {
             EndpointStatus::Disabled { reason } => Some(reason.as_str()),
             EndpointStatus::Active | EndpointStatus::Paused => None,
         };
+        let known = disabled_reason.and_then(DisabledReason::parse);
         EndpointBody {
             id: endpoint.id.to_string(),
             name: &endpoint.name,
@@ -118,6 +165,8 @@ impl<'a> EndpointBody<'a> {
             system: endpoint.system.as_deref(),
             status: endpoint.status.as_str(),
             disabled_reason,
+            disabled_reason_code: disabled_reason.map(|_| known.map_or("other", DisabledReason::code)),
+            disabled_reason_params: known.and_then(DisabledParams::of),
             consecutive_failures: streak.failures,
             failing_since: streak.since.map(Moment),
             headers: HeaderMap::new(endpoint.headers.iter().map(|(name, _)| (Cow::from(name), Cow::Borrowed(MASK)))),

@@ -1,11 +1,14 @@
 //! Endpoints.
 
-use postrider_domain::{DeliveryId, DeliveryStatus, EndpointId, EndpointStatus, FailReason, Secret, Transition};
+use postrider_domain::{
+    DeliveryId, DeliveryStatus, Endpoint, EndpointId, EndpointStatus, FailReason, Secret, Transition,
+};
 
 use super::samples::{DAY, World, all, at, endpoint, id_at, org_id, organization, outcome, page};
 use super::{Subject, T0};
 use crate::error::StoreError;
 use crate::model::{Attempt, DeliveryFilter, EndpointLimits, Response};
+use crate::search::search_endpoints;
 
 /// In every status, with and without what may be missing.
 pub async fn everything_about_one_comes_back(subject: &mut impl Subject) {
@@ -76,6 +79,49 @@ pub async fn pages_go_from_newest_to_oldest(subject: &mut impl Subject) {
         before = found.next;
     }
     assert_eq!((seen, before), (made, None));
+}
+
+/// In either case of letters of any script, page by page, and of this organisation alone; its whole id finds one too.
+pub async fn they_are_found_by_a_part_of_their_name_or_url(subject: &mut impl Subject) {
+    let store = subject.store();
+    let (org, other) = (org_id("acme"), org_id("other"));
+    store.create_organization(&organization("acme")).await.unwrap();
+    store.create_organization(&organization("other")).await.unwrap();
+    let names = [
+        (&org, "ERP São Paulo", "https://a.example/in"),
+        (&org, "Mail", "https://ERP.example/x"),
+        (&org, "Chat", "https://b.example/y"),
+        (&org, "erp 3", "https://c.example/z"),
+        (&other, "ERP", "https://erp.example/"),
+    ];
+    let mut made = vec![];
+    for (nth, (owner, name, url)) in (0..).zip(names) {
+        let endpoint = Endpoint { name: name.to_owned(), url: url.to_owned(), ..endpoint(owner, at(nth)) };
+        made.push(endpoint.id);
+        store.create_endpoint(&endpoint, &EndpointLimits::default()).await.unwrap();
+    }
+    let (mut seen, mut before) = (vec![], None);
+    loop {
+        let found = search_endpoints(&*store, &org, "ErP", page(1, before)).await.unwrap();
+        assert!(found.rows.len() <= 1);
+        seen.extend(found.rows.iter().map(|endpoint| endpoint.id));
+        before = found.next;
+        if before.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, [made[3], made[1], made[0]]);
+    for (text, expected) in [("SÃO", vec![made[0]]), ("_", vec![]), ("example/y", vec![made[2]])] {
+        let found = search_endpoints(&*store, &org, text, all()).await.unwrap();
+        assert_eq!(
+            (found.rows.iter().map(|endpoint| endpoint.id).collect::<Vec<_>>(), found.next),
+            (expected, None),
+            "{text}"
+        );
+    }
+    let by_id =
+        async |id: EndpointId| search_endpoints(&*store, &org, &id.to_string(), all()).await.unwrap().rows.len();
+    assert_eq!((by_id(made[2]).await, by_id(made[4]).await), (1, 0), "another organisation's is not there");
 }
 
 /// An update of one that does not exist is refused.

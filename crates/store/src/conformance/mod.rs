@@ -59,6 +59,7 @@ macro_rules! conformance_suite {
         $crate::conformance_suite! { @cases $make;
             organizations: [
                 created_ones_are_found_and_listed_in_order,
+                they_are_found_by_a_part_of_their_name_or_id,
                 an_id_is_taken_once,
                 an_update_replaces_everything_but_id_and_creation,
                 deleting_one_hides_all_it_owned,
@@ -68,6 +69,7 @@ macro_rules! conformance_suite {
                 everything_about_one_comes_back,
                 the_limit_is_counted_in_the_transaction,
                 pages_go_from_newest_to_oldest,
+                they_are_found_by_a_part_of_their_name_or_url,
                 an_update_replaces_everything_but_id_and_creation,
                 deleting_one_fails_its_open_work_and_removes_the_text_of_its_attempts,
             ];

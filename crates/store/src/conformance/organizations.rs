@@ -6,6 +6,7 @@ use super::samples::{World, all, at, org_id, organization};
 use super::{Subject, T0};
 use crate::error::StoreError;
 use crate::model::{DeliveryFilter, EventFilter};
+use crate::search::search_organizations;
 
 /// They come back whole, newest first, page by page.
 pub async fn created_ones_are_found_and_listed_in_order(subject: &mut impl Subject) {
@@ -28,6 +29,37 @@ pub async fn created_ones_are_found_and_listed_in_order(subject: &mut impl Subje
         seen.extend(page.into_iter().map(|org| org.id.to_string()));
     }
     assert_eq!(seen, ["e", "not-first", "d:1", "C", "a", "b"]);
+}
+
+/// In either case of letters of any script, newest first and page by page; the one with exactly this id before all others, and once.
+pub async fn they_are_found_by_a_part_of_their_name_or_id(subject: &mut impl Subject) {
+    let store = subject.store();
+    for (id, name) in
+        [("acme", "Zebra"), ("b", "São Paulo ACME"), ("ACME-eu", "Europa"), ("c", "Other"), ("d", "acme!")]
+    {
+        store
+            .create_organization(&postrider_domain::Organization { name: name.to_owned(), ..organization(id) })
+            .await
+            .unwrap();
+    }
+    let mut seen = vec![];
+    let mut after = None;
+    loop {
+        let found = search_organizations(&*store, "acme", after.as_ref(), 2).await.unwrap();
+        seen.extend(found.rows.iter().map(|one| one.id.to_string()));
+        after = found.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, ["acme", "d", "ACME-eu", "b"]);
+    for (text, expected) in [("SÃO", vec!["b"]), ("nobody", vec![]), ("%", vec![]), ("d", vec!["d"])] {
+        let found = search_organizations(&*store, text, None, 10).await.unwrap();
+        let ids: Vec<_> = found.rows.iter().map(|one| one.id.as_str()).collect();
+        assert_eq!((ids, found.next), (expected, None), "{text}");
+    }
+    store.delete_organization(&org_id("acme")).await.unwrap();
+    assert_eq!(search_organizations(&*store, "zebra", None, 10).await.unwrap().rows, []);
 }
 
 fn bare(id: &str) -> postrider_domain::Organization {

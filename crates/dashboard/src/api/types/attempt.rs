@@ -63,8 +63,10 @@ pub(crate) struct RefusedRequest {
 pub(crate) struct AttemptError {
     /// A word that does not change, such as `timeout`.
     pub(crate) kind: String,
-    /// In English.
+    /// In English; it may repeat what a receiver said.
     pub(crate) message: String,
+    /// The message's code, for whoever says it in another language.
+    pub(crate) message_code: String,
     /// In English; for advice that has no message in the viewer's language.
     pub(crate) advice: String,
     pub(crate) advice_code: String,

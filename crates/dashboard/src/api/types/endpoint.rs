@@ -23,6 +23,9 @@ pub(crate) struct Endpoint {
     pub(crate) status: String,
     /// Why the system stopped it, in English.
     pub(crate) disabled_reason: Option<String>,
+    /// The reason's code, for whoever says it in another language.
+    pub(crate) disabled_reason_code: Option<String>,
+    pub(crate) disabled_reason_params: Option<DisabledReasonParams>,
     pub(crate) consecutive_failures: u32,
     /// When the first of them failed.
     pub(crate) failing_since: Option<String>,
@@ -51,4 +54,15 @@ pub(crate) struct Overlap {
     pub(crate) confirmed: bool,
     /// What receivers verify with that still hold the old key.
     pub(crate) public_key: Option<String>,
+}
+
+/// The facts of why the system stopped one.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct DisabledReasonParams {
+    /// Attempts that failed on end.
+    pub(crate) count: u32,
+    /// The kind of the latest failure.
+    pub(crate) kind: String,
+    /// What the latest was answered, where an answer came.
+    pub(crate) status_code: Option<u16>,
 }

@@ -22,6 +22,8 @@ pub(super) struct Exchange {
     pub(super) body: Option<Body>,
     pub(super) curl: Option<Command>,
     pub(super) answer: Option<Answer>,
+    /// What went wrong, in English and in detail; it may repeat what a receiver said.
+    pub(super) detail: Option<Vec<Piece>>,
     /// What the first of two requests got.
     pub(super) refused_first: Option<Answer>,
 }
@@ -53,6 +55,7 @@ impl Exchange {
             body: body.map(|body| Body::new(body, base64)),
             curl,
             answer: Answer::of_attempt(say, attempt),
+            detail: attempt.error.as_ref().map(|error| visible(&error.message)),
             refused_first: attempt.refused_first.as_ref().map(|refused| Answer::of_refused(say, refused)),
         }
     }

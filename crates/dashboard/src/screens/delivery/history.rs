@@ -27,7 +27,7 @@ impl Step {
             status_code: attempt.status_code,
             by_hand: attempt.by_hand,
             is_swapped: attempt.refused_first.is_some(),
-            failure: attempt.error.as_ref().map(|error| Failure::new(say, error)),
+            failure: attempt.error.as_ref().map(|error| Failure::new(say, error, attempt.status_code)),
             path: format!("{path}?attempt={}#exchange", attempt.id),
             is_shown: shown == Some(&attempt.id),
         }

@@ -6,11 +6,9 @@ use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::get;
 use http::{StatusCode, Uri};
-use serde::Deserialize;
-use serde_json::Value;
 
-use super::plans::Plan;
-use crate::api::List;
+use super::{plans, references};
+use crate::api::{Contract, EventType, List, ListedContract, SignatureScheme, Verification, Verifications};
 use crate::app::App;
 use crate::form::Form;
 use crate::page::{Page, Place, html};
@@ -23,99 +21,11 @@ pub(crate) fn routes() -> Router<App> {
     Router::new().route("/operator/contracts", get(list)).route("/operator/contracts/{name}", get(read))
 }
 
-/// A contract as lists show it.
-#[derive(Deserialize)]
-struct Listed {
-    name: String,
-    title: String,
-    description: String,
-    default: bool,
-}
-
-/// All that the API tells of one.
-#[derive(Deserialize)]
-struct Contract {
-    #[serde(flatten)]
-    listed: Listed,
-    revision: String,
-    open: bool,
-    signed: bool,
-    secret: SecretRules,
-    timeout_ms: u64,
-    retries: Retries,
-    disable: Option<Disable>,
-    plans: Vec<Plan>,
-    limits: Limits,
-    https_only: bool,
-    custom_headers: CustomHeaders,
-    event_types: Vec<EventType>,
-    derived: Vec<Derived>,
-}
-
-#[derive(Deserialize)]
-struct SecretRules {
-    required: bool,
-    generated: bool,
-    chosen: bool,
-    overlap_ms: u64,
-}
-
-#[derive(Deserialize)]
-struct Retries {
-    kind: String,
-    steps_ms: Vec<u64>,
-    jitter: f64,
-}
-
-#[derive(Deserialize)]
-struct Disable {
-    consecutive_failures: u64,
-    minimum_span_ms: u64,
-}
-
-#[derive(Deserialize)]
-struct Limits {
-    endpoints_max: Option<u32>,
-    endpoints_per_event_and_system_max: Option<u32>,
-}
-
-#[derive(Deserialize)]
-struct CustomHeaders {
-    allowed: bool,
-    count_max: u64,
-    bytes_max: u64,
-}
-
-#[derive(Deserialize)]
-struct EventType {
-    name: String,
-    description: String,
-    category: String,
-    sample: Option<Value>,
-}
-
-#[derive(Deserialize)]
-struct Derived {
-    from: String,
-    when: String,
-    #[serde(rename = "type")]
-    event_type: String,
-}
-
-/// A receiver's code in one language.
-#[derive(Deserialize)]
-struct Code {
-    language: String,
-    title: String,
-    file: String,
-    code: String,
-}
-
 #[derive(Template)]
 #[template(path = "operator/contracts.html")]
 struct Contracts {
     page: Page,
-    rows: Vec<Listed>,
+    rows: Vec<ListedContract>,
     next: Option<String>,
 }
 
@@ -125,14 +35,8 @@ struct Screen {
     page: Page,
     contract: Contract,
     categories: Vec<Category>,
-    codes: Vec<Code>,
-}
-
-impl EventType {
-    /// Realistic data, in lines.
-    fn sample_text(&self) -> String {
-        self.sample.as_ref().and_then(|sample| serde_json::to_string_pretty(sample).ok()).unwrap_or_default()
-    }
+    references: Vec<references::Meaning>,
+    codes: Vec<Verification>,
 }
 
 /// Event types under one heading.
@@ -165,6 +69,31 @@ impl Screen {
 
     fn yes_or_no(&self, is_so: &bool) -> String {
         self.page.say.text(if *is_so { "contract-yes" } else { "contract-no" })
+    }
+
+    /// How the keys of one way of signing are written.
+    fn key_words(&self, scheme: &SignatureScheme) -> String {
+        let say = self.page.say;
+        match scheme.key.as_str() {
+            "text" => say.text("contract-key-text"),
+            encoding if scheme.prefix.is_empty() => encoding.to_owned(),
+            encoding => say.with2("contract-key-encoded", "encoding", encoding, "prefix", scheme.prefix.as_str()),
+        }
+    }
+
+    fn swap_words(&self, statuses: &[u16]) -> String {
+        let statuses: Vec<_> = statuses.iter().map(u16::to_string).collect();
+        self.page.say.with("contract-swap-words", "statuses", statuses.join(", "))
+    }
+
+    /// Whose signatures stand in the header while two secrets work.
+    fn overlap_words(&self, overlap: &[String]) -> String {
+        let say = self.page.say;
+        say.text(if overlap.iter().any(|which| which == "secondary") {
+            "contract-signs-both"
+        } else {
+            "contract-signs-one"
+        })
     }
 
     fn at_most(&self, max: &Option<u32>) -> String {
@@ -205,19 +134,20 @@ async fn list(viewer: Viewer, uri: Uri) -> Result<Response, Refusal> {
     let page = viewer.enter_as_operator(Place::Contracts, "menu-contracts")?;
     let query = Form::read(uri.query().unwrap_or_default().as_bytes());
     let cursor = query.text("cursor").map(|cursor| format!("?cursor={}", segment(cursor))).unwrap_or_default();
-    let found: List<Listed> = viewer.asker.get(&format!("/v1/contracts{cursor}")).await?;
+    let found: List<ListedContract> = viewer.asker.get(&format!("/v1/contracts{cursor}")).await?;
     let next = found.next_cursor.map(|cursor| format!("/operator/contracts?cursor={}", segment(&cursor)));
     Ok(html(StatusCode::OK, &Contracts { page, rows: found.data, next }))
 }
 
 async fn read(viewer: Viewer, Path(name): Path<String>) -> Result<Response, Refusal> {
     let page = viewer.enter_as_operator(Place::Contracts, "menu-contracts")?;
-    let path = format!("/v1/contracts/{}", segment(&name));
-    let mut contract: Contract = viewer.asker.get(&path).await?;
-    let codes: List<Code> = viewer.asker.get(&format!("{path}/verification")).await?;
-    let page = page.titled(contract.listed.title.clone());
+    let mut contract = plans::of(&viewer, &name).await?;
+    let path = format!("/v1/contracts/{}/verification", segment(&name));
+    let codes: Verifications = viewer.asker.get(&path).await?;
+    let page = page.titled(contract.title.clone());
     let categories = by_category(std::mem::take(&mut contract.event_types));
-    Ok(html(StatusCode::OK, &Screen { page, contract, categories, codes: codes.data }))
+    let references = references::of(page.say, &contract);
+    Ok(html(StatusCode::OK, &Screen { page, contract, categories, references, codes: codes.data }))
 }
 
 #[cfg(test)]

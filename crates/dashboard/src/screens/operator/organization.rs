@@ -9,7 +9,7 @@ use http::{Method, StatusCode, Uri};
 use serde_json::{Value, json};
 
 use super::plans;
-use crate::api::OrganizationDetail;
+use crate::api::{Contract, OrganizationDetail};
 use crate::app::App;
 use crate::form::{Form, fresh_key};
 use crate::mistakes::Mistakes;
@@ -34,7 +34,7 @@ pub(crate) fn routes() -> Router<App> {
 struct Screen {
     page: Page,
     organization: OrganizationDetail,
-    contract: plans::Choice,
+    contract: Contract,
     locales: Vec<locales::Choice>,
     form: Form,
     mistakes: Mistakes,

@@ -4,24 +4,22 @@ use askama::Template;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::get;
+use form_urlencoded::Serializer;
 use http::{Method, StatusCode, Uri};
 use serde_json::{Map, Value};
 
 use super::plans;
-use crate::api::{ApiError, List, OrganizationDetail};
+use crate::api::{ApiError, Contract, List, OrganizationDetail};
 use crate::app::App;
 use crate::form::{Form, fresh_key};
 use crate::mistakes::Mistakes;
 use crate::page::{Page, Place, html};
 use crate::refusal::{Refusal, onward};
 use crate::screens::locales::{self, choices};
+use crate::screens::webhooks::searchable;
 use crate::viewer::{Viewer, segment};
 
 const FIELDS: [&str; 6] = ["id", "name", "contract", "plan", "owner_email", "locale"];
-/// How many of the newest organisations a search by name looks through: the API has none of its own.
-const SEARCHED_MAX: usize = 1_000;
-/// A whole page of the API's.
-const PAGE: usize = 250;
 
 /// All of them.
 pub(crate) fn routes() -> Router<App> {
@@ -37,8 +35,6 @@ struct Organizations {
     rows: Vec<OrganizationDetail>,
     next: Option<String>,
     search: String,
-    /// There are older ones that were not looked through.
-    is_cut: bool,
     deleted: Option<String>,
 }
 
@@ -48,59 +44,29 @@ struct NewOrganization {
     page: Page,
     form: Form,
     mistakes: Mistakes,
-    contracts: Vec<plans::Choice>,
+    contracts: Vec<Contract>,
     locales: Vec<locales::Choice>,
     idempotency_key: String,
-}
-
-/// What a search found.
-struct Found {
-    rows: Vec<OrganizationDetail>,
-    is_cut: bool,
 }
 
 async fn list(viewer: Viewer, uri: Uri) -> Result<Response, Refusal> {
     let page = viewer.enter_as_operator(Place::Organizations, "menu-organizations")?;
     let query = Form::read(uri.query().unwrap_or_default().as_bytes());
     let deleted = query.text("deleted").map(str::to_owned);
-    if let Some(text) = query.text("search") {
-        let Found { rows, is_cut } = search(&viewer, text).await?;
-        let search = text.to_owned();
-        return Ok(html(StatusCode::OK, &Organizations { page, rows, next: None, search, is_cut, deleted }));
-    }
-    let cursor = query.text("cursor").map(|cursor| format!("?cursor={}", segment(cursor))).unwrap_or_default();
-    let found: List<OrganizationDetail> = viewer.asker.get(&format!("/v1/organizations{cursor}")).await?;
-    let next = found.next_cursor.map(|cursor| format!("/operator/organizations?cursor={}", segment(&cursor)));
-    let search = String::new();
-    Ok(html(StatusCode::OK, &Organizations { page, rows: found.data, next, search, is_cut: false, deleted }))
+    let search = searchable(query.text("search").unwrap_or_default());
+    let asked = query_of(&search, query.text("cursor"));
+    let found: List<OrganizationDetail> = viewer.asker.get(&format!("/v1/organizations?{asked}")).await?;
+    let next = found.next_cursor.map(|cursor| format!("/operator/organizations?{}", query_of(&search, Some(&cursor))));
+    Ok(html(StatusCode::OK, &Organizations { page, rows: found.data, next, search, deleted }))
 }
 
-/// The one with exactly this id, and those among the newest whose name or id has this text in it.
-async fn search(viewer: &Viewer, text: &str) -> Result<Found, ApiError> {
-    let exact = viewer.asker.get::<OrganizationDetail>(&format!("/v1/organizations/{}", segment(text))).await;
-    let mut rows = match exact {
-        Ok(found) => vec![found],
-        Err(error) if error.status().is_client_error() => vec![],
-        Err(error) => return Err(error),
-    };
-    let (mut cursor, mut looked_at) = (String::new(), 0);
-    loop {
-        let path = format!("/v1/organizations?limit={PAGE}{cursor}");
-        let found: List<OrganizationDetail> = viewer.asker.get(&path).await?;
-        looked_at += found.data.len();
-        let is_new = |row: &OrganizationDetail| row.id != text && has(row, text);
-        rows.extend(found.data.into_iter().filter(is_new));
-        let Some(next) = found.next_cursor else { return Ok(Found { rows, is_cut: false }) };
-        if looked_at >= SEARCHED_MAX {
-            return Ok(Found { rows, is_cut: true });
-        }
-        cursor = format!("&cursor={}", segment(&next));
+fn query_of(search: &str, cursor: Option<&str>) -> String {
+    let mut query = Serializer::new(String::new());
+    if !search.is_empty() {
+        query.append_pair("search", search);
     }
-}
-
-fn has(row: &OrganizationDetail, text: &str) -> bool {
-    let text = text.to_lowercase();
-    row.name.to_lowercase().contains(&text) || row.id.to_lowercase().contains(&text)
+    query.extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
+    query.finish()
 }
 
 async fn new(viewer: Viewer) -> Result<Response, Refusal> {

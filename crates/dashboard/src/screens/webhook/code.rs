@@ -9,7 +9,7 @@ use http::StatusCode;
 
 use super::form::contract;
 use super::{Head, Tab};
-use crate::api::{ApiError, Contract, EgressAddresses, Endpoint, SecretKind, Verification};
+use crate::api::{ApiError, Contract, EgressAddresses, Endpoint, SecretKind, Verification, Verifications};
 use crate::app::App;
 use crate::page::{Page, html};
 use crate::refusal::Refusal;
@@ -53,15 +53,9 @@ impl Snippets {
         let kind = kind(contract, endpoint);
         let query = kind.map(|kind| format!("?secret_kind={}", segment(&kind.prefix))).unwrap_or_default();
         let path = format!("/v1/contracts/{}/verification{query}", segment(&contract.name));
-        let found: Found = viewer.asker.get(&path).await?;
+        let found: Verifications = viewer.asker.get(&path).await?;
         Ok(Snippets { list: found.data, signing: signing(contract, endpoint, kind) })
     }
-}
-
-/// A list that is no page of another.
-#[derive(serde::Deserialize)]
-struct Found {
-    data: Vec<Verification>,
 }
 
 /// The kind of an endpoint's secret: what the secret begins with tells, or that there is a public key.
@@ -118,22 +112,20 @@ async fn show(viewer: Viewer, Path((organization, endpoint)): Path<(String, Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::contract_with;
     use serde_json::json;
 
     fn told(signed: bool, secret: Option<&str>, public_key: Option<&str>) -> (Contract, Endpoint) {
-        let contract = json!({
-            "name": "own", "title": "Own", "open": true, "signed": signed, "event_types": [],
-            "secret": {"required": true, "generated": true, "chosen": true, "kinds": [
-                {"prefix": "whsec_", "asymmetric": false}, {"prefix": "whsk_", "asymmetric": true},
-            ]},
-            "custom_headers": {"allowed": true, "count_max": 10},
-        });
+        let kinds = [json!({"prefix": "whsec_", "asymmetric": false}), json!({"prefix": "whsk_", "asymmetric": true})];
+        let contract = contract_with(&json!({
+            "signed": signed, "secret": {"required": true, "generated": true, "chosen": true, "overlap_ms": 0, "kinds": kinds},
+        }));
         let endpoint = json!({
             "id": "ep_1", "name": "e", "url": "https://example.com", "events": ["*"], "contract": "own", "ordering": "none",
             "status": "active", "consecutive_failures": 0, "headers": {}, "updated_at": "2026-01-01T00:00:00Z",
             "signed": secret.is_some() || public_key.is_some(), "secret": secret, "public_key": public_key,
         });
-        (serde_json::from_value(contract).unwrap(), serde_json::from_value(endpoint).unwrap())
+        (contract, serde_json::from_value(endpoint).unwrap())
     }
 
     fn line(contract: &Contract, endpoint: &Endpoint) -> Signing {

@@ -97,7 +97,7 @@ impl Came {
         let headers = result.response_headers.iter().flat_map(|headers| headers.iter()).map(shown).collect();
         let text = result.response_body.as_deref().unwrap_or_default();
         let body = Body::new(text, result.response_body_base64.as_deref());
-        let failure = result.error.as_ref().map(|error| Failure::new(say, error));
+        let failure = result.error.as_ref().map(|error| Failure::new(say, error, result.status_code));
         Came { headers, body, failure, result }
     }
 }
@@ -166,21 +166,17 @@ fn refused(say: Say, error: ApiError) -> Result<Answer, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::contract_with;
 
     fn types(events: &[&str], chosen: Option<&str>) -> Types {
         let named = |name: &str| json!({"name": name, "description": "", "category": "", "sample": null});
         let known = ["contact.created", "deal.lost", "deal.won"].map(named);
-        let contract = json!({
-            "name": "own", "title": "Own", "open": true, "signed": false,
-            "event_types": known,
-            "secret": {"required": true, "generated": true, "chosen": true, "kinds": []},
-            "custom_headers": {"allowed": true, "count_max": 10},
-        });
+        let contract = contract_with(&json!({"event_types": known}));
         let endpoint = json!({
             "id": "ep_1", "name": "e", "url": "https://example.com", "events": events, "contract": "own", "ordering": "none",
             "status": "active", "consecutive_failures": 0, "headers": {}, "signed": true, "updated_at": "2026-01-01T00:00:00Z",
         });
-        Types::new(&serde_json::from_value(contract).unwrap(), &serde_json::from_value(endpoint).unwrap(), chosen)
+        Types::new(&contract, &serde_json::from_value(endpoint).unwrap(), chosen)
     }
 
     #[test]

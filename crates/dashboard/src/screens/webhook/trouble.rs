@@ -2,7 +2,7 @@
 
 use postrider_texts::fluent_bundle::FluentValue;
 
-use crate::api::Endpoint;
+use crate::api::{DisabledReasonParams, Endpoint};
 use crate::say::Say;
 
 /// From so many failed attempts in a row on it is said that a webhook fails: one or two end by themselves most of the time.
@@ -50,68 +50,71 @@ pub(crate) struct Words {
     pub(crate) is_english: bool,
 }
 
-/// Why the system stopped a webhook. Reasons that are not known here are told as they came, in English.
-pub(crate) fn why_disabled(say: Say, reason: &str) -> Words {
-    let known = if reason.contains("(status 410)") { Some(say.text("disabled-gone")) } else { too_many(say, reason) };
-    match known {
+/// Why the system stopped a webhook; none where it did not. Reasons that are not known here are told as they came, in English.
+pub(crate) fn why_disabled(say: Say, endpoint: &Endpoint) -> Option<Words> {
+    let reason = endpoint.disabled_reason.as_deref()?;
+    let known = match (endpoint.disabled_reason_code.as_deref(), &endpoint.disabled_reason_params) {
+        (Some("gone"), _) => Some(say.text("disabled-gone")),
+        (Some("consecutive_failures"), Some(params)) => too_many(say, params),
+        _ => None,
+    };
+    Some(match known {
         Some(text) => Words { text, is_english: false },
         None => Words { text: reason.to_owned(), is_english: true },
-    }
+    })
 }
 
-/// `12 attempts in a row failed; the latest was answered with status 500`, or `…; the latest failed with timeout`.
-fn too_many(say: Say, reason: &str) -> Option<String> {
-    let (count, latest) = reason.split_once(" attempts in a row failed; the latest ")?;
-    let count = FluentValue::from(count.parse::<u32>().ok()?);
-    if let Some(code) = latest.strip_prefix("was answered with status ") {
-        return Some(say.all("disabled-status", [("count", count), ("code", FluentValue::from(code))]));
+fn too_many(say: Say, params: &DisabledReasonParams) -> Option<String> {
+    let count = FluentValue::from(params.count);
+    if let Some(code) = params.status_code {
+        let code = FluentValue::from(code.to_string());
+        return Some(say.all("disabled-status", [("count", count), ("code", code)]));
     }
-    let cause = say.maybe(&format!("failed-by-{}", latest.strip_prefix("failed with ")?.replace('_', "-")))?;
+    let cause = say.maybe(&format!("failed-by-{}", params.kind.replace('_', "-")))?;
     Some(say.all("disabled-cause", [("count", count), ("cause", FluentValue::from(cause))]))
 }
 
 #[cfg(test)]
 mod tests {
+    use postrider_domain::{DisabledReason, FailureKind};
+    use postrider_texts::LANGUAGES;
+    use serde_json::{Value, json};
+
     use super::*;
 
-    #[test]
-    fn why_a_webhook_was_disabled_is_said_in_every_language() {
-        let gone = "the receiver answered that it is gone for good (status 410)";
-        let status = "12 attempts in a row failed; the latest was answered with status 500";
-        let timeout = "1200 attempts in a row failed; the latest failed with timeout";
-        for language in ["en", "pt-BR", "es"] {
-            let say = Say::new(language);
-            for reason in [gone, status, timeout] {
-                let words = why_disabled(say, reason);
-                assert!(!words.is_english && !words.text.contains("disabled-"), "{language}: {words:?}");
-            }
-            assert!(why_disabled(say, status).text.contains("12") && why_disabled(say, status).text.contains("500"));
-        }
-        assert!(why_disabled(Say::new("es"), timeout).text.contains("1200"));
+    fn why(language: &str, code: &str, params: &Value) -> Words {
+        let endpoint = json!({
+            "id": "ep_1", "name": "e", "url": "https://example.com", "events": ["*"], "contract": "own", "ordering": "none",
+            "status": "disabled", "consecutive_failures": 0, "headers": {}, "signed": true,
+            "disabled_reason": "as the API says it", "disabled_reason_code": code, "disabled_reason_params": params,
+        });
+        why_disabled(Say::new(language), &serde_json::from_value(endpoint).unwrap()).unwrap()
     }
 
     #[test]
-    fn every_kind_of_failure_has_words() {
-        for kind in [
-            "url_refused",
-            "address_refused",
-            "dns",
-            "connect",
-            "tls",
-            "timeout",
-            "bad_response",
-            "connection_closed",
-            "proxy",
-            "request_invalid",
-        ] {
-            let reason = format!("3 attempts in a row failed; the latest failed with {kind}");
-            assert!(!why_disabled(Say::new("pt-BR"), &reason).is_english, "{kind}");
+    fn every_reason_is_said_in_every_language() {
+        for language in LANGUAGES {
+            for code in DisabledReason::CODES {
+                let words = why(language, code, &json!({"count": 12, "kind": "status", "status_code": 500}));
+                assert!(!words.is_english && !words.text.contains("disabled-"), "{language}: {words:?}");
+            }
+            for kind in FailureKind::ALL.into_iter().filter(|kind| *kind != FailureKind::Status) {
+                let words = why(language, "consecutive_failures", &json!({"count": 3, "kind": kind.as_str()}));
+                assert!(!words.is_english && words.text.contains('3'), "{language}: {words:?}");
+            }
         }
+    }
+
+    #[test]
+    fn numbers_are_counted_and_statuses_are_not() {
+        let words = why("es", "consecutive_failures", &json!({"count": 12_345, "kind": "status", "status_code": 503}));
+        assert!(words.text.contains("12.345") && words.text.contains("503"), "{words:?}");
     }
 
     #[test]
     fn a_reason_that_is_not_known_is_told_as_it_came() {
-        let words = why_disabled(Say::new("es"), "the operator stopped it");
-        assert_eq!(words, Words { text: "the operator stopped it".to_owned(), is_english: true });
+        let expected = Words { text: "as the API says it".to_owned(), is_english: true };
+        assert_eq!(why("es", "other", &Value::Null), expected);
+        assert_eq!(why("es", "consecutive_failures", &json!({"count": 3, "kind": "boredom"})), expected);
     }
 }

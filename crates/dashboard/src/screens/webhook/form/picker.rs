@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::api::{Contract, EventType};
+use crate::visible::in_lines;
 
 /// Everything there is and will be.
 pub(crate) const EVERYTHING: &str = "*";
@@ -91,7 +92,7 @@ impl Group {
 
 impl Choice {
     fn new(event_type: &EventType, is_on: bool) -> Self {
-        let sample = event_type.sample.as_ref().and_then(|sample| serde_json::to_string_pretty(sample).ok());
+        let sample = event_type.sample.as_ref().map(in_lines);
         Choice { name: event_type.name.clone(), description: event_type.description.clone(), sample, is_on }
     }
 }
@@ -133,6 +134,7 @@ pub(crate) fn subscriptions<'t>(ticked: impl Iterator<Item = &'t str>, typed: &'
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::api::contract_with;
     use serde_json::json;
 
     pub(crate) fn contract(open: bool) -> Contract {
@@ -143,12 +145,11 @@ pub(super) mod tests {
             event_type("deal.won", "Deal"),
             event_type("peopleCreated", "People"),
         ];
-        let told = json!({
-            "name": "own", "title": "Own", "open": open, "signed": true, "event_types": types,
-            "secret": {"required": true, "generated": true, "chosen": true, "kinds": [{"prefix": "whsec_", "asymmetric": false}]},
-            "custom_headers": {"allowed": true, "count_max": 10},
-        });
-        serde_json::from_value(told).unwrap()
+        let kinds = [json!({"prefix": "whsec_", "asymmetric": false})];
+        contract_with(&json!({
+            "open": open, "signed": true, "event_types": types,
+            "secret": {"required": true, "generated": true, "chosen": true, "overlap_ms": 0, "kinds": kinds},
+        }))
     }
 
     fn names(list: &[&str]) -> Vec<String> {
