@@ -123,8 +123,9 @@ mod tests {
     use super::*;
 
     fn contract(text: &str) -> Contract {
-        let head = "format=1\nname=\"own\"\ntitle=\"Own\"\ndescription=\"d\"\n";
-        Contract::parse(&format!("{head}{text}"), "own.toml").unwrap()
+        let head = "name = \"own\"\ntitle = \"Own\"\n";
+        let types = "[types.\"deal.won\"]\ndescription = \"d\"\nresource = \"deal\"\nschema = '{}'\nsample = '{}'";
+        Contract::parse(&format!("{head}{text}\n{types}"), "own.toml").unwrap()
     }
 
     #[test]

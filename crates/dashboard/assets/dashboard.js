@@ -170,7 +170,8 @@
     else if (rows(live) || rows(fresh)) live.replaceChildren(...fresh.getElementById(live.id).childNodes);
     for (const part of fresh.querySelectorAll("[data-part]")) {
       const held = document.getElementById(part.id);
-      if (differs(held, part)) exchange(held, part);
+      // Whoever reads what is unfolded is not disturbed.
+      if (differs(held, part) && !held.querySelector("details[open]")) exchange(held, part);
     }
     window.htmx.process(document.body);
     localise(document);

@@ -94,6 +94,14 @@ mod tests {
     }
 
     #[test]
+    fn the_reference_lists_every_message_code() {
+        let reference = include_str!("../../../docs/api.md");
+        for code in FailureKind::message_codes() {
+            assert!(reference.contains(&format!("`{code}`")), "{code}");
+        }
+    }
+
+    #[test]
     fn an_answer_is_told_by_its_status_and_anything_else_in_detail_too() {
         let answered = failure("es", "status", "status");
         assert!(text(&answered.text).contains("503") && answered.detail.is_none());

@@ -33,6 +33,7 @@ BEYOND_SCHEMAS = [
     (r"/frame_ancestors/\d+", r"must be an origin", "https, or http on this machine itself, without a path (RFC 6454)"),
     (r"/(contract|plan)", r"is not|has no plans", "what the operator has loaded"),
     (r"/endpoint", r"no endpoint of this", "what exists"),
+    (r"/search", r"beside `endpoint`", "one of two"),
     (r"/(overlap|expires_in)", r"", "how long a duration is in all"),
     (r"(/events/\d+)?/resource/(id|ids)", r"beside id|is missing", "one of two, and `null` counts as left out"),
     (r".*/(id|ids|type)(/\d+)?", r"\d+ bytes", "a schema counts characters, not bytes"),

@@ -185,7 +185,7 @@ impl Lived {
         browser.fill("#url", &self.desk.world.receiver.url("/in")).await;
         browser.click("input[name=events][value=\"deal.won\"]").await;
         browser.click("#save").await;
-        browser.see("#secret").await;
+        browser.see("#test-send").await;
     }
 }
 

@@ -87,8 +87,9 @@ async fn create_send_test_event_activate_see_the_delivery(desk: &Desk) {
     browser.see("#pause-webhook").await;
     let published = organization.publish(&event()).await;
     let delivery = organization.delivery_of(&published).await;
-    // The row comes by itself.
+    // The row comes by itself, and the charts follow.
     browser.see(&format!("#{delivery} .status.succeeded")).await;
+    browser.see("#charts-numbers").await;
     browser.click(&format!("#open-{delivery}")).await;
     desk.screen(&format!("/deliveries/{delivery}")).await;
     browser.see("#delivery-status[data-status=succeeded]").await;
@@ -157,7 +158,10 @@ async fn failed_read_why_retry_succeeded(desk: &Desk) {
     let attempts = browser.count(".timeline > li").await;
     assert!(attempts > 1, "{shown}");
     world.receiver.always("/in", Reply::status(200));
+    browser.click(".menu a[href$=\"/failures\"]").await;
+    desk.screen("/failures").await;
     browser.click(&format!("form[action$=\"/deliveries/{delivery}/retry\"] button")).await;
+    browser.click(&format!("#retried a[href$=\"/deliveries/{delivery}\"]")).await;
     browser.see("#delivery-status[data-status=succeeded]").await;
     organization.ended(&delivery, "succeeded").await;
     assert_eq!(desk.complaints().await, Vec::<String>::new());

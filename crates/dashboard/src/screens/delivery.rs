@@ -95,7 +95,7 @@ async fn retry(
     viewer.asker.tell(Method::POST, &format!("{path}/retry"), None).await?;
     let base = format!("/o/{}", segment(&organization));
     Ok(match form.text("back") {
-        Some("failures") => onward(&format!("{base}/failures")),
+        Some("failures") => onward(&format!("{base}/failures?retried={}", segment(&delivery))),
         _ => onward(&format!("{base}/deliveries/{}", segment(&delivery))),
     })
 }

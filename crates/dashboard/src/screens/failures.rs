@@ -34,6 +34,8 @@ struct Screen {
     /// Webhooks that the system disabled, or whose attempts fail now, without a delivery that says why; on the first page alone.
     stopped: Vec<State>,
     groups: Vec<Group>,
+    /// The delivery that somebody has just had tried again.
+    retried: Option<String>,
     /// Where more webhooks that fail are.
     next_failing: Option<String>,
     /// Where older deliveries are.
@@ -98,11 +100,12 @@ pub(crate) async fn list(viewer: Viewer, Path(organization): Path<String>, uri: 
             group.failure = reader.failure(&group.rows).await?;
         }
     }
+    let retried = query.text("retried").map(str::to_owned);
     let next_failing = failing.next.map(|next| format!("{}/failures?webhooks={}", page.base(), segment(&next)));
     let is_grouped = |webhook: &Endpoint| groups.iter().any(|group| group.endpoint == webhook.id);
     let stopped = failing.webhooks.into_iter().filter(|webhook| !is_grouped(webhook));
     let stopped = stopped.map(|webhook| State::new(page.say, webhook)).collect();
-    Ok(html(StatusCode::OK, &Screen { page, stopped, groups, next_failing, next }))
+    Ok(html(StatusCode::OK, &Screen { page, stopped, groups, retried, next_failing, next }))
 }
 
 /// Webhooks that were stopped, or fail now.

@@ -80,6 +80,10 @@ impl Row {
         }
     }
 
+    fn takes_everything(&self) -> bool {
+        self.endpoint.events == ["*"]
+    }
+
     fn events(&self) -> impl Iterator<Item = &String> {
         self.endpoint.events.iter().take(EVENTS_SHOWN)
     }

@@ -19,3 +19,4 @@ failures-code = Last status code
 failures-open-one = Open a delivery to see why it failed.
 failures-all-waiting = Show everything that waits for a retry
 failures-more-webhooks = There are more webhooks: show which of them have problems
+failures-retried = One more attempt is being made:

@@ -19,3 +19,4 @@ failures-code = Último código de estado
 failures-open-one = Abra una entrega para ver por qué falló.
 failures-all-waiting = Mostrar todo lo que espera un reintento
 failures-more-webhooks = Hay más webhooks: mostrar cuáles tienen problemas
+failures-retried = Se está haciendo un intento más:

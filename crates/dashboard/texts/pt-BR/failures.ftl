@@ -19,3 +19,4 @@ failures-code = Último código de status
 failures-open-one = Abra uma entrega para ver por que falhou.
 failures-all-waiting = Mostrar tudo o que aguarda nova tentativa
 failures-more-webhooks = Há mais webhooks: mostrar quais têm problemas
+failures-retried = Mais uma tentativa está sendo feita:

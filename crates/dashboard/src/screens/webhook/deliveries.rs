@@ -33,6 +33,7 @@ struct Live {
     page: Page,
     head: Head,
     list: Found,
+    panels: Panels,
 }
 
 /// The deliveries that were looked for.
@@ -146,5 +147,6 @@ pub(crate) async fn live(
 ) -> Result<Response, Refusal> {
     let (page, head) = Head::read(&viewer, &organization, &endpoint, Tab::Deliveries).await?;
     let list = Found::look(&viewer, &page, &head, filters(&viewer, &uri)).await?;
-    Ok(html(StatusCode::OK, &Live { page, head, list }))
+    let panels = Panels::read(&viewer, &organization, &head.endpoint.id, list.filters.period).await?;
+    Ok(html(StatusCode::OK, &Live { page, head, list, panels }))
 }
