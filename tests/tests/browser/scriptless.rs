@@ -41,7 +41,7 @@ async fn a_delivery_is_read_a_list_is_paged_and_a_form_is_sent() {
     world.receiver.always("/in", Reply::status(200));
     browser.click("#retry").await;
     organization.ended(&oldest, "succeeded").await;
-    browser.reload().await;
+    browser.open(&desk.url(&desk.path(&format!("/deliveries/{oldest}")))).await;
     browser.see("#delivery-status[data-status=succeeded]").await;
 
     browser.open(&desk.url(&desk.path(&format!("/webhooks/{endpoint}/edit")))).await;
