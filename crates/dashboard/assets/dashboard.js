@@ -206,6 +206,11 @@
     localise(root);
     localiseFields(root);
     countDown();
+    for (const here of document.querySelectorAll("nav ul [aria-current=page]")) {
+      const list = here.closest("ul");
+      const [line, entry] = [list.getBoundingClientRect(), here.getBoundingClientRect()];
+      list.scrollLeft += entry.left - line.left - (line.width - entry.width) / 2;
+    }
   };
 
   document.addEventListener("htmx:afterSettle", (event) => {
