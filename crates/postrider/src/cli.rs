@@ -19,7 +19,10 @@ use listening::LISTEN_EXAMPLES;
 pub(crate) use listening::ListenArgs;
 use moving::{BACKUP_EXAMPLES, EXPORT_EXAMPLES, IMPORT_EXAMPLES, RESTORE_EXAMPLES};
 pub(crate) use moving::{BackupArgs, ExportArgs, ImportArgs, RestoreArgs};
-pub(crate) use source::{BackfillArgs, SourceArgs, SourceCommand};
+use source::SOURCE_EXAMPLES;
+pub(crate) use source::{
+    BackfillArgs, DraftArgs, InstallArgs, PreflightArgs, SourceArgs, SourceCommand, StatusArgs, UninstallArgs,
+};
 
 /// The webhook server for CRMs.
 #[derive(Debug, Parser)]
@@ -73,7 +76,7 @@ pub(crate) enum Command {
     #[command(after_help = RESTORE_EXAMPLES)]
     Restore(RestoreArgs),
     /// Events from a CRM's Postgres, without a change of the CRM
-    #[command(subcommand)]
+    #[command(subcommand, after_help = SOURCE_EXAMPLES)]
     Source(SourceCommand),
     /// Print the OpenAPI 3.1 document of the API, as JSON
     #[command(after_help = "Example:\n  postrider openapi > openapi.json")]

@@ -5,14 +5,21 @@
 
 pub mod backfill;
 pub mod capture;
+pub mod catalogue;
 pub mod change;
+pub mod draft;
 pub mod events;
+pub mod finding;
 mod handing;
 pub mod handover;
+pub mod install;
 mod lookup;
 pub mod mapping;
 mod metrics;
 pub mod outbox;
+pub mod preflight;
+pub mod quote;
 pub mod replication;
 pub mod row;
 mod session;
+pub mod status;

@@ -4,6 +4,7 @@ use postrider_database::{Address, Connected, DatabaseError, in_words};
 use tokio_postgres::Error;
 
 use crate::capture::CaptureError;
+pub(crate) use crate::quote::identifier as quoted;
 
 /// How long a statement on the CRM's database may take, in milliseconds.
 pub(crate) const STATEMENT_MS_MAX: u64 = 30_000;
@@ -66,9 +67,4 @@ pub(crate) fn refused(error: &Error) -> CaptureError {
         )),
         _ => CaptureError::Unavailable(said),
     }
-}
-
-/// An identifier, quoted.
-pub(crate) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -7,6 +7,21 @@ use clap::{Args, Subcommand};
 /// `source`
 #[derive(Debug, Subcommand)]
 pub(crate) enum SourceCommand {
+    /// Write a first mapping from what a database has, for editing
+    #[command(after_help = DRAFT_EXAMPLES)]
+    Draft(DraftArgs),
+    /// Say what installing would do, and what stands against it
+    #[command(after_help = PREFLIGHT_EXAMPLES)]
+    Preflight(PreflightArgs),
+    /// Make in the CRM's database what captures its changes, or bring it up to date
+    #[command(after_help = INSTALL_EXAMPLES)]
+    Install(InstallArgs),
+    /// Take away everything that install made, and nothing else
+    #[command(after_help = UNINSTALL_EXAMPLES)]
+    Uninstall(UninstallArgs),
+    /// Say how capturing goes: what differs from the mapping, what waits, what was missed
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status(StatusArgs),
     /// Publish rows that are there already, as they are now
     #[command(after_help = BACKFILL_EXAMPLES)]
     Backfill(BackfillArgs),
@@ -24,6 +39,110 @@ pub(crate) struct SourceArgs {
     /// The settings file [default: ./postrider.toml, if it is there]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+}
+
+pub(super) const SOURCE_EXAMPLES: &str = "Example, a CRM attached in five steps:
+  export POSTRIDER_SOURCE_DATABASE_URL=postgres://owner:…@db.example.com/crm
+  postrider source draft > source.toml         # then edit it
+  postrider source preflight --mapping source.toml
+  postrider source install --mapping source.toml --role postrider
+  postrider source status --mapping source.toml
+
+docs/source.md explains the mapping, what it costs, and how to take it off again.";
+
+const DRAFT_EXAMPLES: &str = "Examples:
+  postrider source draft --schema public > source.toml
+  postrider source draft --database-url postgres://me@localhost/crm --schema crm --schema billing > source.toml
+
+Nothing is changed, and no row is read. Every table with a key is in it, with the organisation's column, soft deletion and join tables guessed
+from names, keys and references: read it, take out what receivers need not know, and run preflight.";
+
+/// `source draft`
+#[derive(Args, Debug)]
+pub(crate) struct DraftArgs {
+    /// A schema of the CRM's; more than once for several [default: public]
+    #[arg(long = "schema", value_name = "NAME")]
+    pub(crate) schemas: Vec<String>,
+    /// The CRM's database [default: the setting `source_database_url`, which other users of this machine cannot see]
+    #[arg(long, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+    /// The settings file [default: ./postrider.toml, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+const PREFLIGHT_EXAMPLES: &str = "Examples:
+  postrider source preflight --mapping source.toml
+  postrider source preflight --mapping source.toml --role postrider --json
+
+Nothing is changed. Exit status: 0 it can be installed; 1 something stands against it.";
+
+/// `source preflight`
+#[derive(Args, Debug)]
+pub(crate) struct PreflightArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// The role that `serve` connects as, where another installs
+    #[arg(long, value_name = "NAME")]
+    pub(crate) role: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const INSTALL_EXAMPLES: &str = "Examples:
+  postrider source install --mapping source.toml --role postrider
+  postrider source install --mapping source.toml --role postrider --print > install.sql   # for a DBA to read and run
+
+Run it again after each change of the mapping or of the tables: only what differs is done, and what waits stays. Tables get their triggers
+one by one; a table in use is tried again for half a minute, and its writers never queue behind that for longer than a quarter of a second.";
+
+/// `source install`
+#[derive(Args, Debug)]
+pub(crate) struct InstallArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// The role that `serve` connects as: it is given exactly the rights that it needs
+    #[arg(long, value_name = "NAME")]
+    pub(crate) role: Option<String>,
+    /// Print the SQL, and run nothing
+    #[arg(long)]
+    pub(crate) print: bool,
+}
+
+const UNINSTALL_EXAMPLES: &str = "Examples:
+  postrider source uninstall --mapping source.toml
+  postrider source uninstall --mapping source.toml --print > uninstall.sql
+
+While changes wait it refuses: let `serve` hand them over first, or lose them with --discard.";
+
+/// `source uninstall`
+#[derive(Args, Debug)]
+pub(crate) struct UninstallArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// Lose the changes that wait
+    #[arg(long)]
+    pub(crate) discard: bool,
+    /// Print the SQL, and run nothing
+    #[arg(long)]
+    pub(crate) print: bool,
+}
+
+const STATUS_EXAMPLES: &str = "Examples:
+  postrider source status --mapping source.toml
+  postrider source status --mapping source.toml --json
+
+Exit status: 0 all is well; 1 something is wrong, and it says what to do.";
+
+/// `source status`
+#[derive(Args, Debug)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 const BACKFILL_EXAMPLES: &str = "Examples:

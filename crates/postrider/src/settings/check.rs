@@ -177,13 +177,33 @@ pub(crate) fn check(raw: Raw, purpose: Purpose) -> Result<Settings, Vec<Mistake>
     }
 }
 
+/// What a command needs of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SourceNeeds {
+    /// Its mapping, and so its database.
+    Mapping,
+    /// Its database alone.
+    Database,
+}
+
 /// A source's settings alone, of a command that must have them.
-pub(super) fn check_source(raw: Raw) -> Result<SourceSettings, Vec<Mistake>> {
+pub(super) fn check_source(raw: Raw, needs: SourceNeeds) -> Result<SourceSettings, Vec<Mistake>> {
     let earlier = raw.mistakes.len();
     let mut reader = Reader { raw, purpose: Purpose::Serve };
-    let source = reader.source();
+    let source = match needs {
+        SourceNeeds::Mapping => reader.source(),
+        SourceNeeds::Database => reader.source_database(),
+    };
     if let Some(None) = source {
-        reader.missing("source", "the command needs the mapping of a source", "name its file with --mapping");
+        match needs {
+            SourceNeeds::Mapping => {
+                reader.missing("source", "the command needs the mapping of a source", "name its file with --mapping");
+            }
+            SourceNeeds::Database => {
+                let remedy = "set POSTRIDER_SOURCE_DATABASE_URL to the address of the CRM's Postgres";
+                reader.missing("source_database_url", "the command needs a database", remedy);
+            }
+        }
     }
     match source.flatten() {
         Some(source) => Ok(source),
@@ -398,14 +418,9 @@ impl Reader {
 
     fn source(&mut self) -> Option<Option<SourceSettings>> {
         let mapping = self.optional("source", path);
-        let url = self.optional("source_database_url", database_url::read);
-        self.optional("source_database_ca_file", path)?;
-        match (mapping?, url?) {
-            (Some(_), Some(url)) => {
-                let is_flag = matches!(self.raw.get("source_database_url")?.origin, Origin::Flag(_));
-                let is_password_seen = is_flag && url.has_password;
-                Some(Some(SourceSettings { url, is_password_seen }))
-            }
+        let database = self.source_database();
+        match (mapping?, database?) {
+            (Some(_), Some(database)) => Some(Some(database)),
             (Some(_), None) if self.purpose == Purpose::Serve => {
                 let remedy = "set POSTRIDER_SOURCE_DATABASE_URL to the address of the CRM's Postgres";
                 self.missing("source_database_url", "source needs it", remedy);
@@ -414,6 +429,15 @@ impl Reader {
             // The commands of `postrider source` need the address, and name the mapping themselves.
             _ => Some(None),
         }
+    }
+
+    fn source_database(&mut self) -> Option<Option<SourceSettings>> {
+        let url = self.optional("source_database_url", database_url::read);
+        self.optional("source_database_ca_file", path)?;
+        let Some(url) = url? else { return Some(None) };
+        let is_flag = matches!(self.raw.get("source_database_url")?.origin, Origin::Flag(_));
+        let is_password_seen = is_flag && url.has_password;
+        Some(Some(SourceSettings { url, is_password_seen }))
     }
 
     fn limits(&mut self) -> Option<LimitSettings> {

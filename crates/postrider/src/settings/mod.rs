@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub(crate) use check::{
-    DatabaseSettings, EgressSettings, EncryptionKey, LogFormat, LogSettings, MailSettings, Settings, SourceSettings,
+    DatabaseSettings, EgressSettings, EncryptionKey, LogFormat, LogSettings, MailSettings, Settings, SourceNeeds, SourceSettings,
     StorePlace, StoreSettings, TraceSettings,
 };
 pub(crate) use flags::SettingFlags;
@@ -147,13 +147,13 @@ impl Sources<'_> {
     ///
     /// # Errors
     /// When the settings file cannot be read, or they say nothing of a source.
-    pub(crate) fn source(&self) -> Result<(SourceSettings, Paths), Vec<Mistake>> {
+    pub(crate) fn source(&self, needs: SourceNeeds) -> Result<(SourceSettings, Paths), Vec<Mistake>> {
         let raw = self.raw();
         if raw.is_file_unread {
             return Err(raw.mistakes);
         }
         let paths = Paths::of(&raw);
-        Ok((check::check_source(raw)?, paths))
+        Ok((check::check_source(raw, needs)?, paths))
     }
 
     fn raw(&self) -> Raw {

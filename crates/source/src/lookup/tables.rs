@@ -11,7 +11,8 @@ use tokio_postgres::{Client, Row as Answer, Statement};
 use crate::capture::CaptureError;
 use crate::events::Events;
 use crate::mapping::{KnownColumn, KnownTable, Mapping, Placing, TableName};
-use crate::session::{Use, open, quoted, refused};
+pub(crate) use crate::quote::table as table_in_sql;
+use crate::session::{Use, open, refused};
 
 /// For how long the columns of tables are taken to be what they were.
 const KNOWN_FOR: Duration = Duration::from_secs(60);
@@ -142,9 +143,4 @@ fn named(mapping: &Mapping) -> BTreeSet<&TableName> {
         }
     }
     named
-}
-
-/// A table in SQL.
-pub(crate) fn table_in_sql(table: &TableName) -> String {
-    format!("{}.{}", quoted(&table.schema), quoted(&table.name))
 }

@@ -1,0 +1,214 @@
+//! What of ours is in the CRM's database.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tokio_postgres::{Client, Error};
+use uuid::Uuid;
+
+use super::sql;
+use crate::mapping::TableName;
+use crate::quote;
+
+/// What is there of a schema of ours.
+#[derive(Clone, Debug, Default)]
+pub struct Installed {
+    /// Its tables and sequences, by name.
+    pub relations: Vec<String>,
+    /// What was installed last; nothing when installing was never finished.
+    pub installation: Option<Installation>,
+    /// Triggers that call functions of the schema.
+    pub triggers: Vec<Trigger>,
+    /// Bodies of its functions and what they are set to, by name.
+    pub functions: BTreeMap<String, (String, String)>,
+    /// What waits, where there is an outbox.
+    pub outbox: Option<Outbox>,
+    /// Backfills that have not ended.
+    pub backfills: Vec<Backfill>,
+    /// Whether a node reads now.
+    pub is_read: bool,
+}
+
+/// The one row of `installation`.
+#[derive(Clone, Debug)]
+pub struct Installation {
+    /// Ids of changes follow from it.
+    pub id: Uuid,
+    /// When it was installed last, as the database writes it.
+    pub installed_at: String,
+    /// Which version of what is installed.
+    pub version: i32,
+    /// What was installed.
+    pub record: Record,
+}
+
+/// What was installed, as `installation.mapping` keeps it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// `triggers` or `replication`.
+    pub capture: String,
+    /// The tables, mapped ones and such as were mapped.
+    pub tables: Vec<InstalledTable>,
+    /// The role that was given rights, where one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// The columns that it was given to read and could not read before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub granted: Vec<Granted>,
+}
+
+/// A table that is captured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstalledTable {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// The number of its function.
+    pub number: u32,
+    /// The columns of its key.
+    pub key: Vec<String>,
+    /// The captured columns with their types, in order.
+    pub columns: Vec<(String, String)>,
+}
+
+impl InstalledTable {
+    /// Its whole name.
+    #[must_use]
+    pub fn table(&self) -> TableName {
+        TableName { schema: self.schema.clone(), name: self.name.clone() }
+    }
+}
+
+/// Rights on a table of the CRM's that were given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Granted {
+    /// The table's schema.
+    pub schema: String,
+    /// Its name; of the schema itself when it is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    /// Columns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+}
+
+/// A trigger that calls a function of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trigger {
+    /// On which table.
+    pub table: TableName,
+    /// Its name.
+    pub name: String,
+    /// Which function it calls.
+    pub function: String,
+    /// `pg_trigger.tgenabled`: `O` (in ordinary sessions), `D` (never), `R` or `A`.
+    pub enabled: char,
+}
+
+/// What waits in the outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outbox {
+    /// Rows.
+    pub waiting: u64,
+    /// The age of the oldest, in milliseconds.
+    pub oldest_ms: Option<u64>,
+    /// Ids that were drawn and are not handed over: what the triggers count as waiting.
+    pub drawn: u64,
+    /// Changes that could not be captured, since it was installed.
+    pub missed: u64,
+}
+
+/// A backfill that has not ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backfill {
+    /// The table, as the mapping names it.
+    pub table: String,
+    /// Rows that were told.
+    pub done: u64,
+    /// Rows that there were, where they were counted.
+    pub total: Option<u64>,
+}
+
+impl Installed {
+    pub(super) async fn read(client: &Client, schema: &str) -> Result<Option<Self>, Error> {
+        let exists = client.query_opt("SELECT FROM pg_namespace WHERE nspname = $1", &[&schema]).await?;
+        if exists.is_none() {
+            return Ok(None);
+        }
+        let relations = client.query(sql::OURS, &[&schema]).await?;
+        let relations = relations.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
+        let mut found = Installed { relations, ..Installed::default() };
+        for row in client.query(sql::TRIGGERS, &[&schema]).await? {
+            found.triggers.push(Trigger {
+                table: TableName { schema: row.try_get(0)?, name: row.try_get(1)? },
+                name: row.try_get(2)?,
+                function: row.try_get(3)?,
+                enabled: row.try_get::<_, String>(4)?.chars().next().unwrap_or('O'),
+            });
+        }
+        for row in client.query(sql::FUNCTIONS, &[&schema]).await? {
+            found.functions.insert(row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?));
+        }
+        let own = quote::identifier(schema);
+        found.read_installation(client, &own).await?;
+        found.read_outbox(client, &own).await?;
+        found.read_backfills(client, &own).await?;
+        let sql = "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database() \
+                   CROSS JOIN hashtextextended('postrider source ' || $1::text, 0) AS key \
+                   WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted \
+                   AND l.classid::bigint = ((key >> 32) & 4294967295) AND l.objid::bigint = (key & 4294967295))";
+        found.is_read = client.query_one(sql, &[&schema]).await?.try_get(0)?;
+        Ok(Some(found))
+    }
+
+    /// Whether a table or sequence of ours is there.
+    #[must_use]
+    pub fn has(&self, relation: &str) -> bool {
+        self.relations.iter().any(|there| there == relation)
+    }
+
+    async fn read_installation(&mut self, client: &Client, own: &str) -> Result<(), Error> {
+        if !self.has("installation") {
+            return Ok(());
+        }
+        let sql = format!("SELECT id, installed_at::text, version, mapping::text FROM {own}.installation LIMIT 1");
+        let Some(row) = client.query_opt(&sql, &[]).await? else { return Ok(()) };
+        let record = serde_json::from_str(row.try_get(3)?).unwrap_or_default();
+        let installed_at = row.try_get(1)?;
+        self.installation = Some(Installation { id: row.try_get(0)?, installed_at, version: row.try_get(2)?, record });
+        Ok(())
+    }
+
+    async fn read_outbox(&mut self, client: &Client, own: &str) -> Result<(), Error> {
+        if !["outbox", "outbox_id_seq", "handed", "missed"].iter().all(|name| self.has(name)) {
+            return Ok(());
+        }
+        let sql = format!(
+            "SELECT (SELECT count(*) FROM {own}.outbox), \
+             (SELECT greatest(0, 1000 * date_part('epoch', clock_timestamp() - at))::bigint FROM {own}.outbox ORDER BY id LIMIT 1), \
+             (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {own}.outbox_id_seq) - (SELECT last_value FROM {own}.handed), \
+             (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {own}.missed)"
+        );
+        let row = client.query_one(&sql, &[]).await?;
+        let count = |at: usize| Ok::<_, Error>(u64::try_from(row.try_get::<_, i64>(at)?).unwrap_or_default());
+        let oldest: Option<i64> = row.try_get(1)?;
+        let oldest_ms = oldest.and_then(|age| u64::try_from(age).ok());
+        self.outbox = Some(Outbox { waiting: count(0)?, oldest_ms, drawn: count(2)?, missed: count(3)? });
+        Ok(())
+    }
+
+    async fn read_backfills(&mut self, client: &Client, own: &str) -> Result<(), Error> {
+        if !self.has("backfills") {
+            return Ok(());
+        }
+        let sql =
+            format!("SELECT \"table\", done, total FROM {own}.backfills WHERE ended_at IS NULL ORDER BY created_at");
+        for row in client.query(&sql, &[]).await? {
+            let count = |number: i64| u64::try_from(number).unwrap_or_default();
+            let total = row.try_get::<_, Option<i64>>(2)?.map(count);
+            self.backfills.push(Backfill { table: row.try_get(0)?, done: count(row.try_get(1)?), total });
+        }
+        Ok(())
+    }
+}

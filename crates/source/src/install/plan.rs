@@ -1,0 +1,323 @@
+//! What is to be done so that the database is as the mapping says.
+
+use super::capture::{self, Function};
+use super::{
+    FUNCTION_PREFIX, LOCK_WAIT_MS_MAX, RELATIONS, SEQUENCES, TRIGGER, TRUNCATE_FUNCTION, TRUNCATE_TRIGGER, VERSION,
+    grants,
+};
+use crate::catalogue::{Catalogue, Granted, Installed, InstalledTable, Record, Trigger};
+use crate::mapping::{CaptureKind, Mapping, TableName};
+use crate::quote;
+
+/// What is wished beside the mapping.
+#[derive(Clone, Debug, Default)]
+pub struct Wish {
+    /// The role that Postrider connects as, where another installs; the one that was named before where it is nothing.
+    pub role: Option<String>,
+}
+
+/// Statements that take effect together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What it does, in a sentence.
+    pub what: String,
+    /// The table of the CRM's that it locks.
+    pub locks: Option<TableName>,
+    /// The statements, without `BEGIN` and `COMMIT`.
+    pub sql: String,
+}
+
+impl Step {
+    /// Statements that lock nothing of the CRM's.
+    pub(super) fn free(what: impl Into<String>, sql: String) -> Self {
+        Step { what: what.into(), locks: None, sql }
+    }
+
+    /// Statements that lock one of the CRM's tables, each with a line of its own.
+    pub(super) fn locking(what: impl Into<String>, table: &TableName, sql: String) -> Self {
+        Step { what: what.into(), locks: Some(table.clone()), sql }
+    }
+
+    /// The whole transaction, as it is run.
+    #[must_use]
+    pub fn transaction(&self) -> String {
+        let lock_wait = match &self.locks {
+            Some(_) => format!("SET LOCAL lock_timeout = '{LOCK_WAIT_MS_MAX}ms';\n"),
+            None => String::new(),
+        };
+        format!("BEGIN;\nSET LOCAL search_path = pg_catalog;\n{lock_wait}{}\nCOMMIT;\n", self.sql)
+    }
+}
+
+/// What is to be done, in order; nothing when all is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The steps.
+    pub steps: Vec<Step>,
+}
+
+impl Plan {
+    /// What makes triggers and outbox as the mapping says. Of tables that are not there, or have no key, there is nothing in it: the preflight
+    /// tells of them.
+    #[must_use]
+    pub fn of(mapping: &Mapping, catalogue: &Catalogue, wish: &Wish) -> Self {
+        Planning::new(mapping, catalogue, wish).plan()
+    }
+
+    /// All of it for psql: each step with its comment.
+    #[must_use]
+    pub fn script(&self) -> String {
+        let mut script = "-- For psql: psql -v ON_ERROR_STOP=1 -f FILE DATABASE\n\
+             -- Each part is a transaction. One that ends with \"canceling statement due to lock timeout\" met a long transaction of the CRM's: run the\n\
+             -- whole again; what is done already is left as it is by a script that is printed anew.\n"
+            .to_owned();
+        for step in &self.steps {
+            script.push_str(&format!("\n-- {}\n{}", step.what, step.transaction()));
+        }
+        script
+    }
+}
+
+struct Planning<'a> {
+    mapping: &'a Mapping,
+    catalogue: &'a Catalogue,
+    installed: Installed,
+    before: Record,
+    role: Option<String>,
+    tables: Vec<InstalledTable>,
+}
+
+impl<'a> Planning<'a> {
+    fn new(mapping: &'a Mapping, catalogue: &'a Catalogue, wish: &Wish) -> Self {
+        let installed = catalogue.installed.clone().unwrap_or_default();
+        let before = installed.installation.as_ref().map(|there| there.record.clone()).unwrap_or_default();
+        let role = wish.role.clone().or_else(|| before.role.clone());
+        let tables = wanted(mapping, catalogue, &installed);
+        Planning { mapping, catalogue, installed, before, role, tables }
+    }
+
+    fn plan(&self) -> Plan {
+        let captures = self.mapping.capture == CaptureKind::Triggers;
+        let mut steps: Vec<Step> = self.own().into_iter().collect();
+        if captures {
+            steps.extend(self.tables.iter().filter_map(|table| self.triggers(table)));
+        }
+        steps.extend(self.outlived_triggers());
+        steps.extend(self.outlived_functions());
+        Plan { steps }
+    }
+
+    /// What lies in our schema, and rights.
+    fn own(&self) -> Option<Step> {
+        let schema = &self.mapping.schema;
+        let captures = self.mapping.capture == CaptureKind::Triggers;
+        let mut sql = Vec::new();
+        let lacks = |names: &[&str]| names.iter().any(|name| !self.installed.has(name));
+        let is_new = lacks(&RELATIONS[1..]) || (captures && (lacks(&SEQUENCES) || lacks(&["outbox", "outbox_net"])));
+        if is_new {
+            sql.push(capture::store(schema));
+            sql.extend(captures.then(|| capture::outbox(schema)));
+        }
+        if captures {
+            let functions = self.functions();
+            if !functions.is_empty() {
+                sql.extend(functions);
+                sql.push(format!("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {} FROM PUBLIC;", quote::identifier(schema)));
+            }
+        }
+        let granted = self.rights(is_new, &mut sql);
+        let record = Record {
+            capture: capture_name(self.mapping.capture).to_owned(),
+            tables: self.tables.clone(),
+            role: self.role.clone(),
+            granted,
+        };
+        let version = self.installed.installation.as_ref().map(|there| there.version);
+        if record != self.before || version != Some(VERSION) || !sql.is_empty() {
+            sql.push(installation(schema, &record));
+        }
+        let what = format!("What is Postrider's, in the schema {schema}; nothing of the CRM's is locked or changed");
+        (!sql.is_empty()).then(|| Step::free(what, sql.join("\n")))
+    }
+
+    /// Those that are missing, or say something else.
+    fn functions(&self) -> Vec<String> {
+        let differs = |name: &str, function: &Function| {
+            self.installed.functions.get(name).is_none_or(|(body, _)| *body != function.body)
+        };
+        let helpers = capture::helpers(&self.mapping.schema);
+        let mut sql: Vec<String> =
+            helpers.into_iter().filter(|(name, helper)| differs(name, helper)).map(|(_, helper)| helper.sql).collect();
+        for table in &self.tables {
+            let function = capture::function(&self.mapping.schema, table, self.mapping.outbox_rows_max);
+            if differs(&capture::function_name(table.number), &function) {
+                sql.push(function.sql);
+            }
+        }
+        sql
+    }
+
+    /// What the role that reads is given; returns what it has been given in all.
+    fn rights(&self, is_new: bool, sql: &mut Vec<String>) -> Vec<Granted> {
+        let Some(role) = &self.role else { return Vec::new() };
+        if is_new || self.before.role.as_ref() != Some(role) {
+            sql.push(grants::on_ours(&self.mapping.schema, self.mapping.capture, role));
+        }
+        // Another role's rights are taken back by uninstalling alone: it may read still.
+        let mut granted =
+            if self.before.role.as_ref() == Some(role) { self.before.granted.clone() } else { Vec::new() };
+        for outlived in grants::outlived(self.mapping, self.catalogue, &granted) {
+            sql.push(grants::revoke(&outlived, role));
+            let of_table =
+                granted.iter_mut().filter(|given| given.schema == outlived.schema && given.table == outlived.table);
+            of_table.for_each(|given| given.columns.retain(|column| !outlived.columns.contains(column)));
+        }
+        for lacking in grants::lacking(self.mapping, self.catalogue) {
+            sql.push(grants::grant(&lacking, role));
+            match granted.iter_mut().find(|given| given.schema == lacking.schema && given.table == lacking.table) {
+                Some(given) => given.columns.extend(lacking.columns),
+                None => granted.push(lacking),
+            }
+        }
+        granted.retain(|given| given.table.is_none() || !given.columns.is_empty());
+        granted
+    }
+
+    fn find(&self, table: &TableName, name: &str) -> Option<&Trigger> {
+        self.installed.triggers.iter().find(|trigger| trigger.table == *table && trigger.name == name)
+    }
+
+    /// A table's triggers, as far as they are missing, disabled or of another function.
+    fn triggers(&self, table: &InstalledTable) -> Option<Step> {
+        let name = table.table();
+        let own = quote::identifier(&self.mapping.schema);
+        let function = capture::function_name(table.number);
+        let rows = format!(
+            "CREATE TRIGGER {TRIGGER} AFTER INSERT OR UPDATE OR DELETE ON {} FOR EACH ROW EXECUTE FUNCTION {own}.{function}();",
+            quote::table(&name)
+        );
+        let truncate = format!(
+            "CREATE TRIGGER {TRUNCATE_TRIGGER} AFTER TRUNCATE ON {} FOR EACH STATEMENT EXECUTE FUNCTION {own}.{TRUNCATE_FUNCTION}({});",
+            quote::table(&name),
+            quote::literal(&name.to_string())
+        );
+        let wanted = [(TRIGGER, function.as_str(), rows), (TRUNCATE_TRIGGER, TRUNCATE_FUNCTION, truncate)];
+        let mut sql = Vec::new();
+        for (trigger, function, create) in wanted {
+            match self.find(&name, trigger) {
+                Some(there) if there.function != function => {
+                    sql.push(drop_trigger(&name, trigger));
+                    sql.push(create);
+                }
+                Some(there) if !matches!(there.enabled, 'O' | 'A') => {
+                    sql.push(format!("ALTER TABLE {} ENABLE TRIGGER {trigger};", quote::table(&name)));
+                }
+                Some(_) => {}
+                None => sql.push(create),
+            }
+        }
+        let key = table.key.join(", ");
+        let what = format!("Triggers on {name}: {} columns, key ({key})", table.columns.len());
+        (!sql.is_empty()).then(|| Step::locking(what, &name, sql.join("\n")))
+    }
+
+    /// Triggers of tables that are not captured any more.
+    fn outlived_triggers(&self) -> Vec<Step> {
+        let captures = self.mapping.capture == CaptureKind::Triggers;
+        let is_wanted = |table: &TableName| captures && self.mapping.table(table).is_some();
+        let outlived = self.installed.triggers.iter().filter(|trigger| !is_wanted(&trigger.table));
+        removals_of(outlived)
+    }
+
+    /// Functions that no trigger needs any more.
+    fn outlived_functions(&self) -> Option<Step> {
+        let own = quote::identifier(&self.mapping.schema);
+        let is_wanted = |name: &str| {
+            self.mapping.capture == CaptureKind::Triggers
+                && self.tables.iter().any(|table| capture::function_name(table.number) == name)
+        };
+        let numbered = |name: &&String| number_of(name).is_some() && !is_wanted(name);
+        let sql: Vec<_> = self
+            .installed
+            .functions
+            .keys()
+            .filter(numbered)
+            .map(|name| format!("DROP FUNCTION {own}.{name}();"))
+            .collect();
+        (!sql.is_empty()).then(|| Step::free("Functions that no table needs any more", sql.join("\n")))
+    }
+}
+
+/// A step for each table that loses its triggers.
+pub(super) fn removals_of<'a>(triggers: impl Iterator<Item = &'a Trigger>) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for trigger in triggers {
+        let sql = drop_trigger(&trigger.table, &trigger.name);
+        match steps.last_mut().filter(|step| step.locks.as_ref() == Some(&trigger.table)) {
+            Some(step) => step.sql = format!("{}\n{sql}", step.sql),
+            None => {
+                steps.push(Step::locking(format!("No triggers on {} any more", trigger.table), &trigger.table, sql))
+            }
+        }
+    }
+    steps
+}
+
+fn drop_trigger(table: &TableName, trigger: &str) -> String {
+    format!("DROP TRIGGER IF EXISTS {} ON {};", quote::identifier(trigger), quote::table(table))
+}
+
+/// The number in a function's name.
+fn number_of(function: &str) -> Option<u32> {
+    function.strip_prefix(FUNCTION_PREFIX)?.parse().ok()
+}
+
+/// The mapped tables as they are to be captured. One that was captured keeps its number, so that no function ever changes its table.
+pub(crate) fn wanted(mapping: &Mapping, catalogue: &Catalogue, installed: &Installed) -> Vec<InstalledTable> {
+    let before = installed.installation.as_ref().map(|there| there.record.tables.as_slice()).unwrap_or_default();
+    let given = installed.functions.keys().filter_map(|name| number_of(name));
+    let mut last = given.chain(before.iter().map(|table| table.number)).max().unwrap_or(0);
+    let mut tables = Vec::new();
+    for mapped in &mapping.tables {
+        let Some(table) = catalogue.table(&mapped.table) else { continue };
+        let key = mapped.key_in(&table.known);
+        if key.is_empty() {
+            continue;
+        }
+        let old = before.iter().find(|old| old.table() == mapped.table);
+        let number = old.map_or_else(
+            || {
+                last += 1;
+                last
+            },
+            |old| old.number,
+        );
+        let columns = mapped.captured_in(&table.known).map(|column| (column.name.clone(), column.type_name.clone()));
+        tables.push(InstalledTable {
+            schema: mapped.table.schema.clone(),
+            name: mapped.table.name.clone(),
+            number,
+            key: key.to_vec(),
+            columns: columns.collect(),
+        });
+    }
+    tables
+}
+
+/// The way of capture in the words of the mapping.
+fn capture_name(capture: CaptureKind) -> &'static str {
+    match capture {
+        CaptureKind::Triggers => "triggers",
+        CaptureKind::Replication => "replication",
+    }
+}
+
+fn installation(schema: &str, record: &Record) -> String {
+    let table = format!("{}.installation", quote::identifier(schema));
+    let record = quote::literal(&serde_json::json!(record).to_string());
+    format!(
+        "INSERT INTO {table} (id, installed_at, version, mapping)\n  \
+         SELECT gen_random_uuid(), clock_timestamp(), {VERSION}, '{{}}' WHERE NOT EXISTS (SELECT FROM {table});\n\
+         UPDATE {table} SET installed_at = clock_timestamp(), version = {VERSION}, mapping = {record};"
+    )
+}

@@ -1,0 +1,89 @@
+DECLARE
+  columns CONSTANT text[] := {{columns}};
+  keys CONSTANT text[] := {{keys}};
+  was jsonb;
+  became jsonb;
+  key_was text;
+  key_became text;
+  row_id int8;
+  trouble text;
+  tries int4 := 0;
+BEGIN
+  LOOP
+    tries := tries + 1;
+    trouble := NULL;
+    -- Whatever may fail is done in this block, which writes nothing: so its errors can be caught without a transaction id for each row.
+    BEGIN
+      IF tries = 1 THEN
+        IF TG_OP <> 'INSERT' THEN
+          was := {{was}};
+          key_was := {{key_was}};
+        END IF;
+        IF TG_OP <> 'DELETE' THEN
+          became := {{became}};
+          key_became := {{key_became}};
+        END IF;
+      ELSE
+        -- Some column has another type than it had, or is gone, or holds what no JSON can hold.
+        IF TG_OP <> 'INSERT' THEN
+          was := {{schema}}.by_column(OLD, columns);
+        END IF;
+        IF TG_OP <> 'DELETE' THEN
+          became := {{schema}}.by_column(NEW, columns);
+        END IF;
+        IF TG_OP = 'UPDATE' THEN
+          was := {{schema}}.members_of(was, became);
+          became := {{schema}}.members_of(became, was);
+        END IF;
+        key_was := {{schema}}.key_of(was, keys);
+        key_became := {{schema}}.key_of(became, keys);
+      END IF;
+      IF was = became THEN
+        IF tries = 1 OR NOT (OLD *<> NEW) THEN
+          RETURN NULL;
+        END IF;
+        trouble := 'what changed cannot be JSON';
+        EXIT;
+      END IF;
+      LOCK TABLE {{schema}}.outbox IN ROW EXCLUSIVE MODE NOWAIT;
+      -- Finds an outbox that has not its columns, and writes nothing.
+      INSERT INTO {{schema}}.outbox (id, transaction, "table", key, before, after, at, note)
+        SELECT 0, '0'::xid8, '', '', was, became, clock_timestamp(), '' WHERE false
+        ON CONFLICT (transaction, "table", left(key, 600)) DO UPDATE SET after = EXCLUDED.after;
+      row_id := nextval('{{schema_text}}.outbox_id_seq'::regclass);
+      IF row_id - pg_sequence_last_value('{{schema_text}}.handed'::regclass) > {{rows_max}} THEN
+        trouble := 'full';
+      END IF;
+      EXIT;
+    EXCEPTION WHEN OTHERS THEN
+      trouble := SQLSTATE;
+      -- 55P03: somebody has locked the outbox, and is waited for a little.
+      IF trouble = '55P03' AND {{schema}}.await_outbox() THEN
+        tries := tries - 1;
+      ELSIF trouble = '55P03' OR tries >= 2 THEN
+        EXIT;
+      END IF;
+    END;
+  END LOOP;
+  IF trouble IS NOT NULL OR COALESCE(key_became, key_was) IS NULL THEN
+    PERFORM {{schema}}.missed({{table}}, COALESCE(trouble, 'no key'));
+    RETURN NULL;
+  END IF;
+  IF key_was <> key_became THEN
+    -- Another key is another record: the old one went, and a new one came.
+    INSERT INTO {{schema}}.outbox (id, transaction, "table", key, before, at)
+      VALUES (row_id, pg_current_xact_id(), {{table}}, key_was, was, clock_timestamp())
+      ON CONFLICT (transaction, "table", left(key, 600)) DO UPDATE SET after = NULL
+      WHERE outbox.key = EXCLUDED.key;
+    was := NULL;
+    row_id := nextval('{{schema_text}}.outbox_id_seq'::regclass);
+  END IF;
+  INSERT INTO {{schema}}.outbox (id, transaction, "table", key, before, after, at)
+    VALUES (row_id, pg_current_xact_id(), {{table}}, COALESCE(key_became, key_was), was, became, clock_timestamp())
+    ON CONFLICT (transaction, "table", left(key, 600)) DO UPDATE SET after = EXCLUDED.after
+    WHERE outbox.key = EXCLUDED.key;
+  IF NOT FOUND THEN
+    PERFORM {{schema}}.missed({{table}}, 'a key that begins as another');
+  END IF;
+  RETURN NULL;
+END

@@ -1,0 +1,149 @@
+//! Installing: what is made, once and again, for another role, and beside writers.
+
+use postrider_source::catalogue::Catalogue;
+use postrider_source::install::{self, Plan, Wish};
+use serde_json::json;
+
+use crate::crm::{ACME, Crm, MAPPING, mapping};
+
+#[tokio::test]
+async fn a_second_run_has_nothing_to_do_and_keeps_the_installation() {
+    let crm = Crm::captured().await;
+    let id = "SELECT id::text FROM postrider_source.installation";
+    let first: String = crm.admin.query_one(id, &[]).await.unwrap().get(0);
+    assert_eq!(crm.plan().await.steps, []);
+    crm.admin.batch_execute("ALTER TABLE deals ADD COLUMN region text").await.unwrap();
+    let plan = crm.plan().await;
+    let steps: Vec<_> = plan.steps.iter().map(|step| &step.locks).collect();
+    assert_eq!(steps, [&None], "a column needs another function and no lock");
+    crm.install().await;
+    assert_eq!(crm.plan().await.steps, []);
+    let second: String = crm.admin.query_one(id, &[]).await.unwrap().get(0);
+    assert_eq!(first, second);
+    crm.app()
+        .await
+        .batch_execute(&format!("INSERT INTO deals (organization_id, title, region) VALUES ('{ACME}', 'a', 'EU')"))
+        .await
+        .unwrap();
+    assert_eq!(crm.take().await[0].values("region").1, json!("EU"));
+}
+
+#[tokio::test]
+async fn another_mapping_takes_triggers_away_adds_some_and_keeps_what_waits() {
+    let mut crm = Crm::captured().await;
+    let app = crm.app().await;
+    let deal = format!("INSERT INTO deals (organization_id, title) VALUES ('{ACME}', 'a')");
+    app.batch_execute(&deal).await.unwrap();
+    crm.mapping = mapping(&format!(
+        "[[tables]]\ntable = \"public.visits\"\nresource = \"visit\"\nkey = [\"contact_id\", \"seen_at\"]\norganization = \"acme\"\n\n{}",
+        "[[tables]]\ntable = \"public.contacts\"\nresource = \"contact\"\nomit = [\"api_token\"]\norganization = \"acme\"\n"
+    ));
+    crm.install().await;
+    app.batch_execute(&deal).await.unwrap();
+    app.batch_execute(&format!("INSERT INTO visits (organization_id, contact_id) VALUES ('{ACME}', 1)")).await.unwrap();
+    let tables: Vec<_> = crm.outbox().await.into_iter().map(|row| row.table).collect();
+    assert_eq!(tables, ["public.deals", "public.visits"]);
+    let functions = "SELECT count(*) FROM pg_proc WHERE pronamespace = 'postrider_source'::regnamespace AND proname ~ '^capture_[0-9]+$'";
+    assert_eq!(crm.number(functions).await, 2);
+    crm.mapping = mapping(MAPPING);
+    crm.install().await;
+    crm.admin.batch_execute("ALTER TABLE deals DISABLE TRIGGER postrider_capture").await.unwrap();
+    crm.install().await;
+    crm.take().await;
+    app.batch_execute(&deal).await.unwrap();
+    assert_eq!(crm.take().await.len(), 1, "a disabled trigger is enabled again");
+}
+
+#[tokio::test]
+async fn the_role_that_reads_gets_what_it_needs_and_no_more() {
+    let crm = Crm::bare().await;
+    let reader = crm.reader();
+    let wish = Wish { role: Some(reader.clone()) };
+    let plan = Plan::of(&crm.mapping, &crm.catalogue(Some(&reader)).await, &wish);
+    install::run(&crm.admin, &plan, |_| {}).await.unwrap();
+    assert_eq!(
+        Plan::of(&crm.mapping, &crm.catalogue(None).await, &Wish::default()).steps,
+        [],
+        "the role is remembered"
+    );
+    let session = crm.session().await;
+    session.batch_execute(&format!("SET ROLE {reader}")).await.unwrap();
+    for allowed in [
+        "SELECT id, before FROM postrider_source.outbox; DELETE FROM postrider_source.outbox",
+        "SELECT id FROM postrider_source.installation",
+        "SELECT last_value FROM postrider_source.handed; SELECT setval('postrider_source.handed', 1)",
+        "SELECT last_value, is_called FROM postrider_source.missed; SELECT last_value FROM postrider_source.outbox_id_seq",
+        "INSERT INTO postrider_source.backfills (id, \"table\", done, created_at) VALUES (gen_random_uuid(), 'x', 0, now()); \
+         UPDATE postrider_source.backfills SET done = 1",
+        "SELECT id, first_name, organization_id FROM contacts; SELECT id, slug FROM organizations",
+    ] {
+        session.batch_execute(allowed).await.unwrap();
+    }
+    for refused in [
+        "SELECT api_token FROM contacts",
+        "SELECT name FROM organizations",
+        "SELECT * FROM users",
+        "UPDATE deals SET title = ''",
+        "INSERT INTO postrider_source.outbox SELECT",
+        "DELETE FROM postrider_source.installation",
+        "SELECT nextval('postrider_source.outbox_id_seq')",
+        "CREATE TABLE postrider_source.mine ()",
+    ] {
+        let error = session.batch_execute(refused).await.unwrap_err();
+        assert_eq!(error.code().unwrap().code(), "42501", "{refused}");
+    }
+    let mut crm = crm;
+    crm.mapping = mapping(&MAPPING.replace("omit = [\"api_token\"]", "omit = [\"api_token\", \"email\"]"));
+    crm.install().await;
+    let error = session.batch_execute("SELECT email FROM contacts").await.unwrap_err();
+    assert_eq!(error.code().unwrap().code(), "42501", "what is omitted now may not be read any more");
+}
+
+#[tokio::test]
+async fn the_script_is_what_is_run() {
+    let crm = Crm::bare().await;
+    let script = crm.plan().await.script();
+    crm.admin.batch_execute(&script).await.unwrap();
+    assert_eq!(crm.plan().await.steps, []);
+    assert!(crm.status().await.is_well());
+    for table in ["contacts", "deals", "contact_owners", "preferences", "messages"] {
+        assert!(script.contains(&format!("-- Triggers on public.{table}: ")), "{table}");
+    }
+}
+
+#[tokio::test]
+async fn a_table_in_use_is_tried_again_and_its_writers_do_not_queue_for_long() {
+    let crm = Crm::bare().await;
+    let (user, app) = (crm.app().await, crm.app().await);
+    user.batch_execute("BEGIN; LOCK TABLE deals IN ROW EXCLUSIVE MODE").await.unwrap();
+    let installer = crm.session().await;
+    let plan = crm.plan().await;
+    let mut done = Vec::new();
+    let write = async {
+        let waits = "SELECT FROM pg_locks WHERE relation = 'deals'::regclass AND NOT granted";
+        while crm.admin.query_opt(waits, &[]).await.unwrap().is_none() {
+            tokio::task::yield_now().await;
+        }
+        // It queues behind the installer, which gives up soon.
+        app.batch_execute(&format!("INSERT INTO deals (organization_id, title) VALUES ('{ACME}', 'a')")).await.unwrap();
+        user.batch_execute("COMMIT").await.unwrap();
+    };
+    let run = install::run(&installer, &plan, |step| done.push(step.what.clone()));
+    let (run, ()) = tokio::join!(run, write);
+    run.unwrap();
+    assert_eq!(done.len(), plan.steps.len());
+    assert_eq!(crm.plan().await.steps, []);
+}
+
+#[tokio::test]
+async fn the_catalogue_tells_keys_types_and_what_is_computed() {
+    let crm = Crm::bare().await;
+    let catalogue: Catalogue = crm.catalogue(None).await;
+    let contacts = catalogue.tables.iter().find(|table| table.known.table.name == "contacts").unwrap();
+    let types: Vec<_> = contacts.known.columns.iter().map(|column| column.type_name.as_str()).collect();
+    assert_eq!(&types[..6], ["bigint", "uuid", "text", "text", "text", "text"], "a domain is what is under it");
+    assert_eq!((types[6], types[13]), ("text[]", "timestamp with time zone"));
+    assert!(contacts.columns[4].is_generated && contacts.known.primary_key == ["id"]);
+    let deals = catalogue.tables.iter().find(|table| table.known.table.name == "deals").unwrap();
+    assert_eq!(deals.columns[4].words, ["new", "qualified", "proposal", "won", "lost"]);
+}
