@@ -100,7 +100,7 @@ CREATE TABLE "Sales Data"."Lead's ""Table""" (
   "select" text
 );
 
-CREATE VIEW open_deals AS SELECT * FROM deals WHERE stage NOT IN ('won', 'lost');
+CREATE VIEW open_deals AS SELECT id, title FROM deals WHERE stage NOT IN ('won', 'lost');
 
 INSERT INTO organizations (id, slug, name) VALUES
   ('00000000-0000-4000-8000-00000000000a', 'acme', 'Acme'), ('00000000-0000-4000-8000-00000000000b', 'globex', 'Globex');

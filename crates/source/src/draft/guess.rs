@@ -6,9 +6,19 @@ use super::{Found, Reference};
 use crate::catalogue::Table;
 use crate::mapping::TableName;
 
-/// What columns of an organisation are called, likeliest first, without `_id`, signs and upper case.
-const ORGANIZATION: &[&str] =
-    &["organization", "organisation", "tenant", "workspace", "account", "org", "team", "company", "customer"];
+/// What columns of an organisation are called, likeliest first, without `_id`, signs and upper case; and of how many tables one in that many must have
+/// it: a CRM's own records are companies and customers, too.
+const ORGANIZATION: &[(&str, usize)] = &[
+    ("organization", 3),
+    ("organisation", 3),
+    ("tenant", 3),
+    ("workspace", 3),
+    ("org", 3),
+    ("account", 3),
+    ("team", 2),
+    ("company", 2),
+    ("customer", 2),
+];
 const SOFT_DELETE: &[&str] = &["deletedat", "deletedon", "discardedat", "isdeleted", "deleted"];
 const CREATED: &[&str] = &["createdat", "createdon", "created", "insertedat", "datecreated"];
 const UPDATED: &[&str] =
@@ -20,6 +30,7 @@ pub(super) fn plain(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
+/// The same without `id` at its end.
 fn stem(column: &str) -> String {
     let plain = plain(column);
     plain.strip_suffix("id").map(str::to_owned).unwrap_or(plain)
@@ -31,19 +42,17 @@ fn first<'t>(table: &'t Table, names: &[&str]) -> Option<&'t str> {
     })
 }
 
-/// The column that says whose rows are in most tables that have one at all.
+/// The column that says whose rows are: of those that stand in enough tables the one with the likeliest word.
 pub(super) fn organization(tables: &[Table]) -> Option<String> {
     let mut counts: BTreeMap<(usize, &str), usize> = BTreeMap::new();
     for column in tables.iter().flat_map(|table| &table.known.columns) {
-        if let Some(rank) =
-            ORGANIZATION.iter().position(|name| stem(&column.name) == *name && plain(&column.name).ends_with("id"))
-        {
+        let rank = ORGANIZATION.iter().position(|(word, _)| plain(&column.name) == format!("{word}id"));
+        if let Some(rank) = rank {
             *counts.entry((rank, &column.name)).or_default() += 1;
         }
     }
-    // Of those that stand in nearly as many tables the likelier word: many tables of a CRM refer to a company that is a customer's record.
-    let most = counts.values().max().copied()?;
-    counts.into_iter().filter(|(_, count)| count * 2 >= most && *count > 1).map(|((_, name), _)| name.to_owned()).next()
+    let is_enough = |rank: usize, count: usize| count * ORGANIZATION[rank].1 >= tables.len();
+    counts.into_iter().find(|((rank, _), count)| is_enough(*rank, *count)).map(|((_, name), _)| name.to_owned())
 }
 
 /// How a table without the organisation's column leads to one that has it: one or two references on.
@@ -79,6 +88,11 @@ pub(super) fn is_people(table: &TableName) -> bool {
     ["user", "member", "agent", "owner", "assignee", "sale", "employee"]
         .iter()
         .any(|word| resource(&table.name).ends_with(word))
+}
+
+/// Whether a table holds what the application itself is set to.
+pub(super) fn is_of_settings(table: &str) -> bool {
+    ["settings", "setting", "config", "configs", "configuration", "configurations"].contains(&plain(table).as_str())
 }
 
 pub(super) fn soft_delete(table: &Table) -> Option<&str> {

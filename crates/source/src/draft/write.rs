@@ -4,7 +4,7 @@ use toml::Value;
 
 use super::{Found, guess};
 use crate::catalogue::Table;
-use crate::mapping::{TableName, is_sensitive};
+use crate::mapping::is_sensitive;
 
 const HEAD: &str =
     "# A first mapping, made from what the database has: every guess is to be read. docs/source.md explains every key.
@@ -39,7 +39,7 @@ fn section(found: &Found, table: &Table, organization: Option<&str>) -> String {
         return format!("# {name} has no key, and nothing unique: its rows cannot be told apart.\n");
     };
     if let Some((record, other)) = guess::joined(found, table) {
-        return join_table(found, name, record, other);
+        return join_table(found, table, record, other);
     }
     let mut lines = vec!["[[tables]]".to_owned(), format!("table = {}", toml(&name.to_string()))];
     let resource = guess::resource(&name.name);
@@ -70,6 +70,9 @@ fn section(found: &Found, table: &Table, organization: Option<&str>) -> String {
     lines.extend(guess::soft_delete(table).map(|column| format!("soft_delete = {}", toml(column))));
     lines.extend(guess::created_at(table).map(|column| format!("created_at = {}", toml(column))));
     lines.extend(rules(table, &resource));
+    if guess::is_of_settings(&name.name) {
+        return format!("# {name} is left out: settings change rarely, and hold secrets as values.\n");
+    }
     if is_lost {
         // Whose it is nobody could find: written, and not in force.
         let commented = lines.iter().map(|line| format!("# {line}")).collect::<Vec<_>>().join("\n");
@@ -101,7 +104,7 @@ fn placing(way: &[&super::Reference], organization: &str) -> String {
 }
 
 /// Rows of a many-to-many table are changes of a record, if that record is mapped.
-fn join_table(found: &Found, name: &TableName, record: &super::Reference, other: &super::Reference) -> String {
+fn join_table(found: &Found, table: &Table, record: &super::Reference, other: &super::Reference) -> String {
     let is_mapped = found.tables.iter().any(|table| table.known.table == record.to && !table.unique.is_empty());
     let (resource, member) = (guess::resource(&record.to.name), guess::resource(&other.to.name));
     let (made, gone) = match guess::is_people(&other.to) {
@@ -111,7 +114,7 @@ fn join_table(found: &Found, name: &TableName, record: &super::Reference, other:
     let lines = [
         format!("# Joins {} with {}.", record.to, other.to),
         "[[tables]]".to_owned(),
-        format!("table = {}", toml(&name.to_string())),
+        format!("table = {}", toml(&table.known.table.to_string())),
         format!(
             "via = {{ table = {}, column = {}, key = {}, member = {} }}",
             toml(&record.to.to_string()),
@@ -121,6 +124,10 @@ fn join_table(found: &Found, name: &TableName, record: &super::Reference, other:
         ),
         format!("events = {{ created = {}, deleted = {} }}", toml(&made), toml(&gone)),
     ];
+    let mut lines = lines.to_vec();
+    if table.known.primary_key.is_empty() {
+        lines.insert(3, format!("key = {}", list(&[record.column.clone(), other.column.clone()])));
+    }
     let text = lines.join("\n") + "\n";
     if is_mapped { text } else { text.lines().map(|line| format!("# {line}\n")).collect() }
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod crm;
+mod draft;
 mod harm;
 mod install;
 mod preflight;
