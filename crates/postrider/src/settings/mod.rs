@@ -19,8 +19,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub(crate) use check::{
-    DatabaseSettings, EgressSettings, EncryptionKey, LogFormat, LogSettings, MailSettings, Settings, SourceNeeds, SourceSettings,
-    StorePlace, StoreSettings, TraceSettings,
+    DatabaseSettings, EgressSettings, EncryptionKey, LogFormat, LogSettings, MailSettings, Settings, SourceNeeds,
+    SourceSettings, StorePlace, StoreSettings, TraceSettings,
 };
 pub(crate) use flags::SettingFlags;
 pub(crate) use paths::{NamedPath, Paths};
