@@ -5,6 +5,7 @@ use crate::finding::{Finding, Findings};
 use crate::install::Wish;
 use crate::mapping::{CaptureKind, Mapping, TableMapping};
 use crate::quote;
+use crate::replication::needs;
 
 /// Everything that was found, in the order: server, mapping, tables.
 #[must_use]
@@ -16,6 +17,7 @@ pub fn findings(mapping: &Mapping, catalogue: &Catalogue, wish: &Wish) -> Vec<Fi
         let key = if mistake.key.is_empty() { String::new() } else { format!("{}: ", mistake.key) };
         findings.error(&place, format!("{key}{}", mistake.problem), mistake.advice);
     }
+    needs::findings(mapping, catalogue, wish, &mut findings);
     for name in named_tables(mapping) {
         let Some(table) = catalogue.table(&name) else { continue };
         let mapped = mapping.table(&name);
@@ -86,11 +88,9 @@ fn kind(table: &Table, findings: &mut Findings) {
             "is a foreign table, whose changes are made elsewhere",
             "attach Postrider to the database that has it",
         ),
-        Kind::Partitioned => findings.note(
-            name,
-            "is partitioned; the triggers of its partitions are made with it, those of later ones too",
-            "",
-        ),
+        Kind::Partitioned => {
+            findings.note(name, "is partitioned; its partitions' changes are its own, those of later ones too", "")
+        }
         Kind::Table => {}
     }
     if let Some(parent) = &table.partition_of {

@@ -4,6 +4,8 @@ use crate::catalogue::{Catalogue, Installed, InstalledTable, Outbox};
 use crate::finding::{Finding, Findings, Severity};
 use crate::install::{Plan, TRIGGER, TRUNCATE_TRIGGER, VERSION, Wish};
 use crate::mapping::{CaptureKind, Mapping};
+use crate::replication::needs;
+use crate::replication::publication::Slot;
 
 /// Over this share of what may wait there is a warning.
 const FULL_ALARM: f64 = 0.5;
@@ -19,7 +21,9 @@ pub struct Status {
     pub is_read: bool,
     /// What waits, where there is an outbox.
     pub outbox: Option<Outbox>,
-    /// How full the outbox is, from 0 to 1.
+    /// The slot, where there is one.
+    pub slot: Option<Slot>,
+    /// How full the outbox is, or how near the slot is to what the mapping allows it: 1 is the limit.
     pub fullness: f64,
     /// What is wrong or differs.
     pub findings: Vec<Finding>,
@@ -34,11 +38,13 @@ impl Status {
             let advice = "run postrider source preflight, then postrider source install";
             findings.error(&format!("schema {}", mapping.schema), "nothing is installed", advice);
             let findings = findings.0;
-            return Status { is_installed: false, is_read: false, outbox: None, fullness: 0.0, findings };
+            return Status { is_installed: false, is_read: false, outbox: None, slot: None, fullness: 0.0, findings };
         };
         drift(mapping, catalogue, installed, &mut findings);
         let fullness =
             installed.outbox.map_or(0.0, |outbox| outbox.drawn as f64 / mapping.outbox_rows_max.max(1) as f64);
+        let slot = catalogue.replication.slot.clone().filter(|_| mapping.capture == CaptureKind::Replication);
+        let fullness = slot.as_ref().map_or(fullness, |slot| slot.fullness(mapping));
         if let Some(outbox) = &installed.outbox {
             waiting(mapping, installed, outbox, fullness, &mut findings);
         }
@@ -46,6 +52,7 @@ impl Status {
             is_installed: true,
             is_read: installed.is_read,
             outbox: installed.outbox,
+            slot,
             fullness,
             findings: findings.0,
         }
@@ -86,6 +93,10 @@ fn drift(mapping: &Mapping, catalogue: &Catalogue, installed: &Installed, findin
     let outlived = installed.triggers.iter().filter(|trigger| mapping.table(&trigger.table).is_none());
     for trigger in outlived.filter(|trigger| trigger.name == TRIGGER) {
         findings.warning(&trigger.table, "is captured and not mapped: what it tells is let go", AGAIN);
+    }
+    if mapping.capture == CaptureKind::Replication {
+        let tables: Vec<_> = wanted.iter().map(InstalledTable::table).collect();
+        needs::status(mapping, &catalogue.replication, &tables, findings);
     }
     let is_told = !findings.0.is_empty();
     if !is_told && !Plan::of(mapping, catalogue, &Wish::default()).steps.is_empty() {

@@ -85,6 +85,9 @@ pub(crate) struct PreflightArgs {
     /// The role that `serve` connects as, where another installs
     #[arg(long, value_name = "NAME")]
     pub(crate) role: Option<String>,
+    /// With replication: set the mapped tables to tell all of the row before (REPLICA IDENTITY FULL), without which updates have no previous values
+    #[arg(long)]
+    pub(crate) replica_identity_full: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -105,6 +108,9 @@ pub(crate) struct InstallArgs {
     /// The role that `serve` connects as: it is given exactly the rights that it needs
     #[arg(long, value_name = "NAME")]
     pub(crate) role: Option<String>,
+    /// With replication: set the mapped tables to tell all of the row before (REPLICA IDENTITY FULL), without which updates have no previous values
+    #[arg(long)]
+    pub(crate) replica_identity_full: bool,
     /// Print the SQL, and run nothing
     #[arg(long)]
     pub(crate) print: bool,

@@ -7,6 +7,7 @@ mod sql;
 pub use installed::{Backfill, Granted, Installation, Installed, InstalledTable, Outbox, Record, Trigger};
 
 use crate::mapping::{KnownTable, Mapping, Placing, TableName};
+use crate::replication::publication;
 
 /// The oldest server that changes can be captured from, as `server_version_num`: `xid8` came with Postgres 13.
 pub const SERVER_OLDEST: i32 = 130_000;
@@ -22,6 +23,8 @@ pub struct Catalogue {
     pub reader: Option<Role>,
     /// What of ours is there; nothing where the schema is not.
     pub installed: Option<Installed>,
+    /// What is there for replication, whatever the way of capture is now.
+    pub replication: publication::Found,
 }
 
 /// The server, and what this session may do.

@@ -7,6 +7,7 @@ use tokio_postgres::{Client, Error, Row};
 
 use super::{Catalogue, ColumnFacts, Installed, Kind, Role, RowSecurity, Server, Table, named_tables, sql};
 use crate::mapping::{KnownColumn, KnownTable, Mapping, TableName};
+use crate::replication::publication;
 
 impl Catalogue {
     /// Reads it; `reader` is the role that shall read, where it is not this session's: the one that was named when it was installed, unless another is
@@ -24,7 +25,10 @@ impl Catalogue {
                 names.push(name);
             }
         }
-        Self::read_tables(client, &mapping.schema, &names, reader.or(record.role.as_deref())).await
+        let mut catalogue =
+            Self::read_tables(client, &mapping.schema, &names, reader.or(record.role.as_deref())).await?;
+        catalogue.replication = publication::Found::read(client, mapping).await?;
+        Ok(catalogue)
     }
 
     /// The same of any tables.
@@ -62,7 +66,7 @@ impl Catalogue {
         let reads = named.as_ref().unwrap_or(&server.role).name.clone();
         let tables = tables(client, names, &reads).await?;
         let installed = Installed::read(client, schema).await?;
-        Ok(Catalogue { server, tables, reader: named, installed })
+        Ok(Catalogue { server, tables, reader: named, installed, replication: publication::Found::default() })
     }
 }
 

@@ -8,12 +8,15 @@ use super::{
 use crate::catalogue::{Catalogue, Granted, Installed, InstalledTable, Record, Trigger};
 use crate::mapping::{CaptureKind, Mapping, TableName};
 use crate::quote;
+use crate::replication::needs;
 
 /// What is wished beside the mapping.
 #[derive(Clone, Debug, Default)]
 pub struct Wish {
     /// The role that Postrider connects as, where another installs; the one that was named before where it is nothing.
     pub role: Option<String>,
+    /// With replication: whether tables are set to tell all of the row before (`REPLICA IDENTITY FULL`).
+    pub replica_identity_full: bool,
 }
 
 /// Statements that take effect together.
@@ -29,12 +32,12 @@ pub struct Step {
 
 impl Step {
     /// Statements that lock nothing of the CRM's.
-    pub(super) fn free(what: impl Into<String>, sql: String) -> Self {
+    pub(crate) fn free(what: impl Into<String>, sql: String) -> Self {
         Step { what: what.into(), locks: None, sql }
     }
 
     /// Statements that lock one of the CRM's tables, each with a line of its own.
-    pub(super) fn locking(what: impl Into<String>, table: &TableName, sql: String) -> Self {
+    pub(crate) fn locking(what: impl Into<String>, table: &TableName, sql: String) -> Self {
         Step { what: what.into(), locks: Some(table.clone()), sql }
     }
 
@@ -84,6 +87,7 @@ struct Planning<'a> {
     installed: Installed,
     before: Record,
     role: Option<String>,
+    replica_identity_full: bool,
     tables: Vec<InstalledTable>,
 }
 
@@ -93,7 +97,8 @@ impl<'a> Planning<'a> {
         let before = installed.installation.as_ref().map(|there| there.record.clone()).unwrap_or_default();
         let role = wish.role.clone().or_else(|| before.role.clone());
         let tables = wanted(mapping, catalogue, &installed);
-        Planning { mapping, catalogue, installed, before, role, tables }
+        let replica_identity_full = wish.replica_identity_full;
+        Planning { mapping, catalogue, installed, before, role, replica_identity_full, tables }
     }
 
     fn plan(&self) -> Plan {
@@ -104,7 +109,20 @@ impl<'a> Planning<'a> {
         }
         steps.extend(self.outlived_triggers());
         steps.extend(self.outlived_functions());
+        steps.extend(self.replication());
         Plan { steps }
+    }
+
+    /// Publication and slot; or that they go, when changes are captured by triggers again.
+    fn replication(&self) -> Vec<Step> {
+        let found = &self.catalogue.replication;
+        match self.mapping.capture {
+            CaptureKind::Triggers => needs::removal(&self.mapping.schema, found),
+            CaptureKind::Replication => {
+                let tables: Vec<TableName> = self.tables.iter().map(InstalledTable::table).collect();
+                needs::steps(self.mapping, found, &tables, self.replica_identity_full)
+            }
+        }
     }
 
     /// What lies in our schema, and rights.

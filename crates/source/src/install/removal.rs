@@ -4,6 +4,7 @@ use super::plan::{Step, removals_of};
 use super::{Plan, RELATIONS, SEQUENCES, grants};
 use crate::catalogue::{Catalogue, Record};
 use crate::quote;
+use crate::replication::needs;
 
 /// What uninstalling does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,6 +47,7 @@ pub fn removal(schema: &str, catalogue: &Catalogue, discard: bool) -> Removal {
     if others.is_empty() {
         sql.push(format!("DROP SCHEMA {own};"));
     }
+    steps.extend(needs::removal(schema, &catalogue.replication));
     steps.push(Step::free(format!("Everything of Postrider's in the schema {schema}"), sql.join("\n")));
     let waiting = installed.outbox.map_or(0, |outbox| outbox.waiting);
     Removal { plan: Plan { steps }, waiting, others }

@@ -10,6 +10,7 @@ mod frame;
 mod generated;
 mod installed;
 pub mod limits;
+pub(crate) mod needs;
 mod net;
 mod pgoutput;
 pub mod publication;

@@ -6,7 +6,7 @@
 use tokio_postgres::{Client, Error};
 
 use crate::mapping::{Mapping, TableName};
-use crate::session::quoted;
+use crate::quote::{identifier, literal, table as written};
 
 /// How a table's old rows are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,6 +107,14 @@ pub struct Slot {
     pub log_bytes: u64,
 }
 
+impl Slot {
+    /// How near it is to what the mapping allows it: 1 is the limit.
+    #[must_use]
+    pub fn fullness(&self, mapping: &Mapping) -> f64 {
+        self.log_bytes as f64 / mapping.slot_bytes_max.max(1) as f64
+    }
+}
+
 impl Found {
     /// Looks at publication, slot and mapped tables.
     ///
@@ -154,7 +162,7 @@ const SLOT: &str = "SELECT slot_type = 'logical' AND plugin = 'pgoutput' AND dat
 /// Makes the publication, or sets it to these tables.
 #[must_use]
 pub fn publication_sql(schema: &str, tables: &[TableName]) -> String {
-    let name = quoted(schema);
+    let name = identifier(schema);
     let list = tables.iter().map(written).collect::<Vec<_>>().join(", ");
     let literal = literal(schema);
     format!(
@@ -188,21 +196,5 @@ pub fn drop_slot_sql(schema: &str) -> String {
 /// Removes the publication.
 #[must_use]
 pub fn drop_publication_sql(schema: &str) -> String {
-    format!("DROP PUBLICATION IF EXISTS {};", quoted(schema))
-}
-
-/// Whether a slot can have this name (PostgreSQL's documentation, "Replication Slots"): lower-case letters, digits and underscores.
-#[must_use]
-pub fn is_slot_name(name: &str) -> bool {
-    !name.is_empty()
-        && name.len() <= 63
-        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
-}
-
-fn written(table: &TableName) -> String {
-    format!("{}.{}", quoted(&table.schema), quoted(&table.name))
-}
-
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+    format!("DROP PUBLICATION IF EXISTS {};", identifier(schema))
 }

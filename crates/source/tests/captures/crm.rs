@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use postrider_database::Address;
 use postrider_source::capture::{Batch, Capture, CaptureError};
+use postrider_source::catalogue::Catalogue;
 use postrider_source::change::{Change, Gap};
+use postrider_source::install::{self, Plan, Wish};
 use postrider_source::mapping::{CaptureKind, Mapping, TableName};
-use postrider_source::replication::{Replication, publication};
+use postrider_source::outbox::Outbox;
+use postrider_source::replication::Replication;
 use postrider_source::row::Row;
 use tokio_postgres::Client;
 
@@ -21,6 +24,12 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 #[macro_export]
 macro_rules! by_each_way {
     ($($name:ident),* $(,)?) => {
+        mod by_triggers {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(postrider_source::mapping::CaptureKind::Triggers).await;
+            })*
+        }
         mod by_replication {
             $(#[tokio::test]
             async fn $name() {
@@ -31,6 +40,7 @@ macro_rules! by_each_way {
 }
 
 /// A table of the test's, `public.<name>`, with what is captured of it.
+#[derive(Clone, Copy)]
 pub(crate) struct Table {
     name: &'static str,
     key: &'static [&'static str],
@@ -73,13 +83,9 @@ impl Crm {
         let client = database.client().await;
         client.batch_execute(sql).await.unwrap();
         client.batch_execute("CREATE TABLE mark (id int PRIMARY KEY)").await.unwrap();
-        let way = match by {
-            CaptureKind::Triggers => "triggers",
-            CaptureKind::Replication => "replication",
-        };
-        let tables: String = tables.iter().chain([&table("mark", &["id"])]).map(Table::mapping).collect();
-        let text = format!("schema = \"{}\"\ncapture = \"{way}\"\norganization = \"acme\"\n{tables}", database.name);
-        let mapping = Arc::new(Mapping::parse(&text, "source.toml").unwrap());
+        let marks = Table { name: "mark", key: &["id"], omit: &[] };
+        let tables: Vec<Table> = tables.iter().copied().chain([marks]).collect();
+        let mapping = Arc::new(mapping(&database.name, by, &tables));
         install(&client, &mapping).await;
         let capture = another(by, &database, &mapping);
         Crm { capture, client, mapping, marks: 0, by, database }
@@ -152,7 +158,7 @@ fn another(by: CaptureKind, database: &Database, mapping: &Arc<Mapping>) -> Box<
     let address = Address::new(&database.url(), &[]).unwrap();
     match by {
         CaptureKind::Replication => Box::new(Replication::new(address, Arc::clone(mapping))),
-        CaptureKind::Triggers => unreachable!(),
+        CaptureKind::Triggers => Box::new(Outbox::new(address, Arc::clone(mapping))),
     }
 }
 
@@ -174,28 +180,20 @@ pub(crate) fn ids(changes: &[Change]) -> BTreeSet<uuid::Uuid> {
     changes.iter().map(|change| change.id).collect()
 }
 
-/// What is installed for replication. Every table tells its old rows in full.
-async fn install(client: &Client, mapping: &Mapping) {
-    let schema = &mapping.schema;
-    let names: Vec<TableName> = mapping.tables.iter().map(|table| table.table.clone()).collect();
-    let mut tables = Vec::new();
-    for table in &mapping.tables {
-        let sql = "SELECT json_agg(json_build_array(attname, format_type(atttypid, atttypmod)) ORDER BY attnum)::text FROM pg_attribute \
-                   WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped AND attname <> ALL ($2)";
-        let columns: String = client.query_one(sql, &[&table.table.to_string(), &table.omit]).await.unwrap().get(0);
-        let columns: serde_json::Value = serde_json::from_str(&columns).unwrap();
-        tables.push(serde_json::json!({"schema": table.table.schema, "name": table.table.name, "key": table.key, "columns": columns}));
-    }
-    let record = serde_json::json!({"tables": tables}).to_string();
-    let own = format!(
-        "CREATE SCHEMA {schema}; CREATE TABLE {schema}.installation (id uuid PRIMARY KEY, installed_at timestamptz NOT NULL, version int NOT NULL, mapping jsonb NOT NULL); \
-         INSERT INTO {schema}.installation VALUES (gen_random_uuid(), now(), 1, '{}')",
-        record.replace('\'', "''")
-    );
-    client.batch_execute(&own).await.unwrap();
-    for table in publication::identities(client, &names).await.unwrap() {
-        client.batch_execute(&table.full_sql()).await.unwrap();
-    }
-    client.batch_execute(&publication::publication_sql(schema, &names)).await.unwrap();
-    client.batch_execute(&publication::slot_sql(schema)).await.unwrap();
+/// Installs what a mapping needs. With replication every table tells all of its old rows.
+pub(crate) async fn install(client: &Client, mapping: &Mapping) {
+    let wish = Wish { replica_identity_full: true, ..Wish::default() };
+    let catalogue = Catalogue::read(client, mapping, None).await.unwrap();
+    install::run(client, &Plan::of(mapping, &catalogue, &wish), |_| {}).await.unwrap();
+}
+
+/// A mapping of these tables.
+pub(crate) fn mapping(schema: &str, by: CaptureKind, tables: &[Table]) -> Mapping {
+    let way = match by {
+        CaptureKind::Triggers => "triggers",
+        CaptureKind::Replication => "replication",
+    };
+    let tables: String = tables.iter().map(Table::mapping).collect();
+    let text = format!("schema = \"{schema}\"\ncapture = \"{way}\"\norganization = \"acme\"\n{tables}");
+    Mapping::parse(&text, "source.toml").unwrap()
 }

@@ -58,7 +58,7 @@ async fn another_mapping_takes_triggers_away_adds_some_and_keeps_what_waits() {
 async fn the_role_that_reads_gets_what_it_needs_and_no_more() {
     let crm = Crm::bare().await;
     let reader = crm.reader();
-    let wish = Wish { role: Some(reader.clone()) };
+    let wish = Wish { role: Some(reader.clone()), ..Wish::default() };
     let plan = Plan::of(&crm.mapping, &crm.catalogue(Some(&reader)).await, &wish);
     install::run(&crm.admin, &plan, |_| {}).await.unwrap();
     assert_eq!(

@@ -59,7 +59,7 @@ async fn what_cannot_be_captured_is_an_error() {
 async fn row_level_security_that_would_hide_rows_from_whoever_reads_is_told() {
     let crm = Crm::bare().await;
     let reader = crm.reader();
-    let wish = Wish { role: Some(reader.clone()) };
+    let wish = Wish { role: Some(reader.clone()), ..Wish::default() };
     let found = findings(&crm.mapping, &crm.catalogue(Some(&reader)).await, &wish);
     assert_found(&found, Severity::Error, "public.contacts", "would hide rows from");
     crm.admin.batch_execute(&format!("ALTER ROLE {reader} BYPASSRLS")).await.unwrap();
@@ -78,7 +78,7 @@ async fn rights_that_are_missing_are_told_with_what_grants_them() {
     let about_deals =
         found.iter().find(|found| found.place == "public.deals" && found.severity == Severity::Error).unwrap();
     assert!(about_deals.advice.contains("GRANT TRIGGER ON \"public\".\"deals\""), "{about_deals:?}");
-    let wish = Wish { role: Some("nobody_of_this_name".to_owned()) };
+    let wish = Wish { role: Some("nobody_of_this_name".to_owned()), ..Wish::default() };
     let catalogue = crm.catalogue(Some("nobody_of_this_name")).await;
     assert_found(&findings(&mapping(MAPPING), &catalogue, &wish), Severity::Error, "database", "does not exist");
 }

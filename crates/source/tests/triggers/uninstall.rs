@@ -29,7 +29,7 @@ async fn everything_of_ours_goes_and_nothing_else() {
         .unwrap();
     crm.admin.batch_execute(&format!("GRANT SELECT (title) ON deals TO {}", crm.reader())).await.unwrap();
     let before = everything(&crm).await;
-    let wish = Wish { role: Some(crm.reader()) };
+    let wish = Wish { role: Some(crm.reader()), ..Wish::default() };
     let plan = Plan::of(&crm.mapping, &crm.catalogue(Some(&crm.reader())).await, &wish);
     install::run(&crm.admin, &plan, |_| {}).await.unwrap();
     assert_ne!(everything(&crm).await, before);

@@ -19,7 +19,7 @@ pub(super) async fn run(args: &InstallArgs, variables: &Variables) -> anyhow::Re
     let connected = connect(&address).await?;
     let read = Catalogue::read(&connected.client, &mapping, args.role.as_deref()).await;
     let catalogue = read.map_err(|error| refused(&error))?;
-    let wish = Wish { role: args.role.clone() };
+    let wish = Wish { role: args.role.clone(), replica_identity_full: args.replica_identity_full };
     let found: Vec<Finding> = preflight::findings(&mapping, &catalogue, &wish);
     let worth_telling: Vec<_> = found.iter().filter(|finding| finding.severity > Severity::Note).cloned().collect();
     if !worth_telling.is_empty() {

@@ -20,7 +20,7 @@ pub(super) async fn run(args: &PreflightArgs, variables: &Variables) -> anyhow::
     let connected = connect(&address).await?;
     let read = Catalogue::read(&connected.client, &mapping, args.role.as_deref()).await;
     let catalogue = read.map_err(|error| refused(&error))?;
-    let wish = Wish { role: args.role.clone() };
+    let wish = Wish { role: args.role.clone(), replica_identity_full: args.replica_identity_full };
     let found = preflight::findings(&mapping, &catalogue, &wish);
     let plan = Plan::of(&mapping, &catalogue, &wish);
     output::line(&if args.json {

@@ -42,6 +42,7 @@ fn as_json(status: &Status, mapping: &Mapping, catalogue: &Catalogue) -> String 
         "installed_at": installation.map(|there| there.installed_at.clone()), "reading": status.is_read,
         "waiting": status.outbox.map(|outbox| outbox.waiting), "oldest_ms": status.outbox.and_then(|outbox| outbox.oldest_ms),
         "outbox_rows_max": mapping.outbox_rows_max, "fullness": status.fullness, "missed": status.outbox.map(|outbox| outbox.missed),
+        "slot_bytes": status.slot.as_ref().map(|slot| slot.log_bytes), "slot_bytes_max": mapping.slot_bytes_max,
         "backfills": under_way, "findings": findings::json_of(&status.findings), "well": status.is_well(),
     })
     .to_string()
@@ -61,6 +62,9 @@ fn as_text(status: &Status, mapping: &Mapping, catalogue: &Catalogue) -> String 
         told("waiting", format!("{} changes{oldest}", outbox.waiting));
         told("fullness", format!("{:.1} % of {}", status.fullness * 100.0, mapping.outbox_rows_max));
         told("missed", outbox.missed.to_string());
+    }
+    if let Some(slot) = &status.slot {
+        told("log kept", format!("{} of {} bytes", slot.log_bytes, mapping.slot_bytes_max));
     }
     for backfill in backfills(catalogue) {
         let of = backfill.total.map_or_else(String::new, |total| format!(" of {total}"));

@@ -1,0 +1,183 @@
+//! What replication needs: what installing does for it, what stands against it, and how it goes.
+
+use super::publication::{self, Found, Identity, Slot};
+use crate::catalogue::Catalogue;
+use crate::finding::Findings;
+use crate::install::{Step, Wish};
+use crate::mapping::{CaptureKind, Mapping, TableName};
+use crate::quote;
+
+/// Over this share of `slot_bytes_max` there is a warning.
+const FULL_ALARM: f64 = 0.5;
+/// What has all of a row's old values told.
+const IN_FULL: &str = "postrider source install --replica-identity-full";
+
+/// What is to be done: old rows told in full where that is wished, the publication, and then the slot.
+pub(crate) fn steps(mapping: &Mapping, found: &Found, tables: &[TableName], in_full: bool) -> Vec<Step> {
+    let schema = &mapping.schema;
+    let mut steps = Vec::new();
+    let lacking =
+        found.identities.iter().filter(|table| table.identity != Identity::Full && tables.contains(&table.mapped));
+    for table in lacking.filter(|_| in_full) {
+        let what = format!(
+            "All values of the row before in changes of {}: its updates and deletions write more log",
+            table.table
+        );
+        steps.push(Step::locking(what, &table.table, table.full_sql()));
+    }
+    // Of a published table without an identity Postgres refuses updates and deletions.
+    let fit: Vec<TableName> =
+        tables.iter().filter(|table| in_full || found.identity(table) != Identity::Missing).cloned().collect();
+    if !fit.is_empty() && !is_published(found, &fit) {
+        let what = format!("The publication {schema}, of {} tables", fit.len());
+        steps.push(Step::free(what, publication::publication_sql(schema, &fit)));
+    }
+    if found.slot.is_none() {
+        let what =
+            format!("The slot {schema}, from which on changes are told; it waits for transactions that are under way");
+        steps.push(Step::free(what, publication::slot_sql(schema)));
+    }
+    steps
+}
+
+/// What takes them away again. The slot goes in a transaction of its own.
+pub(crate) fn removal(schema: &str, found: &Found) -> Vec<Step> {
+    let slot = found.slot.as_ref().filter(|slot| slot.is_ours).map(|_| {
+        Step::free(format!("The slot {schema}, with what it has not told yet"), publication::drop_slot_sql(schema))
+    });
+    let publication = found
+        .publication
+        .as_ref()
+        .map(|_| Step::free(format!("The publication {schema}"), publication::drop_publication_sql(schema)));
+    slot.into_iter().chain(publication).collect()
+}
+
+fn is_published(found: &Found, tables: &[TableName]) -> bool {
+    found.publication.as_ref().is_some_and(|there| {
+        there.is_whole && there.tables.len() == tables.len() && tables.iter().all(|table| there.tables.contains(table))
+    })
+}
+
+/// What stands against replication, of the server and of each mapped table.
+pub(crate) fn findings(mapping: &Mapping, catalogue: &Catalogue, wish: &Wish, findings: &mut Findings) {
+    let found = &catalogue.replication;
+    if mapping.capture == CaptureKind::Triggers {
+        outlived(mapping, found, findings);
+        return;
+    }
+    server(mapping, catalogue, found, findings);
+    for mapped in &mapping.tables {
+        let name = &mapped.table;
+        let Some(table) = catalogue.table(name) else { continue };
+        if !table.is_own && !catalogue.server.role.is_superuser {
+            let advice = format!("run as {}, who owns it", table.owner);
+            findings.error(name, "can be published by its owner alone", advice);
+        }
+        if !wish.replica_identity_full {
+            identity(name, found, findings);
+        }
+    }
+}
+
+/// Triggers capture now, and the slot would grow for nobody.
+fn outlived(mapping: &Mapping, found: &Found, findings: &mut Findings) {
+    let name = &mapping.schema;
+    if found.slot.as_ref().is_some_and(|slot| slot.is_ours) {
+        let advice =
+            "let postrider serve hand over what it has to tell, and stop it, before the mapping is changed to triggers";
+        findings.warning(&format!("slot {name}"), "will be removed, with what it has not told yet", advice);
+    }
+}
+
+fn server(mapping: &Mapping, catalogue: &Catalogue, found: &Found, findings: &mut Findings) {
+    let server = &catalogue.server;
+    let place = format!("database {}", server.database);
+    if server.wal_level != "logical" {
+        let advice = "set wal_level = logical in Postgres and restart it";
+        findings.error(&place, format!("writes its log with wal_level = {}", server.wal_level), advice);
+    }
+    let reads = catalogue.reads();
+    if !reads.may_replicate && !reads.is_superuser {
+        let advice = format!(
+            "ALTER ROLE {} REPLICATION, or what your provider has for it (rds_replication on Amazon RDS)",
+            quote::identifier(&reads.name)
+        );
+        findings.error(&place, format!("{} may not read a slot", reads.name), advice);
+    }
+    let name = &mapping.schema;
+    match &found.slot {
+        None if server.slots >= i64::from(server.slots_max) => findings.error(
+            &place,
+            format!("has all of its {} slots", server.slots_max),
+            "raise max_replication_slots in Postgres and restart it, or drop a slot that nobody reads",
+        ),
+        Some(slot) if !slot.is_ours => {
+            let advice = "name another schema in the mapping";
+            findings.error(&format!("slot {name}"), "is there, and of another kind or another database", advice);
+        }
+        _ => {}
+    }
+}
+
+/// How a table's old rows are told, partition by partition.
+fn identity(name: &TableName, found: &Found, findings: &mut Findings) {
+    let of = |identity| {
+        let tables = found.identities.iter().filter(move |table| table.mapped == *name && table.identity == identity);
+        tables.map(|table| table.table.to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let missing = of(Identity::Missing);
+    if !missing.is_empty() {
+        let what = format!(
+            "cannot be published: Postgres would refuse its updates and deletions, since nothing identifies rows of {missing}"
+        );
+        findings.error(name, what, format!("give it a primary key, or all of the row: {IN_FULL}"));
+    }
+    let by_key = of(Identity::Key);
+    if !by_key.is_empty() {
+        let what = format!(
+            "tells the key alone of the row before ({by_key}): updates have no previous values, and a deletion has but the key"
+        );
+        findings.warning(name, what, IN_FULL);
+    }
+}
+
+/// How it goes.
+pub(crate) fn status(mapping: &Mapping, found: &Found, tables: &[TableName], findings: &mut Findings) {
+    const AGAIN: &str = "run postrider source install";
+    let name = &mapping.schema;
+    match &found.publication {
+        None => findings.error(&format!("publication {name}"), "is missing: nothing is captured", AGAIN),
+        Some(there) => {
+            for table in tables.iter().filter(|table| !there.tables.contains(table)) {
+                findings.error(table, "is mapped and not published: its changes are not captured", AGAIN);
+            }
+            if !there.is_whole {
+                findings.error(&format!("publication {name}"), "does not tell of all that happens to rows", AGAIN);
+            }
+        }
+    }
+    for table in tables {
+        identity(table, found, findings);
+    }
+    match &found.slot {
+        None => findings.error(&format!("slot {name}"), "is missing: changes are lost until it is there", AGAIN),
+        Some(slot) => of_slot(mapping, slot, findings),
+    }
+}
+
+fn of_slot(mapping: &Mapping, slot: &Slot, findings: &mut Findings) {
+    let place = format!("slot {}", mapping.schema);
+    if slot.is_lost {
+        let advice = "run postrider source uninstall and postrider source install, and publish what changed meanwhile with postrider source backfill";
+        findings.error(&place, "has lost changes: Postgres no longer keeps the log that it has not read", advice);
+        return;
+    }
+    let fullness = slot.fullness(mapping);
+    let shown = format!("{} of {} bytes of the log are kept for it", slot.log_bytes, mapping.slot_bytes_max);
+    let advice = "see to it that postrider serve runs and reaches its store; the log is on the CRM's disk, and max_slot_wal_keep_size bounds it";
+    if fullness >= 1.0 {
+        findings.error(&place, shown, advice);
+    } else if fullness > FULL_ALARM {
+        findings.warning(&place, shown, advice);
+    }
+}
