@@ -29,7 +29,7 @@ pub(crate) fn steps(mapping: &Mapping, found: &Found, tables: &[TableName], in_f
     let fit: Vec<TableName> =
         tables.iter().filter(|table| in_full || found.identity(table) != Identity::Missing).cloned().collect();
     if !fit.is_empty() && !is_published(found, &fit) {
-        let what = format!("The publication {schema}, of {} tables", fit.len());
+        let what = format!("The publication {schema}; tables in it: {}", fit.len());
         steps.push(Step::free(what, publication::publication_sql(schema, &fit)));
     }
     if found.slot.is_none() {
@@ -123,19 +123,26 @@ fn server(mapping: &Mapping, catalogue: &Catalogue, found: &Found, findings: &mu
 fn identity(name: &TableName, found: &Found, findings: &mut Findings) {
     let of = |identity| {
         let tables = found.identities.iter().filter(move |table| table.mapped == *name && table.identity == identity);
-        tables.map(|table| table.table.to_string()).collect::<Vec<_>>().join(", ")
+        tables.map(|table| table.table.to_string()).collect::<Vec<_>>()
+    };
+    // Of a partitioned table it may be a matter of some partitions.
+    let shown = |tables: &[String]| match tables {
+        [only] if *only == name.to_string() => String::new(),
+        several => format!(" (so it is with {})", several.join(", ")),
     };
     let missing = of(Identity::Missing);
     if !missing.is_empty() {
         let what = format!(
-            "cannot be published: Postgres would refuse its updates and deletions, since nothing identifies rows of {missing}"
+            "cannot be published: Postgres would refuse updates and deletions of rows that nothing identifies{}",
+            shown(&missing)
         );
-        findings.error(name, what, format!("give it a primary key, or all of the row: {IN_FULL}"));
+        findings.error(name, what, format!("give it a primary key, or have all of the row told: {IN_FULL}"));
     }
     let by_key = of(Identity::Key);
     if !by_key.is_empty() {
         let what = format!(
-            "tells the key alone of the row before ({by_key}): updates have no previous values, and a deletion has but the key"
+            "tells the key alone of the row before: updates have no previous values, and a deletion has but the key{}",
+            shown(&by_key)
         );
         findings.warning(name, what, IN_FULL);
     }

@@ -82,44 +82,15 @@ impl Walsender {
     }
 
     async fn authenticate(&mut self, config: &Config) -> Result<(), Lost> {
-        let password = || config.get_password().ok_or_else(|| Lost::Unusable("its URL has no password".to_owned()));
         let mut scram = None;
         loop {
-            let mut frame = self.frame().await?;
+            let frame = self.frame().await?;
             match frame.tag {
                 b'E' => return Err(frame.refused()),
                 b'Z' => return Ok(()),
-                b'R' => {}
-                _ => continue,
+                b'R' => self.send(&answer(config, &mut scram, frame.body)?).await?,
+                _ => {}
             }
-            let mut answer = BytesMut::new();
-            match frame.body.try_get_u32().unwrap_or(u32::MAX) {
-                0 => continue,
-                3 => frontend::password_message(password()?, &mut answer)?,
-                5 => {
-                    let salt = frame.body.as_ref().try_into().map_err(|_| not_understood())?;
-                    let user = config.get_user().unwrap_or_default();
-                    frontend::password_message(md5_hash(user.as_bytes(), password()?, salt).as_bytes(), &mut answer)?;
-                }
-                10 => {
-                    if !frame.body.split(|byte| *byte == 0).any(|name| name == sasl::SCRAM_SHA_256.as_bytes()) {
-                        return Err(Lost::Unusable(
-                            "it asks for a way to authenticate that is not known here".to_owned(),
-                        ));
-                    }
-                    let exchange = ScramSha256::new(password()?, ChannelBinding::unsupported());
-                    frontend::sasl_initial_response(sasl::SCRAM_SHA_256, exchange.message(), &mut answer)?;
-                    scram = Some(exchange);
-                }
-                11 => {
-                    let exchange = scram.as_mut().ok_or_else(not_understood)?;
-                    exchange.update(&frame.body)?;
-                    frontend::sasl_response(exchange.message(), &mut answer)?;
-                }
-                12 => scram.as_mut().ok_or_else(not_understood)?.finish(&frame.body)?,
-                _ => return Err(Lost::Unusable("it asks for a way to authenticate that is not known here".to_owned())),
-            }
-            self.send(&answer).await?;
         }
     }
 
@@ -163,6 +134,33 @@ impl Walsender {
             }
         }
     }
+}
+
+/// What is answered to a request to authenticate (PostgreSQL's documentation, "Message Flow": Start-up); nothing when there is nothing to say.
+fn answer(config: &Config, scram: &mut Option<ScramSha256>, mut asked: Bytes) -> Result<BytesMut, Lost> {
+    let password = || config.get_password().ok_or_else(|| Lost::Unusable("its URL has no password".to_owned()));
+    let mut answer = BytesMut::new();
+    match asked.try_get_u32().unwrap_or(u32::MAX) {
+        0 => {}
+        3 => frontend::password_message(password()?, &mut answer)?,
+        5 => {
+            let salt = asked.as_ref().try_into().map_err(|_| not_understood())?;
+            let user = config.get_user().unwrap_or_default();
+            frontend::password_message(md5_hash(user.as_bytes(), password()?, salt).as_bytes(), &mut answer)?;
+        }
+        10 if asked.split(|byte| *byte == 0).any(|name| name == sasl::SCRAM_SHA_256.as_bytes()) => {
+            let exchange = scram.insert(ScramSha256::new(password()?, ChannelBinding::unsupported()));
+            frontend::sasl_initial_response(sasl::SCRAM_SHA_256, exchange.message(), &mut answer)?;
+        }
+        11 => {
+            let exchange = scram.as_mut().ok_or_else(not_understood)?;
+            exchange.update(&asked)?;
+            frontend::sasl_response(exchange.message(), &mut answer)?;
+        }
+        12 => scram.as_mut().ok_or_else(not_understood)?.finish(&asked)?,
+        _ => return Err(Lost::Unusable("it asks for a way to authenticate that is not known here".to_owned())),
+    }
+    Ok(answer)
 }
 
 pub(super) fn not_understood() -> Lost {
