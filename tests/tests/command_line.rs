@@ -18,8 +18,20 @@ fn setup() -> (Setup, tempfile::TempDir) {
 #[tokio::test]
 async fn every_command_has_a_help_page() {
     let (setup, _folder) = setup();
-    let commands =
-        ["serve", "demo", "send", "listen", "verify", "contracts", "keys", "openapi", "health", "bench", "diagnose"];
+    let commands = [
+        "serve",
+        "demo",
+        "send",
+        "listen",
+        "verify",
+        "contracts",
+        "keys",
+        "openapi",
+        "health",
+        "bench",
+        "diagnose",
+        "source",
+    ];
     for command in commands {
         let ended = setup.run(&[command, "--help"]).await;
         assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""), "{command}");

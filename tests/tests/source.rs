@@ -1,5 +1,6 @@
 //! A CRM's Postgres as a source: what is committed there arrives, each change once and in order, whatever ends in between.
 
+mod commands;
 pub(crate) mod crm;
 mod faults;
 mod orders;

@@ -165,7 +165,10 @@ fn columns(mapped: &TableMapping, table: &Table, findings: &mut Findings) {
 /// Rights of whoever installs.
 fn rights(mapping: &Mapping, table: &Table, findings: &mut Findings) {
     let name = &table.known.table;
-    if mapping.capture == CaptureKind::Triggers && !table.may_trigger {
+    if mapping.capture != CaptureKind::Triggers {
+        return;
+    }
+    if !table.may_trigger {
         let grant = format!(
             "have {} run: GRANT TRIGGER ON {} TO …, or install as {}",
             table.owner,
@@ -173,6 +176,9 @@ fn rights(mapping: &Mapping, table: &Table, findings: &mut Findings) {
             table.owner
         );
         findings.error(name, "no triggers may be made on it by this role", grant);
+    } else if !table.is_own {
+        let what = format!("is {}'s: this role may make triggers on it, and may not take them away again", table.owner);
+        findings.warning(name, what, format!("install as {}, or as a member of that role", table.owner));
     }
 }
 
@@ -201,6 +207,11 @@ fn reading(mapping: &Mapping, catalogue: &Catalogue, table: &Table, only_read: b
     }
     let lacking: Vec<_> =
         crate::install::needed(mapping, table).into_iter().filter(|column| !table.readable.contains(column)).collect();
+    if catalogue.reader.is_some() && !table.is_own && !lacking.is_empty() {
+        let what =
+            format!("is {}'s, and this role may not let {} read {}", table.owner, reads.name, lacking.join(", "));
+        findings.error(name, what, format!("install as {}, or have it grant that", table.owner));
+    }
     if catalogue.reader.is_none() && (!lacking.is_empty() || !table.schema_is_open) {
         let what = format!(
             "{} may not read {}",

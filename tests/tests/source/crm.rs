@@ -34,7 +34,11 @@ impl Crm {
     }
 
     async fn install(&self) {
-        self.run(include_str!("outbox.sql"));
+        let mapping = self.mapping();
+        let mapping = mapping.to_str().expect("a path of plain letters");
+        let setup = self.used_by(Setup::new(&self.folder.path().join("data")));
+        let ended = setup.run(&["source", "install", "--mapping", mapping]).await;
+        assert_eq!(ended.status, Some(0), "{ended:?}");
     }
 
     pub(crate) fn mapping(&self) -> PathBuf {

@@ -18,9 +18,11 @@ const QUOTES: &str = "$postrider$";
 const SETTINGS: &str = "SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO, YMD' SET IntervalStyle = 'iso_8601' \
                         SET bytea_output = 'hex' SET extra_float_digits = 1 SET lock_timeout = 0";
 
-/// What is made whatever the way of capture.
-pub(super) fn store(schema: &str) -> String {
-    fill(STORE, schema, &[])
+/// What is made whatever the way of capture. The schema itself is made where it is missing alone: Postgres asks for the right to make one even where
+/// somebody made it beforehand.
+pub(super) fn store(schema: &str, has_schema: bool) -> String {
+    let made = if has_schema { String::new() } else { format!("CREATE SCHEMA {};\n", quote::identifier(schema)) };
+    format!("{made}{}", fill(STORE, schema, &[]))
 }
 
 /// The outbox with its sequences.
@@ -130,7 +132,7 @@ mod tests {
         let function = function("s", &table(2), 7);
         assert!(!function.sql.contains("{{"), "{}", function.sql);
         assert!(function.sql.contains("'public.it''s'") && function.sql.contains("> 7"), "{}", function.sql);
-        assert!(![store("s"), outbox("s")].concat().contains("{{"));
+        assert!(![store("s", false), outbox("s")].concat().contains("{{"));
         let helpers = helpers("s");
         let names: Vec<_> = helpers.keys().map(String::as_str).collect();
         assert_eq!(names, ["await_outbox", "by_column", "capture_truncate", "key_of", "members_of", "missed"]);

@@ -133,7 +133,7 @@ impl<'a> Planning<'a> {
         let lacks = |names: &[&str]| names.iter().any(|name| !self.installed.has(name));
         let is_new = lacks(&RELATIONS[1..]) || (captures && (lacks(&SEQUENCES) || lacks(&["outbox", "outbox_net"])));
         if is_new {
-            sql.push(capture::store(schema));
+            sql.push(capture::store(schema, self.catalogue.installed.is_some()));
             sql.extend(captures.then(|| capture::outbox(schema)));
         }
         if captures {
@@ -154,7 +154,8 @@ impl<'a> Planning<'a> {
         if record != self.before || version != Some(VERSION) || !sql.is_empty() {
             sql.push(installation(schema, &record));
         }
-        let what = format!("What is Postrider's, in the schema {schema}; nothing of the CRM's is locked or changed");
+        let rights = self.role.as_ref().map_or_else(String::new, |role| format!(", and what {role} needs to read"));
+        let what = format!("What is Postrider's, in the schema {schema}{rights}; nothing of the CRM's is locked");
         (!sql.is_empty()).then(|| Step::free(what, sql.join("\n")))
     }
 

@@ -147,3 +147,36 @@ async fn the_catalogue_tells_keys_types_and_what_is_computed() {
     let deals = catalogue.tables.iter().find(|table| table.known.table.name == "deals").unwrap();
     assert_eq!(deals.columns[4].words, ["new", "qualified", "proposal", "won", "lost"]);
 }
+
+#[tokio::test]
+async fn the_owner_of_the_tables_installs_without_being_a_superuser_and_takes_it_away_again() {
+    let crm = Crm::bare().await;
+    let owner = crm.app_role();
+    let owned = format!(
+        "CREATE SCHEMA postrider_source AUTHORIZATION {owner}; ALTER TABLE organizations OWNER TO {owner}; ALTER TABLE contacts OWNER TO {owner};
+         ALTER TABLE deals OWNER TO {owner}; ALTER TABLE contact_owners OWNER TO {owner}; ALTER TABLE preferences OWNER TO {owner};
+         ALTER TABLE messages OWNER TO {owner}; ALTER TABLE messages_2025 OWNER TO {owner}; ALTER TABLE messages_2026 OWNER TO {owner};
+         ALTER SCHEMA public OWNER TO {owner}"
+    );
+    crm.admin.batch_execute(&owned).await.unwrap();
+    let session = crm.session().await;
+    session.batch_execute(&format!("SET ROLE {owner}")).await.unwrap();
+    let (reader, mapping) = (crm.reader(), &crm.mapping);
+    let catalogue = async || Catalogue::read(&session, mapping, Some(&reader)).await.unwrap();
+    let plan = Plan::of(mapping, &catalogue().await, &Wish { role: Some(reader.clone()) });
+    install::run(&session, &plan, |_| {}).await.unwrap();
+    assert!(postrider_source::status::Status::of(mapping, &catalogue().await).is_well());
+    // Policies hold for the owner, too; what is captured does not depend on them.
+    let insert = format!(
+        "SET crm.organization = '{ACME}'; INSERT INTO contacts (organization_id, first_name) VALUES ('{ACME}', 'Ann')"
+    );
+    session.batch_execute(&insert).await.unwrap();
+    assert_eq!(crm.take().await.len(), 1);
+    let reads = crm.session().await;
+    reads.batch_execute(&format!("SET ROLE {reader}")).await.unwrap();
+    let seen = Catalogue::read(&reads, mapping, None).await.unwrap();
+    assert!(postrider_source::status::Status::of(mapping, &seen).is_well(), "the role that reads can look at it, too");
+    let removal = install::removal("postrider_source", &catalogue().await, false);
+    install::run(&session, &removal.plan, |_| {}).await.unwrap();
+    assert!(catalogue().await.installed.is_none());
+}

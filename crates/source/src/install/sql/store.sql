@@ -1,4 +1,3 @@
-CREATE SCHEMA IF NOT EXISTS {{schema}};
 REVOKE ALL ON SCHEMA {{schema}} FROM PUBLIC;
 CREATE TABLE IF NOT EXISTS {{schema}}.installation (
   id uuid PRIMARY KEY,
