@@ -34,11 +34,7 @@ impl Crm {
     }
 
     async fn install(&self) {
-        let mapping = self.mapping();
-        let mapping = mapping.to_str().expect("a path of plain letters");
-        let setup = self.used_by(Setup::new(&self.folder.path().join("data")));
-        let ended = setup.run(&["source", "install", "--mapping", mapping]).await;
-        assert_eq!(ended.status, Some(0), "{ended:?}");
+        self.run(include_str!("outbox.sql"));
     }
 
     pub(crate) fn mapping(&self) -> PathBuf {
