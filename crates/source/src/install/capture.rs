@@ -7,10 +7,10 @@ use crate::catalogue::InstalledTable;
 use crate::quote;
 
 const CAPTURE: &str = include_str!("sql/capture.sql");
-const HELPERS: &str = include_str!("sql/helpers.sql");
+const FUNCTIONS: &str = include_str!("sql/functions.sql");
 const STORE: &str = include_str!("sql/store.sql");
 const OUTBOX: &str = include_str!("sql/outbox.sql");
-/// What stands round the bodies in `helpers.sql`.
+/// What stands round the bodies in `functions.sql`.
 const QUOTES: &str = "$postrider$";
 
 /// Values are written as JSON in one form, whatever the session is set to; and no deadline for locks but that of the function itself holds, since
@@ -37,8 +37,8 @@ pub(super) struct Function {
 }
 
 /// The functions that those of the tables call, by name.
-pub(super) fn helpers(schema: &str) -> BTreeMap<String, Function> {
-    let sql = fill(HELPERS, schema, &[("lock_ms_max", &OUTBOX_WAIT_MS_MAX.to_string())]);
+pub(super) fn shared(schema: &str) -> BTreeMap<String, Function> {
+    let sql = fill(FUNCTIONS, schema, &[("lock_ms_max", &OUTBOX_WAIT_MS_MAX.to_string())]);
     let own = format!("{}.", quote::identifier(schema));
     let mut functions = BTreeMap::new();
     for part in sql.split("\n\n").filter(|part| part.contains(QUOTES)) {
@@ -133,10 +133,10 @@ mod tests {
         assert!(!function.sql.contains("{{"), "{}", function.sql);
         assert!(function.sql.contains("'public.it''s'") && function.sql.contains("> 7"), "{}", function.sql);
         assert!(![store("s", false), outbox("s")].concat().contains("{{"));
-        let helpers = helpers("s");
-        let names: Vec<_> = helpers.keys().map(String::as_str).collect();
+        let shared = shared("s");
+        let names: Vec<_> = shared.keys().map(String::as_str).collect();
         assert_eq!(names, ["await_outbox", "by_column", "capture_truncate", "key_of", "members_of", "missed"]);
-        assert!(helpers.values().all(|helper| !helper.sql.contains("{{") && helper.body.contains("\"s\"") | !helper.body.contains("s.")));
+        assert!(shared.values().all(|function| !function.sql.contains("{{") && function.sql.contains(&function.body)));
     }
 
     #[test]

@@ -164,9 +164,12 @@ impl<'a> Planning<'a> {
         let differs = |name: &str, function: &Function| {
             self.installed.functions.get(name).is_none_or(|(body, _)| *body != function.body)
         };
-        let helpers = capture::helpers(&self.mapping.schema);
-        let mut sql: Vec<String> =
-            helpers.into_iter().filter(|(name, helper)| differs(name, helper)).map(|(_, helper)| helper.sql).collect();
+        let shared = capture::shared(&self.mapping.schema);
+        let mut sql: Vec<String> = shared
+            .into_iter()
+            .filter(|(name, function)| differs(name, function))
+            .map(|(_, function)| function.sql)
+            .collect();
         for table in &self.tables {
             let function = capture::function(&self.mapping.schema, table, self.mapping.outbox_rows_max);
             if differs(&capture::function_name(table.number), &function) {

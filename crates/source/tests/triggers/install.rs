@@ -163,7 +163,8 @@ async fn the_owner_of_the_tables_installs_without_being_a_superuser_and_takes_it
     session.batch_execute(&format!("SET ROLE {owner}")).await.unwrap();
     let (reader, mapping) = (crm.reader(), &crm.mapping);
     let catalogue = async || Catalogue::read(&session, mapping, Some(&reader)).await.unwrap();
-    let plan = Plan::of(mapping, &catalogue().await, &Wish { role: Some(reader.clone()) });
+    let wish = Wish { role: Some(reader.clone()), ..Wish::default() };
+    let plan = Plan::of(mapping, &catalogue().await, &wish);
     install::run(&session, &plan, |_| {}).await.unwrap();
     assert!(postrider_source::status::Status::of(mapping, &catalogue().await).is_well());
     // Policies hold for the owner, too; what is captured does not depend on them.
