@@ -42,7 +42,10 @@ fn bin() -> PathBuf {
 }
 
 /// Runs SQL with psql and returns the rows, their fields separated by `|`.
-fn ask(url: &str, sql: &str) -> Result<String, String> {
+///
+/// # Errors
+/// What Postgres said.
+pub fn ask(url: &str, sql: &str) -> Result<String, String> {
     let mut command = Command::new(bin().join("psql"));
     command.args(["--no-psqlrc", "-qAtX", "-v", "ON_ERROR_STOP=1", "-c", sql, url]).stdin(Stdio::null());
     let output = command.output().map_err(|error| format!("psql: {error}"))?;

@@ -11,6 +11,7 @@ mod compat;
 mod conformance;
 mod custom_headers;
 mod deleting;
+mod demo_crm;
 mod deploy;
 mod derived;
 mod diagnose;

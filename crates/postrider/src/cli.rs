@@ -124,6 +124,7 @@ pub(crate) struct ServeArgs {
 const DEMO_EXAMPLES: &str = "Examples:
   postrider demo                                     # all built-in contracts, one event a second
   postrider demo --contract standard --rate 10
+  postrider demo --crm                               # events from what changes in a CRM's Postgres, which it starts
   postrider demo --data ./demo-data                  # keep what it stores
 
 Everything stays on this machine. http:// and loopback addresses are allowed for the demo's deliveries alone.";
@@ -146,6 +147,9 @@ pub(crate) struct DemoArgs {
     /// Keep the data here instead of in a temporary directory
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// Events from a CRM's Postgres instead of the API: starts a small one of its own, and changes its rows; needs Postgres installed
+    #[arg(long)]
+    pub(crate) crm: bool,
 }
 
 /// The server that a command talks to.

@@ -9,8 +9,8 @@ use tokio::sync::watch;
 
 /// How many arrivals are kept.
 const ARRIVALS_MAX: usize = 200;
-/// How many posted events are remembered until they arrive.
-const POSTED_MAX: usize = 4_096;
+/// How many causes are remembered until their webhooks arrive.
+const BEGUN_MAX: usize = 4_096;
 /// How much of a body is kept, in bytes.
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
 
@@ -43,6 +43,10 @@ pub(super) struct Arrival {
     pub(super) contract: String,
     /// The event's type, where it could be told.
     pub(super) event_type: String,
+    /// The statement in the CRM that it comes from, for the demo's own changes.
+    pub(super) statement: Option<String>,
+    /// What the event says that changed, in short.
+    pub(super) changes: Option<String>,
     /// How often this event has come to this endpoint.
     pub(super) attempt: u32,
     pub(super) signature: Signature,
@@ -66,28 +70,38 @@ pub(super) struct Totals {
     failed: u64,
 }
 
-/// A posted event that may arrive more than once.
-#[derive(Debug)]
-struct Posted {
-    at: Instant,
-    event_type: String,
-    /// Arrivals so far, by path.
-    arrivals: BTreeMap<String, u32>,
+/// Where a webhook comes from.
+#[derive(Clone, Debug)]
+pub(super) enum Cause {
+    /// An event of this type was posted.
+    Event(String),
+    /// A statement changed the CRM, which may be several events.
+    Statement(String),
 }
 
-/// What an arrival has to do with a posted event.
+/// Something that webhooks come from, each maybe more than once.
+#[derive(Debug)]
+struct Began {
+    at: Instant,
+    cause: Cause,
+    /// Arrivals so far, by path and event type.
+    arrivals: BTreeMap<(String, String), u32>,
+}
+
+/// What an arrival comes from.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Origin {
     pub(super) event_type: String,
+    pub(super) statement: Option<String>,
     pub(super) attempt: u32,
-    pub(super) since_posted: Duration,
+    pub(super) since: Duration,
 }
 
 #[derive(Debug, Default)]
 struct Kept {
     latest: VecDeque<Arc<Arrival>>,
     totals: Totals,
-    posted: BTreeMap<u64, Posted>,
+    begun: BTreeMap<u64, Began>,
 }
 
 /// The latest arrivals, and who waits for the next.
@@ -108,23 +122,27 @@ impl Arrivals {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers that this event is about to be posted.
-    pub(super) fn posted(&self, sequence: u64, event_type: &str) {
+    /// Remembers what is about to happen.
+    pub(super) fn began(&self, sequence: u64, cause: Cause) {
         let mut kept = self.kept();
-        let posted = Posted { at: Instant::now(), event_type: event_type.to_owned(), arrivals: BTreeMap::new() };
-        kept.posted.insert(sequence, posted);
-        if kept.posted.len() > POSTED_MAX {
-            kept.posted.pop_first();
+        kept.begun.insert(sequence, Began { at: Instant::now(), cause, arrivals: BTreeMap::new() });
+        if kept.begun.len() > BEGUN_MAX {
+            kept.begun.pop_first();
         }
     }
 
-    /// Which posted event has just come to a path; none when the demo posted no such event, or long ago.
-    pub(super) fn origin(&self, sequence: u64, path: &str) -> Option<Origin> {
+    /// What has just led to an arrival at a path, whose type is `guessed` where the demo did not post it; none when the demo knows of nothing
+    /// such, or it is long ago.
+    pub(super) fn origin(&self, sequence: u64, path: &str, guessed: &str) -> Option<Origin> {
         let mut kept = self.kept();
-        let posted = kept.posted.get_mut(&sequence)?;
-        let attempt = posted.arrivals.entry(path.to_owned()).or_default();
+        let began = kept.begun.get_mut(&sequence)?;
+        let (event_type, statement) = match &began.cause {
+            Cause::Event(event_type) => (event_type.clone(), None),
+            Cause::Statement(statement) => (guessed.to_owned(), Some(statement.clone())),
+        };
+        let attempt = began.arrivals.entry((path.to_owned(), event_type.clone())).or_default();
         *attempt += 1;
-        Some(Origin { event_type: posted.event_type.clone(), attempt: *attempt, since_posted: posted.at.elapsed() })
+        Some(Origin { event_type, statement, attempt: *attempt, since: began.at.elapsed() })
     }
 
     /// Keeps an arrival and numbers it.
@@ -181,6 +199,8 @@ mod tests {
             endpoint: "CRM".into(),
             contract: "ours".into(),
             event_type: "deal.won".into(),
+            statement: None,
+            changes: None,
             attempt: 1,
             signature: Signature::Verified,
             status: Some(204),
@@ -207,19 +227,30 @@ mod tests {
     fn memory_stays_bounded_however_many_arrive() {
         let arrivals = Arrivals::default();
         for sequence in 0..10_000 {
-            arrivals.posted(sequence, "deal.won");
+            arrivals.began(sequence, Cause::Event("deal.won".into()));
             arrivals.add(arrival());
         }
         let kept = arrivals.kept();
-        assert_eq!((kept.latest.len(), kept.posted.len()), (ARRIVALS_MAX, POSTED_MAX));
+        assert_eq!((kept.latest.len(), kept.begun.len()), (ARRIVALS_MAX, BEGUN_MAX));
     }
 
     #[test]
     fn attempts_are_counted_by_endpoint() {
         let arrivals = Arrivals::default();
-        arrivals.posted(7, "deal.won");
-        let attempt = |path: &str| arrivals.origin(7, path).map(|origin| origin.attempt);
+        arrivals.began(7, Cause::Event("deal.won".into()));
+        let attempt = |path: &str| arrivals.origin(7, path, "unknown").map(|origin| origin.attempt);
         assert_eq!([attempt("/in/a"), attempt("/in/a"), attempt("/in/b")], [Some(1), Some(2), Some(1)]);
-        assert_eq!(arrivals.origin(8, "/in/a"), None);
+        assert!(arrivals.origin(8, "/in/a", "unknown").is_none());
+    }
+
+    #[test]
+    fn a_statement_may_lead_to_several_events_each_with_attempts_of_its_own() {
+        let arrivals = Arrivals::default();
+        arrivals.began(7, Cause::Statement("UPDATE deals".into()));
+        let attempt =
+            |guessed: &str| arrivals.origin(7, "/in/a", guessed).map(|origin| (origin.event_type, origin.attempt));
+        assert_eq!(attempt("deal.updated"), Some(("deal.updated".to_owned(), 1)));
+        assert_eq!(attempt("deal.won"), Some(("deal.won".to_owned(), 1)));
+        assert_eq!(attempt("deal.won"), Some(("deal.won".to_owned(), 2)));
     }
 }

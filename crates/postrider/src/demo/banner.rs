@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Folder;
 use super::console::{Colour, Terminal};
+use super::crm::Crm;
 use super::stage::{OWN_PATH, Stage};
 
 /// What there is to say.
@@ -17,12 +18,13 @@ pub(super) struct Facts<'a> {
     pub(super) key: &'a Secret,
     pub(super) stage: &'a Stage,
     pub(super) folder: &'a Folder,
+    pub(super) crm: Option<&'a Crm>,
 }
 
 pub(super) fn text(facts: &Facts<'_>, terminal: Terminal) -> String {
     let strong = |text: &str| terminal.paint(Colour::Strong, text);
     let dim = |text: &str| terminal.paint(Colour::Dim, text);
-    let Facts { api, receiver, key, stage, folder } = facts;
+    let Facts { api, receiver, key, stage, folder, .. } = facts;
     let data = if folder.is_kept() { "kept" } else { "removed when the demo ends" };
     let contracts: Vec<_> = stage.organizations.iter().map(|sample| sample.contract.name()).collect();
     let rows = [
@@ -43,8 +45,12 @@ pub(super) fn text(facts: &Facts<'_>, terminal: Terminal) -> String {
         ("Contracts", contracts.join(", "), "one sample organisation each"),
         ("Data", folder.path().display().to_string(), data),
     ];
+    let crm = facts.crm.map(|crm| {
+        let url = strong(crm.own_url().reveal());
+        ("CRM", url, "its Postgres, this demo's alone; each change that is committed there becomes events")
+    });
     let mut text = format!("\n{}\n\n", strong("Postrider demo"));
-    for (name, value, note) in &rows {
+    for (name, value, note) in rows.iter().chain(&crm) {
         let note = if note.is_empty() { String::new() } else { dim(&format!("  ({note})")) };
         // Writing into a text cannot fail.
         let _ = writeln!(text, "  {name:<13} {value}{note}");
@@ -59,7 +65,7 @@ pub(super) fn text(facts: &Facts<'_>, terminal: Terminal) -> String {
 }
 
 /// What to do, and how.
-fn commands(facts: &Facts<'_>) -> [(&'static str, String); 3] {
+fn commands(facts: &Facts<'_>) -> Vec<(&'static str, String)> {
     let own = &facts.stage.own;
     let curl = |rest: &str| {
         let base = format!("http://{}/v1/organizations/{}{rest}", facts.api, own.organization);
@@ -74,11 +80,16 @@ fn commands(facts: &Facts<'_>) -> [(&'static str, String); 3] {
     let post = |path: &str, body: &serde_json::Value| {
         format!("{} \\\n  -H 'Content-Type: application/json' -d '{}'", curl(path), quoted(&body.to_string()))
     };
-    [
+    let change = facts.crm.map(|crm| {
+        let statement = "UPDATE deals SET stage = 'won', amount = amount + 100 WHERE id = (SELECT max(id) FROM deals)";
+        ("a change of your own in the CRM's database", format!("psql '{}' -c \"{statement}\"", crm.own_url().reveal()))
+    });
+    let by_api = [
         ("an endpoint of your own, at the receiver above", post("/endpoints", &endpoint)),
         ("an event of your own, to it and to the others of that organisation", post("/events", &event)),
         ("what became of it: the newest deliveries", curl("/deliveries?limit=3")),
-    ]
+    ];
+    change.into_iter().chain(by_api).collect()
 }
 
 /// Text between the single quotes of a shell.

@@ -15,6 +15,10 @@ use crate::settings::Variables;
 pub(super) enum Happening {
     /// The sample CRM posted an event.
     Posted { organization: String, contract: String, event_type: String },
+    /// A statement changed the CRM.
+    Changed { statement: String },
+    /// The CRM's database refused it.
+    NotChanged { statement: String, why: String },
     /// The server did not take it.
     NotAccepted { event_type: String, why: String },
     /// A webhook arrived.
@@ -98,13 +102,19 @@ fn line(happening: &Happening, now_ms: i64, zone: &jiff::tz::TimeZone, terminal:
             let rest = format!("{:<25} {organization} ({contract})", output::plain(event_type));
             terminal.paint(Colour::Dim, &format!("{}  {} event  {rest}", at(now_ms), terminal.sign("•", "*")))
         }
-        Happening::NotAccepted { event_type, why } => {
-            let why = output::plain(&why.replace('\n', "; "));
+        Happening::Changed { statement } => {
+            let sign = terminal.sign("•", "*");
             format!(
                 "{}  {}",
                 dim(terminal, &at(now_ms)),
-                terminal.paint(Colour::Bad, &format!("{event_type} was not accepted: {why}"))
+                terminal.paint(Colour::Strong, &format!("{sign} sql    {statement}"))
             )
+        }
+        Happening::NotChanged { statement, why } => {
+            refused(&format!("{statement} was refused"), why, &at(now_ms), terminal)
+        }
+        Happening::NotAccepted { event_type, why } => {
+            refused(&format!("{event_type} was not accepted"), why, &at(now_ms), terminal)
         }
         Happening::Arrived(arrival) => arrived(arrival, &at(arrival.at_ms), arrow, terminal),
         Happening::Waiting { organization, endpoint, event_type, attempts, last_status, next_ms } => {
@@ -119,6 +129,11 @@ fn line(happening: &Happening, now_ms: i64, zone: &jiff::tz::TimeZone, terminal:
             format!("{}  {}", dim(terminal, &at(now_ms)), terminal.paint(Colour::Waiting, &what))
         }
     }
+}
+
+fn refused(what: &str, why: &str, at: &str, terminal: Terminal) -> String {
+    let why = output::plain(&why.replace('\n', "; "));
+    format!("{}  {}", dim(terminal, at), terminal.paint(Colour::Bad, &format!("{what}: {why}")))
 }
 
 fn arrived(arrival: &Arrival, at: &str, arrow: &str, terminal: Terminal) -> String {
@@ -145,15 +160,17 @@ fn arrived(arrival: &Arrival, at: &str, arrow: &str, terminal: Terminal) -> Stri
     let attempt = if arrival.attempt > 1 { format!("  attempt {}", arrival.attempt) } else { String::new() };
     let late =
         arrival.answered_after_ms.map(|ms| format!("  answered {}.{} s late on purpose", ms / 1_000, ms % 1_000 / 100));
+    let changes = arrival.changes.as_ref().map_or_else(String::new, |changes| format!("  {}", output::plain(changes)));
     let silence = arrival.status.is_none().then(|| "  left without an answer on purpose".to_owned());
     let oddity = late.or(silence).unwrap_or_default();
     format!(
-        "{}  {}  {:<25} {arrow} {}  {signature}{}{attempt}{oddity}",
+        "{}  {}  {:<25} {arrow} {}  {signature}{}{attempt}{oddity}{}",
         dim(terminal, at),
         terminal.paint(colour, &format!("{sign} {status}  ")),
         output::plain(&arrival.event_type),
         output::plain(&place),
         dim(terminal, &time),
+        terminal.paint(Colour::Strong, &changes),
     )
 }
 
@@ -200,13 +217,19 @@ mod tests {
         };
         let posted =
             Happening::Posted { organization: "Acme".into(), contract: "ours".into(), event_type: "deal.won".into() };
+        let won = Arrival { changes: Some(r#"stage: "new" -> "won""#.into()), ..sample_arrival() };
+        let changed = Happening::Changed { statement: "UPDATE deals SET stage = 'won' WHERE id = 1".into() };
         let lines = [
+            shown(&changed, PLAIN),
+            shown(&Happening::Arrived(Arc::new(won)), PLAIN),
             shown(&posted, PLAIN),
             shown(&Happening::Arrived(Arc::new(sample_arrival())), PLAIN),
             shown(&Happening::Arrived(Arc::new(failed)), PLAIN),
             shown(&waiting, PLAIN),
         ];
         let expected = [
+            "22:13:20  * sql    UPDATE deals SET stage = 'won' WHERE id = 1",
+            r#"00:00:00  + 204    deal.won                  -> Acme / CRM  signed ok  2.1 ms  stage: "new" -> "won""#,
             "22:13:20  * event  deal.won                  Acme (ours)",
             "00:00:00  + 204    deal.won                  -> Acme / CRM  signed ok  2.1 ms",
             "00:00:00  ! 503    deal.won                  -> Acme / CRM  signed ok  attempt 2",

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
-use super::arrival::Arrivals;
+use super::arrival::{Arrivals, Cause};
 use super::console::Happening;
 use super::receiver::SEQUENCE;
 use super::stage::{Sample, Stage};
@@ -30,7 +30,7 @@ pub(super) async fn publish(
         let Some((sample, event_type)) = turn(&stage.organizations, sequence) else { return };
         let body = event(event_type, sequence).to_string();
         let event_type = event_type.name.clone();
-        arrivals.posted(sequence, &event_type);
+        arrivals.began(sequence, Cause::Event(event_type.clone()));
         let (organization, contract) = (sample.name.clone(), sample.contract.name().to_owned());
         // Told before it is posted: its webhooks may arrive before the answer does.
         let _ = happened.send(Happening::Posted { organization, contract, event_type: event_type.clone() }).await;

@@ -1,11 +1,12 @@
 //! The demo: a server, sample organisations, a receiver with a page, and sample CRM events, in one process and on this machine alone.
 //!
 //! Words: an *arrival* is a webhook that the receiver got; a *role* is how one of its endpoints behaves; the *stream* is what the terminal
-//! shows.
+//! shows; with `--crm` the *CRM* is a database, and events are what changes in it.
 
 mod arrival;
 mod banner;
 mod console;
+mod crm;
 mod events;
 mod page;
 mod receiver;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, ensure};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::cli::DemoArgs;
 use crate::failure::{Misuse, all};
@@ -30,7 +32,9 @@ use crate::settings::{Paths, SettingFlags, Settings, Variables};
 use crate::stop::StopSignals;
 use crate::{logs, operator_key, output};
 
-use console::Terminal;
+use arrival::Arrivals;
+use console::{Happening, Terminal};
+use crm::Crm;
 use receiver::Receiver;
 use stage::Stage;
 
@@ -54,28 +58,32 @@ pub(crate) async fn run(args: &DemoArgs, variables: &Variables) -> anyhow::Resul
     let listen = free_address("--listen", args.listen, LISTEN).await?;
     let (happened, happenings) = mpsc::channel(STREAM_LINES_MAX);
     let receiver = Receiver::start(bind("--receiver", args.receiver, RECEIVER).await?, happened.clone()).await?;
+    let crm = if args.crm { Some(Crm::start(variables).await?) } else { None };
 
     let key = operator_key::make()?;
-    let settings = settings(listen, &folder, key.reveal(), variables)?;
+    let settings = settings(listen, &folder, key.reveal(), crm.as_ref(), variables)?;
     logs::begin(&settings.log);
-    let files = Files::load(&Paths::default()).map_err(|unsound| all(&unsound.mistakes))?;
+    let mut files = Files::load(&Paths::default()).map_err(|unsound| all(&unsound.mistakes))?;
+    files.source = crm.as_ref().map(Crm::mapping);
+    let contracts = contracts(args, &files);
     let (server, _) = Server::start(&settings, files).await?;
     let api = Api::new(&format!("http://{}", server.address), key.clone())?;
-    let stage = Arc::new(Stage::set(&api, &receiver, &args.contracts).await?);
+    let stage = Arc::new(Stage::set(&api, &receiver, &contracts).await?);
 
     let terminal = Terminal::of(variables);
     output::write(&banner::text(
-        &banner::Facts { api: server.address, receiver: receiver.address, key: &key, stage: &stage, folder: &folder },
+        &banner::Facts {
+            api: server.address,
+            receiver: receiver.address,
+            key: &key,
+            stage: &stage,
+            folder: &folder,
+            crm: crm.as_ref(),
+        },
         terminal,
     ))?;
     let telling = [
-        tokio::spawn(events::publish(
-            api.clone(),
-            Arc::clone(&stage),
-            receiver.arrivals(),
-            args.rate,
-            happened.clone(),
-        )),
+        begin(&api, &stage, crm.as_ref(), receiver.arrivals(), args.rate, happened.clone()).await?,
         tokio::spawn(retries::watch(api, Arc::clone(&stage), happened)),
         tokio::spawn(console::show(happenings, terminal)),
     ];
@@ -87,13 +95,47 @@ pub(crate) async fn run(args: &DemoArgs, variables: &Variables) -> anyhow::Resul
     receiver.end();
     output::line("\nstopping")?;
     server.stop().await?;
+    if let Some(crm) = crm {
+        crm.stop().await?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
+/// The contracts that were asked for; with a CRM, whose events are those of one contract, the default one.
+fn contracts(args: &DemoArgs, files: &Files) -> Vec<String> {
+    if args.crm && args.contracts.is_empty() {
+        return vec![files.contracts.default_name().to_owned()];
+    }
+    args.contracts.clone()
+}
+
+/// Lets things happen: in the CRM's database, or else by the API.
+async fn begin(
+    api: &Api,
+    stage: &Arc<Stage>,
+    crm: Option<&Crm>,
+    arrivals: Arc<Arrivals>,
+    rate_per_s: f64,
+    happened: mpsc::Sender<Happening>,
+) -> anyhow::Result<JoinHandle<()>> {
+    let Some(crm) = crm else {
+        return Ok(tokio::spawn(events::publish(api.clone(), Arc::clone(stage), arrivals, rate_per_s, happened)));
+    };
+    let organizations = stage.organizations.iter().map(|sample| sample.id.clone()).collect();
+    Ok(tokio::spawn(crm::change(crm.session().await?, organizations, arrivals, rate_per_s, happened)))
+}
+
 /// Settings of the demo alone: neither the file nor the variables of a real server have a say, except about the log.
-fn settings(listen: SocketAddr, folder: &Folder, key: &str, variables: &Variables) -> anyhow::Result<Settings> {
+fn settings(
+    listen: SocketAddr,
+    folder: &Folder,
+    key: &str,
+    crm: Option<&Crm>,
+    variables: &Variables,
+) -> anyhow::Result<Settings> {
     let (listen, data) = (listen.to_string(), folder.path().to_string_lossy());
-    let given = [
+    let crm_url = crm.map(Crm::reader_url);
+    let mut given = vec![
         ("listen", listen.as_str()),
         ("data", &*data),
         ("operator_key", key),
@@ -102,6 +144,8 @@ fn settings(listen: SocketAddr, folder: &Folder, key: &str, variables: &Variable
         ("log", variables.get("POSTRIDER_LOG").unwrap_or("warn")),
         ("log_format", variables.get("POSTRIDER_LOG_FORMAT").unwrap_or("text")),
     ];
+    // The mapping is inside the program.
+    given.extend(crm_url.iter().flat_map(|url| [("source", "source.toml"), ("source_database_url", url.reveal())]));
     Settings::of_flags(&SettingFlags::of(&given)).map_err(|mistakes| all(&mistakes))
 }
 

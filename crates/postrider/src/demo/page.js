@@ -85,6 +85,10 @@ function fillDetail(element, arrival) {
   const late = arrival.answered_after_ms ? "Answered after " + arrival.answered_after_ms / 1000 + " s on purpose. " : "";
   const failed = arrival.status >= 500 ? "Answered " + arrival.status + " on purpose, so that a retry can be seen. " : "";
   text(element, ".why", why + silent + late + failed + "POST " + arrival.path);
+  if (arrival.statement) {
+    text(element, ".statement", arrival.statement);
+    element.querySelector(".cause").hidden = false;
+  }
   const table = element.querySelector(".headers");
   for (const [name, value] of arrival.headers) {
     const row = table.insertRow();
@@ -109,7 +113,7 @@ function build(arrival) {
   const at = new Date(arrival.at_ms);
   const time = text(element, "time", at.toLocaleTimeString(undefined, { hour12: false }));
   time.dateTime = at.toISOString();
-  text(element, ".type", arrival.event_type);
+  text(element, ".type", arrival.event_type).title = arrival.changes ?? "";
   text(element, ".name", arrival.endpoint);
   text(element, ".endpoint small", [arrival.organization, arrival.contract].filter(Boolean).join(" · "));
   const { result, why } = arrival.signature;

@@ -164,21 +164,24 @@ async fn receive(State(shared): State<Arc<Shared>>, uri: axum::http::Uri, header
         .collect();
     let signature = check(known.as_ref(), &headers, &body);
     let parsed: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let origin =
-        find(&parsed, SEQUENCE).and_then(Value::as_u64).and_then(|sequence| shared.arrivals.origin(sequence, &path));
+    let sequence = find(&parsed, SEQUENCE).and_then(Value::as_u64);
+    let guessed = event_type(&parsed);
+    let origin = sequence.and_then(|sequence| shared.arrivals.origin(sequence, &path, &guessed));
     let attempt = origin.as_ref().map_or(1, |origin| origin.attempt);
     let answer = match &signature {
         Signature::Refused(_) => Answer::Status(401),
         _ => shared.answer(known.as_ref().map_or(Role::Reliable, |known| known.role), attempt),
     };
-    let latency = origin.as_ref().filter(|_| attempt == 1).map(|origin| origin.since_posted);
+    let latency = origin.as_ref().filter(|_| attempt == 1).map(|origin| origin.since);
     let arrival = Arrival {
         number: 0,
         at_ms,
         organization: known.as_ref().map_or_else(String::new, |known| known.organization.clone()),
         endpoint: known.as_ref().map_or_else(|| path.clone(), |known| known.endpoint.clone()),
         contract: known.as_ref().map_or_else(String::new, |known| known.contract.name().to_owned()),
-        event_type: origin.map_or_else(|| event_type(&parsed), |origin| origin.event_type),
+        statement: origin.as_ref().and_then(|origin| origin.statement.clone()),
+        event_type: origin.map_or(guessed, |origin| origin.event_type),
+        changes: changes(&parsed),
         attempt,
         signature,
         status: answer.status(),
@@ -275,6 +278,25 @@ fn event_type(body: &Value) -> String {
     named.unwrap_or("unknown").chars().take(100).collect()
 }
 
+/// What an event says that changed, in short: `stage: "new" -> "won"`.
+fn changes(body: &Value) -> Option<String> {
+    const FIELDS_MAX: usize = 2;
+    const VALUE_CHARS_MAX: usize = 24;
+    let short = |value: &Value| {
+        let text = value.to_string();
+        let cut: String = text.chars().take(VALUE_CHARS_MAX).collect();
+        if cut.len() < text.len() { format!("{cut}...") } else { text }
+    };
+    let changes = find(body, "changes")?.as_object().filter(|changes| !changes.is_empty())?;
+    let one = |(name, change): (&String, &Value)| {
+        Some(format!("{name}: {} -> {}", short(change.get("previous")?), short(change.get("current")?)))
+    };
+    let shown: Vec<String> = changes.iter().take(FIELDS_MAX).map(one).collect::<Option<_>>()?;
+    let more = changes.len().saturating_sub(FIELDS_MAX);
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Some(format!("{}{rest}", shown.join(", ")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,6 +311,16 @@ mod tests {
             let body: Value = serde_json::from_str(body).unwrap();
             assert_eq!(find(&body, SEQUENCE).and_then(Value::as_u64), Some(7));
         }
+    }
+
+    #[test]
+    fn what_changed_is_told_in_short() {
+        let told = |changed: Value| changes(&serde_json::json!({"data": {}, "changes": changed}));
+        let change = |previous: &str, current: &str| serde_json::json!({"previous": previous, "current": current});
+        assert_eq!(told(serde_json::json!({"stage": change("new", "won")})).unwrap(), r#"stage: "new" -> "won""#);
+        let many = serde_json::json!({"a": change("1", "2"), "b": change("3", &"x".repeat(99)), "c": change("5", "6")});
+        assert!(told(many).unwrap().ends_with("... and 1 more"));
+        assert_eq!((told(serde_json::json!({})), told(serde_json::json!([1]))), (None, None));
     }
 
     #[tokio::test]

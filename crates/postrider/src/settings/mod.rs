@@ -63,8 +63,8 @@ impl Variables {
 }
 
 fn is_read(name: &str) -> bool {
-    // The others say what a terminal can show.
-    name.starts_with(VARIABLE_PREFIX) || matches!(name, "NO_COLOR" | "TERM" | "LC_ALL" | "LC_CTYPE" | "LANG")
+    // The others say what a terminal can show, and where programs are.
+    name.starts_with(VARIABLE_PREFIX) || matches!(name, "NO_COLOR" | "TERM" | "LC_ALL" | "LC_CTYPE" | "LANG" | "PATH")
 }
 
 impl Settings {
