@@ -124,7 +124,7 @@ pub(crate) struct ServeArgs {
 const DEMO_EXAMPLES: &str = "Examples:
   postrider demo                                     # all built-in contracts, one event a second
   postrider demo --contract standard --rate 10
-  postrider demo --crm                               # events from what changes in a CRM's Postgres, which it starts
+  postrider demo --crm                               # events from changes in a CRM's Postgres
   postrider demo --data ./demo-data                  # keep what it stores
 
 Everything stays on this machine. http:// and loopback addresses are allowed for the demo's deliveries alone.";
