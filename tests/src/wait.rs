@@ -35,3 +35,17 @@ pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T 
     })
     .await
 }
+
+/// Looks until it is so; for what can be seen without asking anybody.
+///
+/// # Panics
+/// When it is not within [`BOUND`].
+pub async fn until_so(what: &str, is_so: impl Fn() -> bool) {
+    let mut pace = tokio::time::interval(ASK_EVERY);
+    within(what, async {
+        while !is_so() {
+            pace.tick().await;
+        }
+    })
+    .await;
+}

@@ -26,7 +26,10 @@ postrider_tests::on_each_store!(
 
 /// An organisation of this id, under this contract.
 async fn organization(world: &World, id: &str, contract: &str) -> Organization {
-    let body = json!({"id": id, "name": id, "contract": contract});
+    let mut body = json!({"id": id, "name": id, "contract": contract});
+    if contract == "salessheet" {
+        body["plan"] = json!("pro");
+    }
     world.api.post("/v1/organizations", &body).await.expect(201);
     Organization { api: world.api.clone(), id: id.to_owned() }
 }

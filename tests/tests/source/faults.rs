@@ -9,7 +9,7 @@ use postrider_tests::postgres::{Database, PrivateServer};
 use postrider_tests::program::LEASE;
 use postrider_tests::random::Random;
 use postrider_tests::receiver::{Receiver, Request};
-use postrider_tests::wait::{until, within};
+use postrider_tests::wait::{until, until_so, within};
 use postrider_tests::world::{Organization, Store, World};
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -52,7 +52,7 @@ async fn write(crm: Arc<Crm>, arrived: impl Fn() -> usize, is_done: Arc<AtomicBo
     let (mut seat, mut written) = (None, 0);
     while !is_done.load(Ordering::Relaxed) {
         let may_go_on = || is_done.load(Ordering::Relaxed) || written < arrived() + ON_THEIR_WAY_MAX;
-        until("arrivals", async || may_go_on().then_some(())).await;
+        until_so("arrivals", may_go_on).await;
         let Some(session) = &mut seat else {
             seat = crm.try_seat().await;
             tokio::task::yield_now().await;
