@@ -32,6 +32,11 @@ impl Stamp {
     }
 }
 
+/// A number as it is stamped, for a database's column.
+pub(crate) fn stamped_number(number: u64) -> anyhow::Result<i64> {
+    Ok(i64::try_from(STAMP_BASE + number)?)
+}
+
 fn number_after(body: &[u8], key: &[u8]) -> Option<u64> {
     let after = &body[memmem::find(body, key)? + key.len()..];
     let digits = after.iter().position(u8::is_ascii_digit).filter(|blank| *blank <= 4)?;

@@ -14,6 +14,7 @@ mod api;
 mod arrivals;
 mod buckets;
 mod clock;
+mod crm;
 mod database;
 mod event;
 mod http1;

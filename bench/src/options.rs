@@ -26,11 +26,13 @@ pub enum Scenario {
     Pending,
     /// Nothing to do.
     Idle,
+    /// A CRM's database as the source: what waits there handed over, and change to arrival beside the same by API.
+    Source,
 }
 
 impl Scenario {
     /// Every scenario, in the order in which they run.
-    pub const ALL: [Scenario; 7] = [
+    pub const ALL: [Scenario; 8] = [
         Scenario::Ceiling,
         Scenario::Single,
         Scenario::Fanout,
@@ -38,6 +40,7 @@ impl Scenario {
         Scenario::Isolation,
         Scenario::Pending,
         Scenario::Idle,
+        Scenario::Source,
     ];
 
     /// Its name on the command line and in the report.
@@ -51,6 +54,7 @@ impl Scenario {
             Scenario::Isolation => "isolation",
             Scenario::Pending => "pending",
             Scenario::Idle => "idle",
+            Scenario::Source => "source",
         }
     }
 }
@@ -113,6 +117,10 @@ pub struct BenchOptions {
     pub database: Option<DatabaseUrl>,
     /// Nodes that share the database; 1 without one.
     pub nodes: usize,
+    /// A Postgres server that may be filled, where `source` makes the database of a CRM and drops it afterwards. Without it that is not measured.
+    pub source_database: Option<DatabaseUrl>,
+    /// Changes that wait to be handed over in `source`.
+    pub source_changes: u32,
 }
 
 impl BenchOptions {
@@ -132,6 +140,8 @@ impl BenchOptions {
             pending_deliveries: 1_000_000,
             database: None,
             nodes: 1,
+            source_database: None,
+            source_changes: 100_000,
         }
     }
 
@@ -155,6 +165,7 @@ impl BenchOptions {
             self.nodes == 1 || self.database.is_some(),
             "nodes share a Postgres; the embedded store is for one alone"
         );
+        ensure!((1..=10_000_000).contains(&self.source_changes), "waiting changes are 1 to 10,000,000");
         ensure!((1..=100_000_000).contains(&self.pending_deliveries), "pending deliveries are 1 to 100,000,000");
         Ok(())
     }

@@ -53,6 +53,15 @@ impl Backing {
     }
 }
 
+/// How a server is started.
+pub(crate) struct Start<'a> {
+    /// The operator key.
+    pub(crate) key: &'a str,
+    pub(crate) backing: &'a Backing,
+    /// Further settings.
+    pub(crate) variables: &'a [(String, String)],
+}
+
 /// A running server.
 pub(crate) struct Server {
     child: Child,
@@ -78,12 +87,8 @@ pub(crate) fn random_encryption_key() -> String {
 
 impl Server {
     /// Starts `serve` on that directory and waits until it listens.
-    pub(crate) async fn start(
-        executable: &Path,
-        directory: &Path,
-        key: &str,
-        backing: &Backing,
-    ) -> anyhow::Result<Self> {
+    pub(crate) async fn start(executable: &Path, directory: &Path, start: &Start<'_>) -> anyhow::Result<Self> {
+        let Start { key, backing, variables } = start;
         let log = backing.log(directory);
         let began = Instant::now();
         let mut command = Command::new(executable);
@@ -95,6 +100,7 @@ impl Server {
             .env("POSTRIDER_ALLOW_HTTP", "true")
             .env("POSTRIDER_ALLOW_CIDRS", "127.0.0.0/8")
             .env("POSTRIDER_OPERATOR_KEY", key)
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(&log).context("could not create the server's log")?);
@@ -170,6 +176,8 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
+    const START: Start<'_> = Start { key: "k", backing: &Backing::Embedded, variables: &[] };
+
     fn script(directory: &Path, text: &str) -> PathBuf {
         let path = directory.join("program");
         std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
@@ -184,7 +192,7 @@ mod tests {
             directory.path(),
             "echo hello; echo listening on http://127.0.0.1:4711; exec cat /dev/zero >/dev/null",
         );
-        let server = Server::start(&program, directory.path(), "k", &Backing::Embedded).await.unwrap();
+        let server = Server::start(&program, directory.path(), &START).await.unwrap();
         assert_eq!(server.address(), "127.0.0.1:4711".parse().unwrap());
         let pid = server.child.id();
         server.resident().unwrap();
@@ -196,17 +204,14 @@ mod tests {
     async fn a_server_that_ends_at_once_shows_its_log() {
         let directory = tempfile::tempdir().unwrap();
         let program = script(directory.path(), "echo \"$1 $2: no such setting\" >&2; exit 2");
-        let error = Server::start(&program, directory.path(), "k", &Backing::Embedded).await.err().unwrap().to_string();
+        let error = Server::start(&program, directory.path(), &START).await.err().unwrap().to_string();
         assert!(error.contains("serve --listen: no such setting"), "{error}");
     }
 
     #[tokio::test]
     async fn a_program_that_is_not_there_is_named() {
         let directory = tempfile::tempdir().unwrap();
-        let error = Server::start(Path::new("/nowhere/postrider"), directory.path(), "k", &Backing::Embedded)
-            .await
-            .err()
-            .unwrap();
+        let error = Server::start(Path::new("/nowhere/postrider"), directory.path(), &START).await.err().unwrap();
         assert!(format!("{error:#}").contains("/nowhere/postrider"));
     }
 

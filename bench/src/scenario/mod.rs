@@ -7,6 +7,7 @@ mod isolation;
 mod latency;
 mod pending;
 mod pending_postgres;
+mod source;
 mod stage;
 mod throughput;
 
@@ -97,6 +98,7 @@ impl Bench<'_> {
             Scenario::Pending if self.is_on_postgres() => pending_postgres::run(self).await,
             Scenario::Pending => pending::run(self).await,
             Scenario::Idle => idle::run(self).await,
+            Scenario::Source => source::run(self).await,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::api::Api;
 use crate::arrivals::Arrivals;
 use crate::database::{Database, Reading};
 use crate::event::RequestTemplate;
-use crate::process::{Backing, Server, random_encryption_key, random_key};
+use crate::process::{Backing, Server, Start, random_encryption_key, random_key};
 use crate::procfs::Resident;
 use crate::receiver::Receiver;
 
@@ -28,6 +28,8 @@ pub(super) struct Stage {
     encryption_key: String,
     pub(super) database: Option<Database>,
     directory: TempDir,
+    /// Settings of its own.
+    variables: Vec<(String, String)>,
 }
 
 /// CPU time used so far.
@@ -49,6 +51,11 @@ impl Cpu {
 
 impl Stage {
     pub(super) async fn start(bench: &Bench<'_>) -> anyhow::Result<Self> {
+        Self::start_with(bench, Vec::new()).await
+    }
+
+    /// The same with these settings besides, as variables.
+    pub(super) async fn start_with(bench: &Bench<'_>, variables: Vec<(String, String)>) -> anyhow::Result<Self> {
         bench.progress.step("starting the server");
         let directory = tempfile::Builder::new()
             .prefix("postrider-bench-")
@@ -60,8 +67,16 @@ impl Stage {
         };
         let (key, encryption_key) = (random_key(), random_encryption_key());
         let api = Api::new(Vec::new(), &key);
-        let mut stage =
-            Stage { nodes: Vec::new(), api, sequence: Arc::default(), key, encryption_key, database, directory };
+        let mut stage = Stage {
+            nodes: Vec::new(),
+            api,
+            sequence: Arc::default(),
+            key,
+            encryption_key,
+            database,
+            directory,
+            variables,
+        };
         stage.start_nodes(bench).await?;
         Ok(stage)
     }
@@ -77,8 +92,8 @@ impl Stage {
                     node: format!("bench-{number}"),
                 },
             };
-            let executable = &bench.options.executable;
-            self.nodes.push(Server::start(executable, self.directory.path(), &self.key, &backing).await?);
+            let start = Start { key: &self.key, backing: &backing, variables: &self.variables };
+            self.nodes.push(Server::start(&bench.options.executable, self.directory.path(), &start).await?);
         }
         self.api = Api::new(self.nodes.iter().map(Server::address).collect(), &self.key);
         Ok(())

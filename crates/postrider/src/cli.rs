@@ -405,13 +405,14 @@ const BENCH_EXAMPLES: &str = "Examples:
   postrider bench --scenario single --scenario latency --duration 5
   postrider bench --json > figures.json
   postrider bench --database-url postgres://postgres@127.0.0.1/postgres --nodes 2
+  postrider bench --scenario source --source-database-url postgres://postgres@127.0.0.1/postgres
 
 The server under test is a process of its own, with its data in a directory that is removed afterwards.";
 
 /// `bench`
 #[derive(Args, Debug)]
 pub(crate) struct BenchArgs {
-    /// What to measure: ceiling, single, fanout, latency, isolation, pending, idle; may be given more than once [default: all]
+    /// What to measure: ceiling, single, fanout, latency, isolation, pending, idle, source; may be given more than once [default: all]
     #[arg(long = "scenario", value_name = "NAME")]
     pub(crate) scenarios: Vec<postrider_bench::Scenario>,
     /// Seconds for each figure
@@ -444,6 +445,12 @@ pub(crate) struct BenchArgs {
     /// Nodes that share the database
     #[arg(long, value_name = "COUNT", requires = "database_url")]
     pub(crate) nodes: Option<usize>,
+    /// Measure `source` on a Postgres server that may be filled, in a database of its own that is dropped afterwards
+    #[arg(long, value_name = "URL")]
+    pub(crate) source_database_url: Option<postrider_bench::DatabaseUrl>,
+    /// Changes that wait to be handed over in `source`
+    #[arg(long, value_name = "COUNT", requires = "source_database_url")]
+    pub(crate) source_changes: Option<u32>,
     /// Print the figures as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -259,7 +259,8 @@ impl Work {
         match state {
             State::Reading => tracing::info!(schema, "changes in the CRM's database are handed over by this node"),
             State::StandingBy => {
-                tracing::info!(schema, "another node hands over the CRM's changes; this one stands by")
+                self.telling.waits_elsewhere();
+                tracing::info!(schema, "another node hands over the CRM's changes; this one stands by");
             }
             State::Starting | State::Failing => {}
         }

@@ -130,6 +130,12 @@ impl Telling {
         }
     }
 
+    /// What waits is told by another node.
+    pub(crate) fn waits_elsewhere(&self) {
+        let missed = self.missed.load(Ordering::Relaxed);
+        set_waiting(&Backlog { missed: if missed == u64::MAX { 0 } else { missed }, ..Backlog::default() });
+    }
+
     /// Warns, unless that was done within the minute.
     pub(crate) fn warn(&self, what: &'static str, say: impl FnOnce()) {
         self.warn_of(what, 1, |_| say());

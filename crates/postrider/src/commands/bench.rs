@@ -34,6 +34,7 @@ fn options(args: BenchArgs, executable: std::path::PathBuf) -> anyhow::Result<Be
         neighbours,
         pending_deliveries,
         nodes,
+        source_changes,
         ..
     } = BenchOptions::new(executable.clone(), built_in.default_name().to_owned());
     let wrong = |_| Misuse::of("--duration is a number of seconds, as 10 or 0.5");
@@ -51,5 +52,7 @@ fn options(args: BenchArgs, executable: std::path::PathBuf) -> anyhow::Result<Be
         pending_deliveries: args.pending.unwrap_or(pending_deliveries),
         database: args.database_url,
         nodes: args.nodes.unwrap_or(nodes),
+        source_database: args.source_database_url,
+        source_changes: args.source_changes.unwrap_or(source_changes),
     })
 }

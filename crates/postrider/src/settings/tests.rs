@@ -177,6 +177,18 @@ fn a_password_is_seen_where_it_is_a_flag() {
 }
 
 #[test]
+fn a_source_needs_the_address_of_its_database() {
+    let wrong = mistakes("source = \"source.toml\"", &[]);
+    let wanted = "source_database_url (not set): source needs it; set POSTRIDER_SOURCE_DATABASE_URL to the address of the CRM's Postgres";
+    assert_eq!(wrong, [wanted]);
+    let url = ("POSTRIDER_SOURCE_DATABASE_URL", "postgres://crm:hush@db/crm");
+    let both = settings("source = \"source.toml\"", &[url], &[]).unwrap();
+    assert_eq!(both.source.map(|source| source.url.to_string()).as_deref(), Some("db:5432/crm"));
+    // The commands about a source name the mapping themselves.
+    assert!(settings("", &[url], &[]).unwrap().source.is_none());
+}
+
+#[test]
 fn a_lease_is_of_seconds_or_minutes() {
     let read = |text| settings("", &[("POSTRIDER_LEASE", text)], &[]).map(|settings| settings.lease.as_secs());
     assert_eq!((read("1s"), read("5m")), (Ok(1), Ok(300)));
@@ -232,6 +244,7 @@ fn every_setting_is_well_formed_and_checked() {
             "jwks_file",
             "jwt_public_key_file",
             "smtp_ca_file",
+            "source_database_ca_file",
         ]
         .contains(&setting.name);
         assert_eq!(settings("", &wrong, &[]).is_ok(), is_path, "{}", setting.name);
