@@ -13,6 +13,8 @@ use postrider_tests::wait::until;
 use postrider_tests::world::{Organization, World, items, text};
 use serde_json::{Value, json};
 
+use crate::source::crm::Crm;
+
 /// How long `serve --help` says that a stop takes at most, in seconds.
 const STOP_S: u64 = 10;
 /// Where everything listens.
@@ -316,8 +318,10 @@ async fn told() -> BTreeSet<String> {
     let file = scratch.path().join("jwks.json");
     fs::write(&file, keys).unwrap();
     let collector = Receiver::start().await;
+    let crm = Crm::new().await;
     let world = World::with(|setup| {
-        setup.env("POSTRIDER_JWKS_FILE", &file.to_string_lossy()).env("POSTRIDER_OTLP_ENDPOINT", &collector.url(""))
+        let setup = crm.used_by(setup).env("POSTRIDER_JWKS_FILE", &file.to_string_lossy());
+        setup.env("POSTRIDER_OTLP_ENDPOINT", &collector.url(""))
     })
     .await;
     let made = world.organization("standard").await;

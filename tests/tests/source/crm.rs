@@ -34,7 +34,9 @@ impl Crm {
     }
 
     async fn install(&self) {
-        self.run(include_str!("outbox.sql"));
+        let setup = self.used_by(Setup::new(&self.folder.path().join("data")));
+        let ended = setup.run(&["source", "install"]).await;
+        assert_eq!(ended.status, Some(0), "{ended:?}");
     }
 
     pub(crate) fn mapping(&self) -> PathBuf {
