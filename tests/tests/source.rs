@@ -2,6 +2,7 @@
 
 mod commands;
 pub(crate) mod crm;
+mod difficult;
 mod faults;
 mod orders;
 
