@@ -65,7 +65,7 @@ impl Crm {
         let owner = self.connect("postgres", DATABASE).await?;
         owner.client.batch_execute(SCHEMA).await.context("the CRM's tables cannot be made")?;
         let catalogue = Catalogue::read(&owner.client, &self.mapping, Some(READER)).await?;
-        let wish = Wish { role: Some(READER.to_owned()) };
+        let wish = Wish { role: Some(READER.to_owned()), ..Wish::default() };
         install::run(&owner.client, &Plan::of(&self.mapping, &catalogue, &wish), |_| {}).await?;
         Ok(())
     }
