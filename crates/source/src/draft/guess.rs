@@ -149,7 +149,7 @@ pub(super) fn resource(table: &str) -> String {
         }
     }
     match name.strip_suffix('s') {
-        Some(one) if one.len() > 2 && !one.ends_with('s') && !one.ends_with('u') => one.to_owned(),
+        Some(one) if one.len() > 2 && !one.ends_with(['s', 'u', '_']) => one.to_owned(),
         _ => name.to_owned(),
     }
 }

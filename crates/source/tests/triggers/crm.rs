@@ -54,6 +54,7 @@ impl Crm {
     pub(crate) async fn bare() -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let mapping = mapping(MAPPING);
         let name = format!("source_test_{}_{count}", std::process::id());
         let server = server_url();
         let client = connect(&server).await;
@@ -65,7 +66,7 @@ impl Crm {
             "GRANT USAGE ON SCHEMA \"Sales Data\" TO {name}_app; GRANT ALL ON ALL TABLES IN SCHEMA public, \"Sales Data\" TO {name}_app"
         );
         admin.batch_execute(&grants).await.unwrap();
-        Crm { server, name, admin, mapping: mapping(MAPPING) }
+        Crm { server, name, admin, mapping }
     }
 
     /// One that is captured.
