@@ -13,7 +13,7 @@ use crate::store::Store;
 /// Organisations that were found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundOrganizations {
-    /// Newest first; before them the one with exactly this id.
+    /// Newest first.
     pub rows: Vec<Organization>,
     /// Where to go on: what was made before this one has not been looked at.
     pub next: Option<OrganizationId>,
@@ -55,7 +55,7 @@ pub async fn search_endpoints(
     Ok(PageOf { rows, next: before })
 }
 
-/// The organisations in whose name or id a text is, in either case of letters, that were made before `after`; first of all the one that has it as its id.
+/// The organisations in whose name or id a text is, in either case of letters, that were made before `after`.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -65,15 +65,9 @@ pub async fn search_organizations(
     after: Option<&OrganizationId>,
     limit: usize,
 ) -> Result<FoundOrganizations> {
-    let exact = text.parse::<OrganizationId>().ok();
-    let mut rows = Vec::new();
-    if let Some(id) = exact.as_ref().filter(|_| after.is_none()) {
-        rows.extend(store.organization(id).await?);
-    }
     let sought = text.to_lowercase();
-    let fits = |one: &Organization| {
-        Some(&one.id) != exact.as_ref() && (has(&one.name, &sought) || has(one.id.as_str(), &sought))
-    };
+    let fits = |one: &Organization| has(&one.name, &sought) || has(one.id.as_str(), &sought);
+    let mut rows = Vec::new();
     let mut next = after.cloned();
     for _ in 0..SEARCHED_ROWS_MAX / SEARCHED_AT_ONCE {
         let some = store.organizations(next.as_ref(), SEARCHED_AT_ONCE).await?;

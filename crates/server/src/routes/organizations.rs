@@ -52,8 +52,8 @@ fn is_overtaken(written: &Result<(), StoreError>) -> bool {
 
 /// List organisations
 ///
-/// Newest first. A `search` shows the one of this id before all others and looks at a bounded number of organisations: a page may hold few or
-/// none and still have a `next_cursor`. Needs the operator key.
+/// Newest first. A `search` looks at a bounded number of organisations: a page may hold few or none and still have a `next_cursor`. Needs the
+/// operator key.
 #[utoipa::path(get, path = "/v1/organizations", operation_id = "listOrganizations", tag = "Organisations",
     params(("search" = Option<String>, Query, description = "With this text in the name or id; at most 200 characters"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 250), ("cursor" = Option<String>, Query)),

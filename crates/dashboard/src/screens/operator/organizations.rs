@@ -56,8 +56,22 @@ async fn list(viewer: Viewer, uri: Uri) -> Result<Response, Refusal> {
     let search = searchable(query.text("search").unwrap_or_default());
     let asked = query_of(&search, query.text("cursor"));
     let found: List<OrganizationDetail> = viewer.asker.get(&format!("/v1/organizations?{asked}")).await?;
+    let mut rows = found.data;
+    rows.retain(|row| row.id != search);
+    if query.text("cursor").is_none() && !search.is_empty() {
+        rows.splice(0..0, of_id(&viewer, &search).await?);
+    }
     let next = found.next_cursor.map(|cursor| format!("/operator/organizations?{}", query_of(&search, Some(&cursor))));
-    Ok(html(StatusCode::OK, &Organizations { page, rows: found.data, next, search, deleted }))
+    Ok(html(StatusCode::OK, &Organizations { page, rows, next, search, deleted }))
+}
+
+/// The one with exactly this id, which stands before all others, however old it is.
+async fn of_id(viewer: &Viewer, id: &str) -> Result<Option<OrganizationDetail>, ApiError> {
+    match viewer.asker.get(&format!("/v1/organizations/{}", segment(id))).await {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.status().is_client_error() => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn query_of(search: &str, cursor: Option<&str>) -> String {
