@@ -1,7 +1,7 @@
 //! The outbox that triggers fill, read and emptied.
 //!
 //! Rows are read in the order of ids, whatever is visible, and deleted by id once they are settled. There is no cursor that a late commit could fall
-//! behind: every read begins at the [floor](floor), below which nothing can appear. While a batch is being handed over, the next one is
+//! behind: every read begins at the floor (`floor.rs`), below which nothing can appear. While a batch is being handed over, the next one is
 //! read *ahead*, without the rows of the first; whatever it finds was committed after them or belongs to other records.
 
 mod floor;

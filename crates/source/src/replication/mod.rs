@@ -1,8 +1,8 @@
 //! Changes out of a slot of logical replication, for databases where no triggers may be made.
 //!
-//! The database decodes its write-ahead log with `pgoutput`, its own plugin, and sends what was committed, in the order of commits ([`stream`]). What a
-//! transaction did to a record is gathered into its net change ([`net`], [`assembly`]), values become JSON by the database's own
-//! `to_jsonb` ([`values`]). The database keeps its log until it hears that changes are in the store for good: after a crash it sends the same
+//! The database decodes its write-ahead log with `pgoutput`, its own plugin, and sends what was committed, in the order of commits (`stream`). What a
+//! transaction did to a record is gathered into its net change (`net`, `assembly`), values become JSON by the database's own
+//! `to_jsonb` (`values`). The database keeps its log until it hears that changes are in the store for good: after a crash it sends the same
 //! transactions again, and the same ids follow from them.
 
 mod assembly;
