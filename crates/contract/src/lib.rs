@@ -39,6 +39,7 @@ pub use postrider_document::{Mistake, parse_duration};
 pub use promise::{SchemePromise, SignaturePromise};
 pub use registry::Contracts;
 pub use revision::{Revision, RevisionError};
+pub use same::is_same;
 pub use secret::{SecretError, SecretRules};
 pub use template::TemplateError;
 pub use time::rfc3339;

@@ -12,7 +12,8 @@ const DEPTH_MAX: usize = 128;
 
 /// Whether both texts, which are known to be JSON, stand for the same value. What cannot be taken apart (nested too deep) or stands
 /// for nothing (half a surrogate pair, an exponent beyond 64 bits) is the same only when it is written the same, white space aside.
-pub(crate) fn is_same(one: &str, other: &str) -> bool {
+#[must_use]
+pub fn is_same(one: &str, other: &str) -> bool {
     if one == other {
         return true;
     }

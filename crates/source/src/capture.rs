@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::change::{Change, Gap};
+use crate::mapping::TableName;
 
 /// Committed changes, in an order in which those of one record come as they were committed.
 ///
@@ -28,10 +29,24 @@ pub trait Capture: Send {
     /// # Errors
     /// As [`Capture::next`].
     async fn backlog(&mut self) -> Result<Backlog, CaptureError>;
+
+    /// Through which position of the log everything was read and settled; nothing where changes do not come from the log, or while it is not read.
+    fn settled(&self) -> Option<Position>;
+}
+
+/// A position in the database's write-ahead log, in bytes from its beginning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position(pub u64);
+
+impl std::fmt::Display for Position {
+    /// As Postgres writes it, e.g. `16/B374D848`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:X}/{:X}", self.0 >> 32, self.0 & 0xffff_ffff)
+    }
 }
 
 /// What waits to be read, and how near it is to what may wait.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Backlog {
     /// About how many changes wait; nothing where that is not known.
     pub changes: Option<u64>,
@@ -43,6 +58,10 @@ pub struct Backlog {
     pub log_bytes: Option<u64>,
     /// How full it is: 1 is the limit of the mapping, in changes or in bytes of the log.
     pub fullness: f64,
+    /// Installed tables whose changes are not captured at the moment.
+    pub uncaptured: Vec<TableName>,
+    /// Tables of which changes were lost, as the mapping names them, and that were not backfilled since.
+    pub lost: Vec<String>,
 }
 
 /// Changes that were read together.
@@ -65,7 +84,20 @@ pub enum CaptureError {
     /// Something is missing there or may not be read; what to do stands in it.
     #[error("the CRM's database cannot be captured: {0}")]
     Unusable(String),
+    /// What keeps changes for us is gone, so that they are lost from then on; what to do stands in it.
+    #[error("changes in the CRM's database are lost: {0}")]
+    Lost(String),
     /// Another node reads already.
     #[error("another node captures from this database")]
     Taken,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_is_written_as_postgres_writes_it() {
+        assert_eq!(Position(0x16_B374_D848).to_string(), "16/B374D848");
+    }
 }

@@ -22,6 +22,8 @@ pub struct Change {
     pub table: TableName,
     /// When it was made, in the database's time.
     pub at: Millis,
+    /// The number of the transaction, of 32 bits that begin again; nothing where the capture does not tell it.
+    pub transaction: Option<u32>,
     /// The row before the transaction's first change of it.
     pub before: Option<Row>,
     /// The row after its last.

@@ -83,6 +83,8 @@ struct Work {
     telling: Arc<Telling>,
     watched_at: Option<Instant>,
     state: State,
+    /// The fault that was told of last, since it was read.
+    fault: Option<Fault>,
 }
 
 /// What was told of last.
@@ -92,6 +94,27 @@ enum State {
     Reading,
     StandingBy,
     Failing,
+}
+
+/// A fault, as it is told: once, until there is another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Fault {
+    /// It may pass by itself, and has many words.
+    Passing,
+    /// Somebody has to do something.
+    Lasting(String),
+    /// The same, and changes are lost meanwhile.
+    Losing(String),
+}
+
+impl Fault {
+    fn of(error: &CaptureError) -> Self {
+        match error {
+            CaptureError::Lost(why) => Fault::Losing(why.clone()),
+            CaptureError::Unusable(why) => Fault::Lasting(why.clone()),
+            CaptureError::Unavailable(_) | CaptureError::Taken => Fault::Passing,
+        }
+    }
 }
 
 /// Why a turn ended early.
@@ -135,6 +158,7 @@ impl Work {
             telling,
             watched_at: None,
             state: State::Starting,
+            fault: None,
         }
     }
 
@@ -149,6 +173,7 @@ impl Work {
                 }
                 Err(Ended::Stopped) => break,
                 Err(Ended::Failed(CaptureError::Taken)) => {
+                    self.backfill.forget();
                     self.now(State::StandingBy);
                     STAND_BY
                 }
@@ -179,9 +204,7 @@ impl Work {
         let more = batch.more;
         self.hand_over(batch).await?;
         self.capture.settle().await?;
-        if !more {
-            self.backfill.step(&mut self.lookup, &self.handing).await?;
-        }
+        self.backfill.step(more, self.capture.settled(), &mut self.lookup, &self.handing).await?;
         self.watch().await?;
         Ok(())
     }
@@ -196,6 +219,10 @@ impl Work {
         let mut by_organization = ByOrganization::new();
         let (mut spoken, mut silent, mut unplaced) = (0, 0, 0);
         for (change, found) in batch.changes.iter().zip(&found) {
+            // Of a record that a backfill has read as it was before this change, that is told first.
+            for one in self.backfill.overtaken_by(change) {
+                by_organization.entry(one.organization).or_default().push(one.event);
+            }
             let told = events.of(change, found);
             match (told.is_empty(), is_placed(change, found)) {
                 (_, false) => unplaced += tell_unplaced(&self.telling, change),
@@ -257,8 +284,21 @@ impl Work {
         self.telling.set_reading(state == State::Reading);
         let schema = &self.mapping.schema;
         match state {
-            State::Reading => tracing::info!(schema, "changes in the CRM's database are handed over by this node"),
+            State::Reading => {
+                self.telling.set_losing(false);
+                let is_back = matches!(self.fault.take(), Some(Fault::Losing(_)));
+                tracing::info!(schema, "changes in the CRM's database are handed over by this node");
+                if is_back {
+                    tracing::warn!(
+                        schema,
+                        "what was changed in the CRM's database while changes were lost is no event; `postrider source backfill` tells of rows as \
+                         they are now"
+                    );
+                }
+            }
             State::StandingBy => {
+                self.telling.set_losing(false);
+                self.fault = None;
                 self.telling.waits_elsewhere();
                 tracing::info!(schema, "another node hands over the CRM's changes; this one stands by");
             }
@@ -268,10 +308,20 @@ impl Work {
 
     fn failed(&mut self, error: &CaptureError) {
         self.lookup.forget();
-        if self.state != State::Failing {
-            self.now(State::Failing);
-            tracing::warn!(%error, "changes in the CRM's database wait there; it is asked again until it answers");
+        self.backfill.forget();
+        self.now(State::Failing);
+        let fault = Fault::of(error);
+        self.telling.set_losing(matches!(fault, Fault::Losing(_)));
+        if self.fault.as_ref() == Some(&fault) {
+            return;
         }
+        match &fault {
+            Fault::Losing(_) => tracing::error!(%error, "it is looked again until that is mended"),
+            Fault::Passing | Fault::Lasting(_) => {
+                tracing::warn!(%error, "changes in the CRM's database wait there; it is asked again until it answers");
+            }
+        }
+        self.fault = Some(fault);
     }
 }
 

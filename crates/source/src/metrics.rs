@@ -8,6 +8,7 @@ use metrics::{counter, gauge};
 use parking_lot::Mutex;
 
 use crate::capture::Backlog;
+use crate::mapping::TableName;
 
 /// How often one thing is warned of at most.
 const WARNED_EVERY: Duration = Duration::from_secs(60);
@@ -84,6 +85,8 @@ impl EventResult {
 pub(crate) struct Telling {
     warned: Mutex<HashMap<&'static str, Warned>>,
     missed: AtomicU64,
+    uncaptured: Mutex<Vec<TableName>>,
+    lost: Mutex<Vec<String>>,
 }
 
 struct Warned {
@@ -98,12 +101,17 @@ impl Telling {
         EventResult::ALL.into_iter().for_each(|result| count_events(result, 0));
         let telling = Telling { missed: AtomicU64::new(u64::MAX), ..Telling::default() };
         telling.set_reading(false);
+        telling.set_losing(false);
         set_waiting(&Backlog::default());
         telling
     }
 
     pub(crate) fn set_reading(&self, is_reading: bool) {
         gauge!("postrider_source_is_reading").set(f64::from(u8::from(is_reading)));
+    }
+
+    pub(crate) fn set_losing(&self, is_losing: bool) {
+        gauge!("postrider_source_is_losing").set(f64::from(u8::from(is_losing)));
     }
 
     /// What waits; a warning when it is too much, or when more was missed than before.
@@ -119,6 +127,7 @@ impl Telling {
                 );
             });
         }
+        self.lacks(backlog);
         let before = self.missed.swap(backlog.missed, Ordering::Relaxed);
         if backlog.missed > before {
             let missed = backlog.missed - before;
@@ -127,6 +136,25 @@ impl Telling {
                 "changes in the CRM's database could not be captured and are no events; its own log says why, and `postrider source backfill` \
                  tells of rows as they are now"
             );
+        }
+    }
+
+    /// Tables whose changes are not told, or were lost: each change of that is told once.
+    fn lacks(&self, backlog: &Backlog) {
+        let before = std::mem::replace(&mut *self.uncaptured.lock(), backlog.uncaptured.clone());
+        if before != backlog.uncaptured && !backlog.uncaptured.is_empty() {
+            let tables = listed(&backlog.uncaptured);
+            tracing::error!(%tables, "changes of some tables in the CRM's database are lost: they are not published; run `postrider source install`");
+        }
+        let back: Vec<_> = before.into_iter().filter(|table| !backlog.uncaptured.contains(table)).collect();
+        if !back.is_empty() {
+            let tables = listed(&back);
+            tracing::warn!(%tables, "changes of these tables are captured again; those in between are no events: `postrider source backfill` tells of rows as they are now");
+        }
+        let lost = std::mem::replace(&mut *self.lost.lock(), backlog.lost.clone());
+        if lost != backlog.lost && !backlog.lost.is_empty() {
+            let tables = listed(&backlog.lost);
+            tracing::warn!(%tables, "changes of these tables were lost and are no events; `postrider source backfill` tells of rows as they are now");
         }
     }
 
@@ -160,10 +188,17 @@ impl Telling {
     }
 }
 
+/// Names in one line.
+fn listed(names: &[impl std::fmt::Display]) -> String {
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 fn set_waiting(backlog: &Backlog) {
     gauge!("postrider_source_waiting").set(backlog.changes.unwrap_or_default() as f64);
     gauge!("postrider_source_oldest_waiting_seconds").set(backlog.oldest_ms.unwrap_or_default() as f64 / 1_000.0);
     gauge!("postrider_source_lag_bytes").set(backlog.log_bytes.unwrap_or_default() as f64);
+    gauge!("postrider_source_tables_uncaptured").set(backlog.uncaptured.len() as f64);
+    gauge!("postrider_source_tables_to_backfill").set(backlog.lost.len() as f64);
     counter!("postrider_source_missed_total").absolute(backlog.missed);
 }
 

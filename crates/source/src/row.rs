@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use postrider_contract::is_same;
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -36,6 +37,13 @@ impl Row {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
+    /// Whether both have the same columns with the same values, as `jsonb` tells them apart: `1.0` and `1.00` are one number.
+    #[must_use]
+    pub fn is_same(&self, other: &Row) -> bool {
+        let has = |(name, value): (&str, &RawValue)| other.get(name).is_some_and(|other| is_same(value.get(), other));
+        self.0.len() == other.0.len() && self.iter().all(has)
+    }
+
     /// Sets a column's value.
     pub fn set(&mut self, column: &str, value: Box<RawValue>) {
         match self.0.iter_mut().find(|(name, _)| &**name == column) {
@@ -53,7 +61,7 @@ impl FromIterator<(Box<str>, Box<RawValue>)> for Row {
 }
 
 impl PartialEq for Row {
-    /// By column, whatever their order.
+    /// By column, whatever their order; values as they are written.
     fn eq(&self, other: &Self) -> bool {
         self.0.len() == other.0.len() && self.0.iter().all(|(name, value)| other.get(name) == Some(value.get()))
     }

@@ -94,6 +94,7 @@ fn drift(mapping: &Mapping, catalogue: &Catalogue, installed: &Installed, findin
     for trigger in outlived.filter(|trigger| trigger.name == TRIGGER) {
         findings.warning(&trigger.table, "is captured and not mapped: what it tells is let go", AGAIN);
     }
+    lost(mapping, installed, findings);
     if mapping.capture == CaptureKind::Replication {
         let tables: Vec<_> = wanted.iter().map(InstalledTable::table).collect();
         needs::status(mapping, &catalogue.replication, &tables, findings);
@@ -102,6 +103,18 @@ fn drift(mapping: &Mapping, catalogue: &Catalogue, installed: &Installed, findin
     if !is_told && !Plan::of(mapping, catalogue, &Wish::default()).steps.is_empty() {
         let what = "functions, tables or rights are not as this program and the mapping would have them";
         findings.warning(&format!("schema {}", mapping.schema), what, AGAIN);
+    }
+}
+
+/// Changes that nobody has made good.
+fn lost(mapping: &Mapping, installed: &Installed, findings: &mut Findings) {
+    for lost in &installed.lost {
+        let what = format!("has changes from before {} that were lost: they are no events", lost.before);
+        let table = mapping.tables.iter().find(|table| table.table.to_string() == lost.table);
+        match table.is_some_and(|table| table.events.created.is_some()) {
+            true => findings.warning(&lost.table, what, format!("run postrider source backfill {}", lost.table)),
+            false => findings.note(&lost.table, what, "the mapping has no events.created for it to be backfilled with"),
+        }
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! An *order* is a row of the table `backfills`: which table, since when, how fast, and which key it has come to. Rows are read in the order of their key, as
 //! they are now. A row that has changes in the outbox is told as it was before the first of them, in the same snapshot: what follows of it
-//! then follows in order. The ids of its events follow from order and key, so that what a crash repeats is stored once.
+//! then follows in order. With replication a page is *held* until the log has come as far as it shows (`held.rs`). The ids of its events follow from order and key, so that what a crash repeats is stored once.
 
+mod held;
 mod order;
 mod rows;
 
@@ -14,12 +15,14 @@ use postrider_domain::Millis;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::capture::CaptureError;
+use crate::capture::{CaptureError, Position};
 use crate::change::Change;
+use crate::events::Told;
 use crate::handing::{ByOrganization, Handing, Stopped};
 use crate::lookup::Lookup;
 use crate::mapping::{Mapping, TableMapping};
 use crate::metrics::{ChangeResult, count_changes};
+use held::Held;
 pub use order::{Backfills, NewOrder, OrderError, OrderState};
 use order::{Order, end, open_order, progress};
 use rows::{Page, page};
@@ -28,6 +31,8 @@ use rows::{Page, page};
 const ORDERS_EVERY: Duration = Duration::from_secs(1);
 /// How long a step takes at least, in milliseconds: the rate's rows come in so many steps a second.
 const STEP_MS: u64 = 100;
+/// How often it is looked whether a held page is due, at the most.
+const HELD_LOOK: Duration = Duration::from_millis(10);
 /// Rows that one step reads at most, whatever the rate.
 const STEP_ROWS_MAX: u64 = 500;
 /// Bytes of rows as JSON from which on a step reads no more.
@@ -38,6 +43,8 @@ pub(crate) struct Backfill {
     mapping: Arc<Mapping>,
     next_at: Instant,
     pace: Pace,
+    /// The page that was read last, until it is told.
+    held: Option<Held>,
 }
 
 /// How many rows a step may take: a second's worth in ten steps, parts of a row included.
@@ -82,17 +89,36 @@ impl From<Stopped> for Interrupted {
 
 impl Backfill {
     pub(crate) fn new(mapping: Arc<Mapping>) -> Self {
-        Backfill { mapping, next_at: Instant::now(), pace: Pace::default() }
+        Backfill { mapping, next_at: Instant::now(), pace: Pace::default(), held: None }
     }
 
-    /// How long until the next step.
+    /// How long until there may be something to do.
     pub(crate) fn wait(&self) -> Duration {
-        self.next_at.saturating_duration_since(Instant::now())
+        let wait = self.next_at.saturating_duration_since(Instant::now());
+        if self.held.is_some() { wait.max(HELD_LOOK) } else { wait }
     }
 
-    /// Does the next step of the oldest order, if it is time for it. A step that fails is made again.
-    pub(crate) async fn step(&mut self, lookup: &mut Lookup, handing: &Handing) -> Result<(), Interrupted> {
-        if !self.wait().is_zero() {
+    /// Something failed: what was read and not told is read again, under the same ids.
+    pub(crate) fn forget(&mut self) {
+        self.held = None;
+    }
+
+    /// What is to be told before a live change, so that nothing older is told behind it. It counts as told.
+    pub(crate) fn overtaken_by(&mut self, change: &Change) -> Vec<Told> {
+        self.held.as_mut().map(|held| held.overtaken_by(change)).unwrap_or_default()
+    }
+
+    /// Tells the held page when everything before `settled` that it shows is told; then, if no live change waits and it is time for it, does the next step
+    /// of the oldest order. A step that fails is made again.
+    pub(crate) async fn step(
+        &mut self,
+        is_busy: bool,
+        settled: Option<Position>,
+        lookup: &mut Lookup,
+        handing: &Handing,
+    ) -> Result<(), Interrupted> {
+        self.tell(settled, lookup, handing).await?;
+        if is_busy || self.held.is_some() || self.next_at > Instant::now() {
             return Ok(());
         }
         let Some(order) = open_order(lookup.tables().await?, &self.mapping.schema).await? else {
@@ -104,51 +130,70 @@ impl Backfill {
         if rows_max == 0 {
             return Ok(());
         }
-        let mapping = Arc::clone(&self.mapping);
+        self.held = self.read(order, rows_max, lookup).await?;
+        self.tell(settled, lookup, handing).await
+    }
+
+    /// Reads the next page of an order; nothing when the order was ended because it cannot be done.
+    async fn read(&self, order: Order, rows_max: u64, lookup: &mut Lookup) -> Result<Option<Held>, Interrupted> {
+        let mapping = &*self.mapping;
         let table = mapping.tables.iter().find(|table| table.table.to_string() == order.table);
         let Some(table) = table.filter(|table| table.events.created.is_some()) else {
             let why = "the mapping says nothing of rows of this table that are created";
-            return Ok(end(lookup.tables().await?, &mapping.schema, &order, Some(why)).await?);
+            end(lookup.tables().await?, &mapping.schema, &order, Some(why)).await?;
+            return Ok(None);
         };
-        let page = match page(lookup.tables().await?, &mapping, table, &order, rows_max).await {
-            Ok(page) => page,
+        match page(lookup.tables().await?, mapping, table, &order, rows_max).await {
+            Ok(page) => Ok(Some(held(page, table, order, lookup).await?)),
             Err(CaptureError::Unusable(why)) => {
                 lookup.forget();
-                return Ok(end(lookup.tables().await?, &mapping.schema, &order, Some(&why)).await?);
+                end(lookup.tables().await?, &mapping.schema, &order, Some(&why)).await?;
+                Ok(None)
             }
-            Err(error) => return Err(error.into()),
-        };
-        hand_over(&page, table, &order, lookup, handing).await?;
-        match &page.last_key {
-            Some(last) => progress(lookup.tables().await?, &mapping.schema, &order, last, page.count).await?,
-            None => end(lookup.tables().await?, &mapping.schema, &order, None).await?,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Tells the held page if it is due, and notes how far its order has come.
+    async fn tell(
+        &mut self,
+        settled: Option<Position>,
+        lookup: &mut Lookup,
+        handing: &Handing,
+    ) -> Result<(), Interrupted> {
+        let Some(mut held) = self.held.take_if(|held| held.is_due(settled)) else { return Ok(()) };
+        let mut by_organization = ByOrganization::new();
+        for told in held.rest() {
+            by_organization.entry(told.organization).or_default().push(told.event);
+        }
+        handing.hand(by_organization).await?;
+        let (tables, schema) = (lookup.tables().await?, &self.mapping.schema);
+        match &held.last_key {
+            Some(last) => progress(tables, schema, &held.order, last, held.count).await?,
+            None => end(tables, schema, &held.order, None).await?,
         }
         Ok(())
     }
 }
 
-async fn hand_over(
-    page: &Page,
-    table: &TableMapping,
-    order: &Order,
-    lookup: &mut Lookup,
-    handing: &Handing,
-) -> Result<(), Interrupted> {
-    let changes: Vec<_> = page.rows.iter().map(|(key, row)| creation(key, row, table, order)).collect();
+/// A page with what there is to tell of each of its rows.
+async fn held(page: Page, table: &TableMapping, order: Order, lookup: &mut Lookup) -> Result<Held, CaptureError> {
+    let changes: Vec<_> = page.rows.iter().map(|(key, row)| creation(key, row, table, &order)).collect();
     let found = lookup.find(&changes).await?;
-    let events = lookup.tables().await?.events();
-    let mut by_organization = ByOrganization::new();
+    let tables = lookup.tables().await?;
+    let events = tables.events();
+    let mut rows = Vec::with_capacity(changes.len());
     let mut unplaced = 0;
-    for (change, found) in changes.iter().zip(&found) {
+    for (((key, _), change), found) in page.rows.into_iter().zip(&changes).zip(&found) {
         unplaced += u64::from(found.after.organization.is_none());
-        for told in events.of_existing(change, found) {
-            by_organization.entry(told.organization).or_default().push(told.event);
-        }
+        rows.push((key, events.of_existing(change, found)));
     }
-    handing.hand(by_organization).await?;
     count_changes(ChangeResult::Unplaced, unplaced);
     count_changes(ChangeResult::Gap, page.unreadable);
-    Ok(())
+    let key = table.key_in(tables.known(&table.table)?);
+    let mut held = Held::new(order, &table.table, key, page.seen, rows);
+    (held.last_key, held.count) = (page.last_key, page.count);
+    Ok(held)
 }
 
 fn creation(key: &str, row: &crate::row::Row, table: &TableMapping, order: &Order) -> Change {
@@ -157,6 +202,7 @@ fn creation(key: &str, row: &crate::row::Row, table: &TableMapping, order: &Orde
         id: Uuid::new_v5(&order.id, key.as_bytes()),
         table: table.table.clone(),
         at: created_at.unwrap_or(order.created_at),
+        transaction: None,
         before: None,
         after: Some(row.clone()),
     }

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use serde_json::value::RawValue;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{PgLsn, ToSql};
 use tokio_postgres::{Error, IsolationLevel, Row as Answer, Transaction};
 
 use super::STEP_BYTES_MAX;
+use super::held::{Seen, Snapshot};
 use super::order::Order;
-use crate::capture::CaptureError;
+use crate::capture::{CaptureError, Position};
 use crate::lookup::{Tables, cast_to, is_of_a_value, table_in_sql};
 use crate::mapping::{CaptureKind, Mapping, TableMapping};
 use crate::row::Row;
@@ -28,6 +29,8 @@ pub(super) struct Page {
     pub(super) count: i64,
     /// How many of them the database could not write as JSON.
     pub(super) unreadable: u64,
+    /// With replication: which changes they show.
+    pub(super) seen: Option<Seen>,
 }
 
 /// What is asked for.
@@ -131,7 +134,17 @@ impl<'a> Wanted<'a> {
             page.rows.extend(row.map(|row| (key.to_owned(), row)));
             page.last_key = Some(key.to_owned());
         }
+        let snapshot = match self.mapping.capture {
+            CaptureKind::Triggers => None,
+            CaptureKind::Replication => {
+                let told = transaction.query_one("SELECT pg_current_snapshot()::text", &[]).await?;
+                Some(Snapshot::read(told.get(0)).unwrap_or_default())
+            }
+        };
         transaction.commit().await?;
+        if let Some(snapshot) = snapshot {
+            page.seen = Some(Seen { snapshot, through: mark(tables).await? });
+        }
         Ok(page)
     }
 
@@ -180,6 +193,15 @@ impl<'a> Wanted<'a> {
         }
         Ok(Page { count: 1, unreadable: 1, last_key, ..Page::default() })
     }
+}
+
+/// A position behind everything that is committed by now. It is a message's, which changes nothing and has the log written so far at once.
+async fn mark(tables: &mut Tables) -> Result<Position, Error> {
+    let transaction = tables.client().build_transaction().read_only(false).start().await?;
+    let marked = transaction.query_one("SELECT pg_logical_emit_message(true, 'postrider', ''::text)", &[]).await?;
+    let position: PgLsn = marked.get(0);
+    transaction.commit().await?;
+    Ok(Position(position.into()))
 }
 
 /// The texts of a key's values, as they are cast to the columns' types.

@@ -25,6 +25,8 @@ pub struct Installed {
     pub outbox: Option<Outbox>,
     /// Backfills that have not ended.
     pub backfills: Vec<Backfill>,
+    /// Of which tables changes were lost that no backfill has made good since.
+    pub lost: Vec<Lost>,
     /// Whether a node reads now.
     pub is_read: bool,
 }
@@ -42,6 +44,21 @@ pub struct Installation {
     pub record: Record,
 }
 
+impl Installation {
+    /// The one that is there; nothing where installing was never finished. A record that this program cannot read names no table.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the table is missing.
+    pub(crate) async fn read(client: &Client, schema: &str) -> Result<Option<Self>, Error> {
+        let own = quote::identifier(schema);
+        let sql = format!("SELECT id, installed_at::text, version, mapping::text FROM {own}.installation LIMIT 1");
+        let Some(row) = client.query_opt(&sql, &[]).await? else { return Ok(None) };
+        let record = serde_json::from_str(row.try_get(3)?).unwrap_or_default();
+        let (id, installed_at, version) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        Ok(Some(Installation { id, installed_at, version, record }))
+    }
+}
+
 /// What was installed, as `installation.mapping` keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -55,6 +72,12 @@ pub struct Record {
     /// The columns that it was given to read and could not read before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub granted: Vec<Granted>,
+    /// Whether the slot has been made.
+    #[serde(default)]
+    pub has_slot: bool,
+    /// By table, as the mapping names it, when what kept its changes for us was made anew: those before are lost as far as they were not handed over.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lost: BTreeMap<String, String>,
 }
 
 /// A table that is captured.
@@ -119,6 +142,30 @@ pub struct Outbox {
     pub missed: u64,
 }
 
+/// Changes of a table were lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// The table, as the mapping names it.
+    pub table: String,
+    /// Before when, as the database writes it.
+    pub before: String,
+}
+
+/// The tables of which changes were lost, unless a backfill of them was given later and has come to its end.
+///
+/// # Errors
+/// When the database does not answer, or nothing is installed.
+pub(crate) async fn lost_of(client: &Client, schema: &str) -> Result<Vec<Lost>, Error> {
+    let own = quote::identifier(schema);
+    let sql = format!(
+        "SELECT lost.key, lost.value FROM {own}.installation, jsonb_each_text(coalesce(mapping -> 'lost', '{{}}')) AS lost \
+         WHERE NOT EXISTS (SELECT FROM {own}.backfills b WHERE b.\"table\" = lost.key AND b.created_at >= lost.value::timestamptz \
+         AND b.ended_at IS NOT NULL AND b.error IS NULL) ORDER BY 1"
+    );
+    let rows = client.query(&sql, &[]).await?;
+    rows.iter().map(|row| Ok(Lost { table: row.try_get(0)?, before: row.try_get(1)? })).collect()
+}
+
 /// A backfill that has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backfill {
@@ -151,7 +198,12 @@ impl Installed {
             found.functions.insert(row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?));
         }
         let own = quote::identifier(schema);
-        found.read_installation(client, &own).await?;
+        if found.has("installation") {
+            found.installation = Installation::read(client, schema).await?;
+            if found.has("backfills") {
+                found.lost = lost_of(client, schema).await?;
+            }
+        }
         found.read_outbox(client, &own).await?;
         found.read_backfills(client, &own).await?;
         let sql = "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database() \
@@ -166,18 +218,6 @@ impl Installed {
     #[must_use]
     pub fn has(&self, relation: &str) -> bool {
         self.relations.iter().any(|there| there == relation)
-    }
-
-    async fn read_installation(&mut self, client: &Client, own: &str) -> Result<(), Error> {
-        if !self.has("installation") {
-            return Ok(());
-        }
-        let sql = format!("SELECT id, installed_at::text, version, mapping::text FROM {own}.installation LIMIT 1");
-        let Some(row) = client.query_opt(&sql, &[]).await? else { return Ok(()) };
-        let record = serde_json::from_str(row.try_get(3)?).unwrap_or_default();
-        let installed_at = row.try_get(1)?;
-        self.installation = Some(Installation { id: row.try_get(0)?, installed_at, version: row.try_get(2)?, record });
-        Ok(())
     }
 
     async fn read_outbox(&mut self, client: &Client, own: &str) -> Result<(), Error> {

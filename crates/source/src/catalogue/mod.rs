@@ -4,7 +4,8 @@ mod installed;
 mod read;
 mod sql;
 
-pub use installed::{Backfill, Granted, Installation, Installed, InstalledTable, Outbox, Record, Trigger};
+pub(crate) use installed::lost_of;
+pub use installed::{Backfill, Granted, Installation, Installed, InstalledTable, Lost, Outbox, Record, Trigger};
 
 use crate::mapping::{KnownTable, Mapping, Placing, TableName};
 use crate::replication::publication;

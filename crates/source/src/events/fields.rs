@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use postrider_contract::is_same;
+
 use super::reading::{Reading, quoted};
 use crate::row::Row;
 
@@ -80,7 +82,7 @@ impl<'a> Differences<'a> {
                 differences.is_partial = true;
                 continue;
             };
-            if previous == current {
+            if is_same(previous, current) {
                 continue;
             }
             let (previous, current) = (reading.value(column, previous), reading.value(column, current));

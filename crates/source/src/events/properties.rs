@@ -84,6 +84,7 @@ fn told(before: Option<&State>, after: Option<&State>) -> Vec<Told> {
         id: Uuid::from_u128(9),
         table: "records".parse().unwrap(),
         at: Millis(0),
+        transaction: None,
         before: before.map(State::row),
         after: after.map(State::row),
     };

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use postrider_contract::is_same;
 
 use crate::mapping::{KnownTable, PlainEvents, Rule, TableMapping, Via};
 use crate::row::Row;
@@ -118,7 +119,8 @@ impl Reading {
     pub(super) fn holds(&self, rule: &Rule, before: Option<&Row>, after: &Row) -> bool {
         let Some(current) = after.get(&rule.changed) else { return false };
         let Some(previous) = before.map_or(Some("null"), |row| row.get(&rule.changed)) else { return false };
-        self.value(&rule.changed, previous) != self.value(&rule.changed, current)
+        !is_same(previous, current)
+            && self.value(&rule.changed, previous) != self.value(&rule.changed, current)
             && self.is_one_of(&rule.from, &rule.changed, previous)
             && self.is_one_of(&rule.to, &rule.changed, current)
             && rule

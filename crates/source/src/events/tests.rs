@@ -92,6 +92,7 @@ fn change(before: Option<&Row>, after: Option<&Row>) -> Change {
         id: Uuid::from_u128(1),
         table: "deals".parse().unwrap(),
         at: Millis(1_700_000_000_000),
+        transaction: None,
         before: before.cloned(),
         after: after.cloned(),
     }
@@ -161,6 +162,16 @@ fn a_rule_speaks_beside_the_update_and_one_can_speak_instead_of_it() {
     assert_eq!(inside(Some(&won(r#"{"org_id":7}"#)), Some(&won(r#"{"amount_cents":1}"#))), ["7 deal.updated"]);
     let told = told(Some(&deal("{}")), Some(&deal(r#"{"stage":2}"#)), &found(Some("7"), Some("7")));
     assert!(told.iter().all(|(_, _, changes)| *changes == json!({"stage": {"previous": "new", "current": "won"}})));
+}
+
+#[test]
+fn a_number_of_another_scale_does_not_differ_and_holds_no_rule() {
+    let scaled = r#"{"amount_cents":100.1000}"#;
+    assert_eq!(inside(Some(&deal("{}")), Some(&deal(scaled))), [""; 0]);
+    let told =
+        told(Some(&deal("{}")), Some(&deal(r#"{"amount_cents":100.1,"stage":2}"#)), &found(Some("7"), Some("7")));
+    assert_eq!(told[0].2, json!({"stage": {"previous": "new", "current": "won"}}));
+    assert!(told.iter().all(|(told, ..)| told != "7 deal.repriced"), "{told:?}");
 }
 
 #[test]

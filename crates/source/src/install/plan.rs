@@ -1,5 +1,7 @@
 //! What is to be done so that the database is as the mapping says.
 
+use std::collections::BTreeMap;
+
 use super::capture::{self, Function};
 use super::{
     FUNCTION_PREFIX, LOCK_WAIT_MS_MAX, RELATIONS, SEQUENCES, TRIGGER, TRUNCATE_FUNCTION, TRUNCATE_TRIGGER, VERSION,
@@ -120,7 +122,7 @@ impl<'a> Planning<'a> {
             CaptureKind::Triggers => needs::removal(&self.mapping.schema, found),
             CaptureKind::Replication => {
                 let tables: Vec<TableName> = self.tables.iter().map(InstalledTable::table).collect();
-                needs::steps(self.mapping, found, &tables, self.replica_identity_full)
+                needs::steps(self.mapping, found, &tables, self.replica_identity_full, &self.before)
             }
         }
     }
@@ -149,6 +151,8 @@ impl<'a> Planning<'a> {
             tables: self.tables.clone(),
             role: self.role.clone(),
             granted,
+            has_slot: self.before.has_slot && !captures,
+            lost: self.lost(),
         };
         let version = self.installed.installation.as_ref().map(|there| there.version);
         if record != self.before || version != Some(VERSION) || !sql.is_empty() {
@@ -157,6 +161,13 @@ impl<'a> Planning<'a> {
         let rights = self.role.as_ref().map_or_else(String::new, |role| format!(", and what {role} needs to read"));
         let what = format!("What is Postrider's, in the schema {schema}{rights}; nothing of the CRM's is locked");
         (!sql.is_empty()).then(|| Step::free(what, sql.join("\n")))
+    }
+
+    /// Of which tables changes were lost, as far as they are still captured.
+    fn lost(&self) -> BTreeMap<String, String> {
+        let mut lost = self.before.lost.clone();
+        lost.retain(|name, _| self.tables.iter().any(|table| table.table().to_string() == *name));
+        lost
     }
 
     /// Those that are missing, or say something else.

@@ -96,7 +96,8 @@ fn told(mapping: &Mapping) -> BTreeSet<String> {
         let side = Side { organization: Some("acme".parse().unwrap()), record };
         let found = Found { before: side.clone(), after: side };
         let tell = |before: Option<Row>, after: Option<Row>| {
-            let change = Change { id: Uuid::nil(), table: table.table.clone(), at: Millis(0), before, after };
+            let change =
+                Change { id: Uuid::nil(), table: table.table.clone(), at: Millis(0), transaction: None, before, after };
             events.of(&change, &found).into_iter().map(|told| told.event.event_type).collect::<Vec<_>>()
         };
         let mut changed = plain.clone();

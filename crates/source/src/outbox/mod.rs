@@ -17,7 +17,7 @@ use postrider_database::Address;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use crate::capture::{Backlog, Batch, Capture, CaptureError};
+use crate::capture::{Backlog, Batch, Capture, CaptureError, Position};
 use crate::mapping::Mapping;
 use floor::Proof;
 use rows::{Asking, Read};
@@ -80,7 +80,7 @@ impl Outbox {
 
     /// What was asked ended like this; after a fault the next one begins with a new session, from the beginning.
     fn noting<T>(&mut self, outcome: Result<T, CaptureError>) -> Result<T, CaptureError> {
-        if matches!(outcome, Err(CaptureError::Unavailable(_) | CaptureError::Unusable(_))) {
+        if outcome.as_ref().is_err_and(|error| !matches!(error, CaptureError::Taken)) {
             self.session = None;
             self.forget_in_flight();
         }
@@ -184,5 +184,9 @@ impl Capture for Outbox {
             Err(error) => Err(error),
         };
         self.noting(backlog)
+    }
+
+    fn settled(&self) -> Option<Position> {
+        None
     }
 }

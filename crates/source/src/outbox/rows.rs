@@ -98,5 +98,5 @@ fn read_row(installation: Uuid, tables: &HashMap<String, &TableName>, row: &Answ
     };
     // A failover that loses the last commits may draw ids again: with the moment they are still those of this change alone.
     let id = Uuid::new_v5(&installation, format!("{id} {micros}").as_bytes());
-    Ok(Change { id, table: (*table).clone(), at, before: side(2)?, after: side(3)? })
+    Ok(Change { id, table: (*table).clone(), at, transaction: None, before: side(2)?, after: side(3)? })
 }

@@ -120,8 +120,8 @@ impl Session {
             changes: Some(waiting),
             oldest_ms: Some(oldest.map_or(0, count)),
             missed: count(missed),
-            log_bytes: None,
             fullness: waiting as f64 / rows_max.max(1) as f64,
+            ..Backlog::default()
         })
     }
 }

@@ -8,7 +8,8 @@ use postrider_domain::Millis;
 use uuid::Uuid;
 
 use super::net::{Captured, Net, Nets, RawRow, Table, Unidentified};
-use super::pgoutput::{Column, Lsn, Message, Old, Relation, Unreadable, Value};
+use super::pgoutput::{Column, Message, Old, Relation, Unreadable, Value};
+use crate::capture::Position;
 use crate::change::Gap;
 use crate::mapping::TableName;
 
@@ -18,7 +19,7 @@ pub(super) enum Waiting {
     Change(Committed),
     Gap(Gap),
     /// All of this position and before has been told.
-    Through(Lsn),
+    Through(Position),
 }
 
 /// A net, with where and when it was committed.
@@ -26,10 +27,12 @@ pub(super) enum Waiting {
 pub(super) struct Committed {
     pub(super) captured: Arc<Captured>,
     pub(super) net: Net,
-    commit: Lsn,
+    commit: Position,
     /// Which part of the transaction it is of, from 0.
     part: u32,
     pub(super) at: Millis,
+    /// The transaction's number.
+    pub(super) transaction: u32,
 }
 
 impl Waiting {
@@ -56,7 +59,8 @@ impl Committed {
 /// A transaction that is being read. It was committed before its first message came.
 #[derive(Debug)]
 struct Transaction {
-    commit: Lsn,
+    commit: Position,
+    number: u32,
     at: Millis,
     part: u32,
     nets: Nets,
@@ -93,9 +97,9 @@ impl Assembly {
     pub(super) fn take(&mut self, body: Bytes) -> Result<(), Unreadable> {
         let length = body.len();
         match Message::read(body)? {
-            Message::Begin { commit, at_ms } => {
+            Message::Begin { commit, at_ms, transaction: number } => {
                 let (nets, gaps) = (Nets::default(), HashSet::new());
-                self.transaction = Some(Transaction { commit, at: Millis(at_ms), part: 0, nets, gaps });
+                self.transaction = Some(Transaction { commit, number, at: Millis(at_ms), part: 0, nets, gaps });
             }
             Message::Commit { end } => {
                 self.tell_part();
@@ -125,6 +129,11 @@ impl Assembly {
         }
     }
 
+    /// The tables that are captured.
+    pub(super) fn captured(&self) -> impl Iterator<Item = &TableName> {
+        self.captured.keys()
+    }
+
     /// How much waits.
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
@@ -147,7 +156,7 @@ impl Assembly {
     }
 
     /// Takes positions that nothing waits before; the last of them.
-    pub(super) fn pass(&mut self) -> Option<Lsn> {
+    pub(super) fn pass(&mut self) -> Option<Position> {
         let mut last = None;
         while let Some(Waiting::Through(through)) = self.waiting.front() {
             last = Some(*through);
@@ -157,7 +166,7 @@ impl Assembly {
     }
 
     /// All of this position and before has been sent. In the middle of a transaction that says nothing.
-    pub(super) fn through(&mut self, end: Lsn) {
+    pub(super) fn through(&mut self, end: Position) {
         if self.transaction.is_some() {
             return;
         }
@@ -218,10 +227,10 @@ impl Assembly {
     /// What has come together of the transaction waits to be taken.
     fn tell_part(&mut self) {
         let Some(transaction) = &mut self.transaction else { return };
-        let Transaction { commit, at, part, .. } = *transaction;
+        let Transaction { commit, number, at, part, .. } = *transaction;
         for (captured, net) in transaction.nets.take() {
             self.bytes += net.bytes;
-            self.waiting.push_back(Waiting::Change(Committed { captured, net, commit, part, at }));
+            self.waiting.push_back(Waiting::Change(Committed { captured, net, commit, part, at, transaction: number }));
         }
         transaction.part += 1;
     }

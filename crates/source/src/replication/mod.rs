@@ -19,6 +19,7 @@ mod session;
 mod stream;
 mod values;
 mod walsender;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +28,7 @@ use async_trait::async_trait;
 use postrider_database::Address;
 use tokio::time::Instant;
 
-use crate::capture::{Backlog, Batch, Capture, CaptureError};
+use crate::capture::{Backlog, Batch, Capture, CaptureError, Position};
 use crate::mapping::Mapping;
 use session::Session;
 
@@ -87,11 +88,14 @@ impl Capture for Replication {
     }
 
     async fn backlog(&mut self) -> Result<Backlog, CaptureError> {
-        let slot_bytes_max = self.mapping.slot_bytes_max;
         let backlog = match self.session().await {
-            Ok(session) => session.backlog(slot_bytes_max).await,
+            Ok(session) => session.backlog().await,
             Err(error) => Err(error),
         };
         self.noting(backlog)
+    }
+
+    fn settled(&self) -> Option<Position> {
+        self.session.as_ref().map(Session::settled)
     }
 }

@@ -1,7 +1,7 @@
 //! What replication needs: what installing does for it, what stands against it, and how it goes.
 
 use super::publication::{self, Found, Identity, Slot};
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Record};
 use crate::finding::Findings;
 use crate::install::{Step, Wish};
 use crate::mapping::{CaptureKind, Mapping, TableName};
@@ -12,8 +12,15 @@ const FULL_ALARM: f64 = 0.5;
 /// What has all of a row's old values told.
 const IN_FULL: &str = "postrider source install --replica-identity-full";
 
-/// What is to be done: old rows told in full where that is wished, the publication, and then the slot.
-pub(crate) fn steps(mapping: &Mapping, found: &Found, tables: &[TableName], in_full: bool) -> Vec<Step> {
+/// What is to be done: old rows told in full where that is wished, the publication, and then the slot; and that it is noted of which tables changes were
+/// lost because one of them was gone. `before` is what was installed.
+pub(crate) fn steps(
+    mapping: &Mapping,
+    found: &Found,
+    tables: &[TableName],
+    in_full: bool,
+    before: &Record,
+) -> Vec<Step> {
     let schema = &mapping.schema;
     let mut steps = Vec::new();
     let lacking =
@@ -28,16 +35,56 @@ pub(crate) fn steps(mapping: &Mapping, found: &Found, tables: &[TableName], in_f
     // Of a published table without an identity Postgres refuses updates and deletions.
     let fit: Vec<TableName> =
         tables.iter().filter(|table| in_full || found.identity(table) != Identity::Missing).cloned().collect();
+    steps.extend(noted(mapping, found, &fit, before));
     if !fit.is_empty() && !is_published(found, &fit) {
         let what = format!("The publication {schema}; tables in it: {}", fit.len());
         steps.push(Step::free(what, publication::publication_sql(schema, &fit)));
     }
-    if found.slot.is_none() {
+    if is_of_no_use(found, &fit) {
+        let what = format!("The slot {schema} goes, since it cannot be read any more");
+        steps.push(Step::free(what, publication::renew_slot_sql(schema)));
+    }
+    if found.slot.is_none() || is_of_no_use(found, &fit) {
         let what =
             format!("The slot {schema}, from which on changes are told; it waits for transactions that are under way");
         steps.push(Step::free(what, publication::slot_sql(schema)));
     }
+    if !before.has_slot {
+        let sql = format!(
+            "UPDATE {}.installation SET mapping = mapping || '{{\"has_slot\": true}}';",
+            quote::identifier(schema)
+        );
+        steps.push(Step::free("It is noted that changes are told from now on", sql));
+    }
     steps
+}
+
+/// Whether the slot has lost changes, or stands before changes that were made without a publication: those it could never go past.
+fn is_of_no_use(found: &Found, fit: &[TableName]) -> bool {
+    let is_unpublished = found.publication.is_none() && !fit.is_empty();
+    found.slot.as_ref().is_some_and(|slot| slot.is_ours && (slot.is_lost || is_unpublished))
+}
+
+/// Notes the tables whose changes were captured and were lost since.
+fn noted(mapping: &Mapping, found: &Found, fit: &[TableName], before: &Record) -> Option<Step> {
+    let is_broken = found.slot.is_none() || is_of_no_use(found, fit);
+    let is_published = |table: &TableName| {
+        found.publication.as_ref().is_some_and(|there| there.is_whole && there.tables.contains(table))
+    };
+    let was_captured = |table: &TableName| before.tables.iter().any(|old| old.table() == *table);
+    let lost = fit.iter().filter(|table| was_captured(table) && (is_broken || !is_published(table)));
+    let lost: Vec<String> = lost.filter(|_| before.has_slot).map(ToString::to_string).collect();
+    let sql = format!(
+        "UPDATE {}.installation SET mapping = jsonb_set(mapping, '{{lost}}', coalesce(mapping -> 'lost', '{{}}') || \
+         (SELECT jsonb_object_agg(name, clock_timestamp()) FROM unnest({}) AS name));",
+        quote::identifier(&mapping.schema),
+        quote::text_array(lost.iter().map(String::as_str))
+    );
+    let what = format!(
+        "It is noted that changes were lost, of {}: make that good with postrider source backfill",
+        lost.join(", ")
+    );
+    (!lost.is_empty()).then(|| Step::free(what, sql))
 }
 
 /// What takes them away again. The slot goes in a transaction of its own.
@@ -151,9 +198,11 @@ fn identity(name: &TableName, found: &Found, findings: &mut Findings) {
 /// How it goes.
 pub(crate) fn status(mapping: &Mapping, found: &Found, tables: &[TableName], findings: &mut Findings) {
     const AGAIN: &str = "run postrider source install";
+    const ANEW: &str =
+        "run postrider source install, and publish what changed meanwhile with postrider source backfill";
     let name = &mapping.schema;
     match &found.publication {
-        None => findings.error(&format!("publication {name}"), "is missing: nothing is captured", AGAIN),
+        None => findings.error(&format!("publication {name}"), "is missing: nothing is captured", ANEW),
         Some(there) => {
             for table in tables.iter().filter(|table| !there.tables.contains(table)) {
                 findings.error(table, "is mapped and not published: its changes are not captured", AGAIN);
@@ -167,7 +216,7 @@ pub(crate) fn status(mapping: &Mapping, found: &Found, tables: &[TableName], fin
         identity(table, found, findings);
     }
     match &found.slot {
-        None => findings.error(&format!("slot {name}"), "is missing: changes are lost until it is there", AGAIN),
+        None => findings.error(&format!("slot {name}"), "is missing: changes are lost until it is there", ANEW),
         Some(slot) => of_slot(mapping, slot, findings),
     }
 }
@@ -175,7 +224,7 @@ pub(crate) fn status(mapping: &Mapping, found: &Found, tables: &[TableName], fin
 fn of_slot(mapping: &Mapping, slot: &Slot, findings: &mut Findings) {
     let place = format!("slot {}", mapping.schema);
     if slot.is_lost {
-        let advice = "run postrider source uninstall and postrider source install, and publish what changed meanwhile with postrider source backfill";
+        let advice = "run postrider source install, which makes it anew, and publish what changed meanwhile with postrider source backfill";
         findings.error(&place, "has lost changes: Postgres no longer keeps the log that it has not read", advice);
         return;
     }

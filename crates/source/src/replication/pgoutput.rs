@@ -7,16 +7,7 @@ use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 
-/// A position in the database's write-ahead log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Lsn(pub(super) u64);
-
-impl std::fmt::Display for Lsn {
-    /// As Postgres writes it, e.g. `16/B374D848`.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:X}/{:X}", self.0 >> 32, self.0 & 0xffff_ffff)
-    }
-}
+use crate::capture::Position;
 
 /// Microseconds from 1970 to 2000, where Postgres begins to count.
 const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
@@ -33,7 +24,7 @@ pub(super) enum Envelope {
     Data(Bytes),
     /// The server is alive, and has sent everything before this position.
     Alive {
-        end: Lsn,
+        end: Position,
         /// Whether it wants an answer at once.
         asks: bool,
     },
@@ -53,7 +44,7 @@ impl Envelope {
                 Ok(Envelope::Data(body))
             }
             b'k' => {
-                let end = Lsn(take_u64(&mut body)?);
+                let end = Position(take_u64(&mut body)?);
                 take_u64(&mut body)?;
                 Ok(Envelope::Alive { end, asks: take_u8(&mut body)? == 1 })
             }
@@ -104,8 +95,8 @@ pub(super) enum Old {
 /// One message.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Message {
-    Begin { commit: Lsn, at_ms: i64 },
-    Commit { end: Lsn },
+    Begin { commit: Position, at_ms: i64, transaction: u32 },
+    Commit { end: Position },
     Relation(Arc<Relation>),
     Insert { relation: u32, new: Vec<Value> },
     Update { relation: u32, old: Old, new: Vec<Value> },
@@ -119,14 +110,15 @@ impl Message {
         let body = &mut body;
         Ok(match take_u8(body)? {
             b'B' => {
-                let commit = Lsn(take_u64(body)?);
+                let commit = Position(take_u64(body)?);
                 let micros = take_u64(body)?.cast_signed();
-                Message::Begin { commit, at_ms: micros.saturating_add(POSTGRES_EPOCH_US).div_euclid(1_000) }
+                let at_ms = micros.saturating_add(POSTGRES_EPOCH_US).div_euclid(1_000);
+                Message::Begin { commit, at_ms, transaction: take_u32(body)? }
             }
             b'C' => {
                 take_u8(body)?;
                 take_u64(body)?;
-                Message::Commit { end: Lsn(take_u64(body)?) }
+                Message::Commit { end: Position(take_u64(body)?) }
             }
             b'R' => Message::Relation(Arc::new(relation(body)?)),
             b'I' => {
@@ -249,11 +241,6 @@ fn take_text(body: &mut Bytes) -> Result<String, Unreadable> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn a_position_is_written_as_postgres_writes_it() {
-        assert_eq!(Lsn(0x16_B374_D848).to_string(), "16/B374D848");
-    }
 
     #[test]
     fn an_update_with_its_old_row_is_read() {

@@ -147,12 +147,16 @@ impl Found {
     }
 }
 
-async fn published(client: &Client, name: &str) -> Result<Vec<TableName>, Error> {
+/// The tables of a publication; of a partitioned one that is published as a whole, itself alone.
+pub(super) async fn published(client: &Client, name: &str) -> Result<Vec<TableName>, Error> {
     let sql = "SELECT schemaname::text, tablename::text FROM pg_publication_tables WHERE pubname = $1";
     let rows = client.query(sql, &[&name]).await?;
     rows.iter().map(|row| Ok(TableName { schema: row.try_get(0)?, name: row.try_get(1)? })).collect()
 }
 
+/// How often it is looked whether a slot is free that is to be made anew, and the pause in between, in seconds: 30 seconds in all.
+const RENEWAL_TRIES_MAX: u32 = 120;
+const RENEWAL_PAUSE_S: f32 = 0.25;
 const PUBLICATION: &str = "SELECT pubinsert AND pubupdate AND pubdelete AND pubtruncate AND pubviaroot FROM pg_publication WHERE pubname = $1";
 const SLOT: &str = "SELECT slot_type = 'logical' AND plugin = 'pgoutput' AND database = current_database(), active, \
     coalesce(wal_status = 'lost', false), \
@@ -181,6 +185,18 @@ pub fn slot_sql(schema: &str) -> String {
     format!(
         "SELECT pg_create_logical_replication_slot({literal}, 'pgoutput') WHERE NOT EXISTS \
          (SELECT FROM pg_replication_slots WHERE slot_name = {literal});"
+    )
+}
+
+/// Makes the slot anew. Whoever reads it finds out within some seconds that it is of no use, and is waited for.
+#[must_use]
+pub fn renew_slot_sql(schema: &str) -> String {
+    let name = literal(schema);
+    format!(
+        "DO $install$ BEGIN\n  FOR tries IN 1..{RENEWAL_TRIES_MAX} LOOP\n    \
+         EXIT WHEN NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = {name} AND active);\n    \
+         PERFORM pg_sleep({RENEWAL_PAUSE_S});\n  END LOOP;\nEND $install$;\n{}",
+        drop_slot_sql(schema)
     )
 }
 

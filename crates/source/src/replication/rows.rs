@@ -42,7 +42,7 @@ pub(super) fn finish(namespace: Uuid, change: &Committed, made: &Made) -> Told {
     );
     if let (Some(before), Some(after)) = (&mut before, &mut after) {
         let is_hurt = before.leave_out(&after.failed) | after.leave_out(&before.failed) | !before.failed.is_empty();
-        match before.columns == after.columns {
+        match before.columns.is_same(&after.columns) {
             true if is_hurt => {
                 let what = "what changed cannot be JSON".to_owned();
                 return Told::Gap(Gap { table: change.captured.table.clone(), at: change.at, what });
@@ -53,7 +53,14 @@ pub(super) fn finish(namespace: Uuid, change: &Committed, made: &Made) -> Told {
     }
     let row = |half: Option<Half>| half.map(|half| half.columns);
     let table = change.captured.table.clone();
-    Told::Change(Change { id: change.id(namespace), table, at: change.at, before: row(before), after: row(after) })
+    Told::Change(Change {
+        id: change.id(namespace),
+        table,
+        at: change.at,
+        transaction: Some(change.transaction),
+        before: row(before),
+        after: row(after),
+    })
 }
 
 /// One of a net's rows.

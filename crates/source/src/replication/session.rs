@@ -4,19 +4,23 @@ use postrider_database::{Address, Connected};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
+use std::sync::Arc;
+
 use super::assembly::{Assembly, Waiting};
 use super::limits::BATCH_BYTES_MAX;
 use super::rows::{self, Told};
 use super::stream::{Sent, Stream};
 use super::values::Values;
 use super::walsender::{Lost, Walsender};
-use crate::capture::{Backlog, Batch, CaptureError};
+use super::watch;
+use crate::capture::{Backlog, Batch, CaptureError, Position};
 use crate::mapping::Mapping;
 use crate::session::{Use, open, options, refused};
 
 /// What lasts as long as the connections.
 pub(super) struct Session {
     connected: Connected,
+    mapping: Arc<Mapping>,
     slot: String,
     stream: Stream,
     assembly: Assembly,
@@ -25,10 +29,12 @@ pub(super) struct Session {
     namespace: Uuid,
     /// So much of what waits is in the batch that was read last.
     given: usize,
+    /// Everything before this position is settled.
+    settled: Position,
 }
 
 impl Session {
-    pub(super) async fn open(address: &Address, mapping: &Mapping) -> Result<Self, CaptureError> {
+    pub(super) async fn open(address: &Address, mapping: &Arc<Mapping>) -> Result<Self, CaptureError> {
         let connected = open(address, Use::Tables).await?;
         let locked = connected.client.query_one(LOCK, &[&mapping.schema]).await.map_err(|error| refused(&error))?;
         if !locked.get::<_, bool>(0) {
@@ -36,10 +42,13 @@ impl Session {
         }
         let (installation, captured) = super::installed::read(&connected.client, mapping).await?;
         let slot = mapping.schema.clone();
+        watch::look(&connected.client, &slot, None).await?.check(&slot)?;
         let (stream, system) = start(address, &slot).await.map_err(|lost| in_words(&slot, lost))?;
         let namespace = Uuid::new_v5(&installation, format!("{system} {slot}").as_bytes());
         let (assembly, values) = (Assembly::new(captured), Values::default());
-        Ok(Session { connected, slot, stream, assembly, values, namespace, given: 0 })
+        let mapping = Arc::clone(mapping);
+        let (given, settled) = (0, Position::default());
+        Ok(Session { connected, mapping, slot, stream, assembly, values, namespace, given, settled })
     }
 
     /// Reads until something waits, or this moment; and what is at hand beside it, as far as it goes into a batch.
@@ -76,6 +85,7 @@ impl Session {
     /// What has no changes of ours is settled as soon as all before it is.
     fn pass(&mut self) {
         if let Some(through) = self.assembly.pass() {
+            self.settled = through.max(self.settled);
             self.stream.settle(through);
         }
     }
@@ -120,32 +130,21 @@ impl Session {
         self.pass();
     }
 
-    pub(super) async fn backlog(&self, slot_bytes_max: u64) -> Result<Backlog, CaptureError> {
+    pub(super) fn settled(&self) -> Position {
+        self.settled
+    }
+
+    pub(super) async fn backlog(&self) -> Result<Backlog, CaptureError> {
         let oldest = self.assembly.waiting().find_map(Waiting::change).map(|change| change.at.0);
         let client = &self.connected.client;
-        let row = client.query_opt(BACKLOG, &[&self.slot, &oldest]).await.map_err(|error| refused(&error))?;
-        let Some(row) = row else { return Err(missing(&self.slot)) };
-        if row.get::<_, Option<&str>>(0) == Some("lost") {
-            return Err(lost(&self.slot));
-        }
-        let log_bytes = row.get::<_, Option<i64>>(1).map(|bytes| u64::try_from(bytes).unwrap_or_default());
-        let oldest_ms = row.get::<_, Option<i64>>(2).map(|ms| u64::try_from(ms).unwrap_or_default());
-        Ok(Backlog {
-            changes: None,
-            oldest_ms: Some(oldest_ms.unwrap_or_default()),
-            missed: 0,
-            log_bytes,
-            fullness: log_bytes.unwrap_or_default() as f64 / slot_bytes_max.max(1) as f64,
-        })
+        let watched = watch::look(client, &self.slot, oldest).await?;
+        watched.check(&self.slot)?;
+        let captured = self.assembly.captured().cloned().collect();
+        watched.backlog(client, &self.mapping, captured).await
     }
 }
 
 const LOCK: &str = "SELECT pg_try_advisory_lock(hashtextextended('postrider source ' || $1::text, 0))";
-/// How it is with the slot, how much of the log is kept for it, and how long ago a moment was.
-const BACKLOG: &str = "SELECT wal_status, \
-    pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END, restart_lsn)::bigint, \
-    greatest(0, (extract(epoch FROM clock_timestamp()) * 1000)::bigint - $2) FROM pg_replication_slots \
-    WHERE slot_name = $1 AND database = current_database()";
 
 async fn start(address: &Address, slot: &str) -> Result<(Stream, String), Lost> {
     let mut walsender = Walsender::connect(address, &options(Use::Slot)).await?;
@@ -164,8 +163,11 @@ fn in_words(slot: &str, why: Lost) -> CaptureError {
     };
     match code.as_str() {
         "55006" => CaptureError::Taken,
-        "42704" => missing(slot),
-        "55000" => lost(slot),
+        // The slot was there a moment ago; so it is the publication, which is looked for at a change alone.
+        "42704" => watch::unpublished(slot),
+        "55000" => CaptureError::Unusable(format!(
+            "{message}; its slot {slot} cannot be read as it is: see to it that wal_level is logical, and run `postrider source status`"
+        )),
         "42501" => CaptureError::Unusable(format!(
             "{message}; the role that Postrider connects as needs the right to replicate: ALTER ROLE name REPLICATION, or what your provider has for it"
         )),
@@ -174,17 +176,4 @@ fn in_words(slot: &str, why: Lost) -> CaptureError {
         )),
         _ => CaptureError::Unavailable(why.to_string()),
     }
-}
-
-fn missing(slot: &str) -> CaptureError {
-    CaptureError::Unusable(format!(
-        "its publication or its slot of the name {slot} is missing; run `postrider source install`"
-    ))
-}
-
-fn lost(slot: &str) -> CaptureError {
-    CaptureError::Unusable(format!(
-        "changes were lost: the database no longer keeps the log that the slot {slot} has not read (max_slot_wal_keep_size); run `postrider source uninstall` \
-         and `postrider source install`, and then `postrider source backfill` for what changed meanwhile"
-    ))
 }

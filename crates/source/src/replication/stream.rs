@@ -10,8 +10,9 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::frame::{Cut, Frame};
 use super::limits::{FAREWELL_MS_MAX, READ_BYTES, READS_WAITING_MAX, SILENCE_MS_MAX, STATUS_MS};
-use super::pgoutput::{Envelope, Lsn};
+use super::pgoutput::Envelope;
 use super::walsender::{Lost, Socket, Walsender};
+use crate::capture::Position;
 
 /// What the slot sent.
 #[derive(Debug)]
@@ -21,14 +22,14 @@ pub(super) enum Sent {
     /// The beginning of one that is too large to be read.
     TooLarge(Bytes),
     /// Everything before this position has been sent.
-    Through(Lsn),
+    Through(Position),
 }
 
 /// The reading end. When it is dropped, the connection ends with a last word on how far changes are in the store.
 #[derive(Debug)]
 pub(super) struct Stream {
     sent: mpsc::Receiver<Result<Vec<Sent>, Lost>>,
-    settled: watch::Sender<Lsn>,
+    settled: watch::Sender<Position>,
 }
 
 impl Stream {
@@ -49,7 +50,7 @@ impl Stream {
             }
         }
         let (to, sent) = mpsc::channel(READS_WAITING_MAX);
-        let (settled, told) = watch::channel(Lsn::default());
+        let (settled, told) = watch::channel(Position::default());
         let reader = Reader {
             socket: walsender.socket,
             inbox: walsender.inbox,
@@ -76,7 +77,7 @@ impl Stream {
     }
 
     /// All changes before this position are in the store for good.
-    pub(super) fn settle(&self, through: Lsn) {
+    pub(super) fn settle(&self, through: Position) {
         self.settled.send_if_modified(|settled| {
             let later = through > *settled;
             *settled = through.max(*settled);
@@ -87,7 +88,7 @@ impl Stream {
 
 /// What is to be told to the server.
 struct Status {
-    settled: watch::Receiver<Lsn>,
+    settled: watch::Receiver<Position>,
     /// It shall answer, so that it is known to be there.
     asks: bool,
     due: bool,
@@ -218,7 +219,7 @@ async fn read(socket: &mut Box<dyn Socket>, inbox: &mut BytesMut) -> std::io::Re
 }
 
 /// A standby's status update: what was received is what was settled, since the rest would be asked for again.
-fn status(settled: Lsn, asks: bool) -> Result<BytesMut, Lost> {
+fn status(settled: Position, asks: bool) -> Result<BytesMut, Lost> {
     let mut update = BytesMut::with_capacity(34);
     update.put_u8(b'r');
     for _written_flushed_applied in 0..3 {

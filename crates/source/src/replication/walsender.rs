@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode, SslNegotiation, TargetSessionAttrs};
+use tokio_postgres::config::{ChannelBinding as Binding, Host, SslMode, SslNegotiation, TargetSessionAttrs};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 
 use super::frame::{Cut, Frame};
@@ -49,6 +49,13 @@ impl Walsender {
     /// Connects as the address says: its hosts in their order, until one lets us in and is of the kind that is wanted.
     pub(super) async fn connect(address: &Address, options: &str) -> Result<Self, Lost> {
         let config = address.config(options);
+        if config.get_channel_binding() == Binding::Require {
+            return Err(Lost::Unusable(
+                "its URL says channel_binding=require, which the connection that reads a slot cannot do; write channel_binding=prefer: the server's \
+                 certificate is verified all the same with sslmode=require"
+                    .to_owned(),
+            ));
+        }
         let within = config.get_connect_timeout().copied().unwrap_or(Duration::from_millis(CONNECT_MS_MAX));
         let mut why = Lost::Unusable("its URL names no host".to_owned());
         for place in places(&config) {

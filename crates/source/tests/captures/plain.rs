@@ -16,6 +16,7 @@ by_each_way!(
     columns_that_are_left_out_are_never_told,
     a_table_altered_meanwhile_goes_on_being_told,
     a_batch_that_is_not_settled_comes_again_under_the_same_ids,
+    a_number_whose_scale_alone_changes_has_not_changed,
 );
 
 const DEALS: &str = "CREATE TABLE deals (id int PRIMARY KEY, name text, stage text, password text)";
@@ -170,4 +171,15 @@ async fn a_batch_that_is_not_settled_comes_again_under_the_same_ids(by: CaptureK
     let keys: Vec<_> =
         told(&after_crash.changes, "id").into_iter().chain(told(&rest, "id")).map(|(_, _, id)| id.unwrap()).collect();
     assert_eq!(keys, ["1", "10", "2", "20", "3", "30", "4", "40", "5", "50"], "{settled} were settled");
+}
+
+async fn a_number_whose_scale_alone_changes_has_not_changed(by: CaptureKind) {
+    let sql = "CREATE TABLE lines (id int PRIMARY KEY, amount numeric, details jsonb, name text)";
+    let mut crm = Crm::start(by, sql, &[table("lines", &["id"])]).await;
+    crm.run(r#"INSERT INTO lines VALUES (1, 1.0, '{"a": [1.50]}', 'x')"#).await;
+    crm.run(r#"UPDATE lines SET amount = 1.00, details = '{"a": [1.5]}'"#).await;
+    crm.run("UPDATE lines SET amount = 1.01").await;
+    let changes = crm.changes().await;
+    let expected = [("lines", None, Some("1.0")), ("lines", Some("1.00"), Some("1.01"))];
+    assert_eq!(told(&changes, "amount"), expected);
 }

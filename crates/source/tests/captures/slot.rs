@@ -178,7 +178,7 @@ async fn what_is_missing_is_told_with_what_to_do() {
     let elsewhere = Crm::start(CaptureKind::Replication, DEALS, &[]).await;
     crm.capture = elsewhere.another();
     elsewhere.run(&publication::drop_slot_sql(&elsewhere.mapping.schema)).await;
-    let Err(CaptureError::Unusable(why)) = crm.capture.next(10, PATIENCE).await else { panic!("it is read") };
+    let Err(CaptureError::Lost(why)) = crm.capture.next(10, PATIENCE).await else { panic!("it is read") };
     assert!(why.contains("postrider source install"), "{why}");
     elsewhere.run(&format!("DROP SCHEMA {} CASCADE", elsewhere.mapping.schema)).await;
     let Err(CaptureError::Unusable(why)) = crm.capture.next(10, PATIENCE).await else { panic!("it is read") };
