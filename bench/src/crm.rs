@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use tokio_postgres::Client;
 
 use crate::database::{Database, DatabaseUrl};
+use crate::options::SourceCapture;
 
 /// A deal is about as large as the benchmark's events, and carries their stamps.
 const SCHEMA: &str = "CREATE TABLE deals (id bigint PRIMARY KEY, organization text NOT NULL, sent_ns bigint NOT NULL, sequence bigint NOT NULL, \
@@ -23,6 +24,7 @@ resource = "deal"
 pub(crate) struct Crm {
     pub(crate) database: Database,
     mapping: PathBuf,
+    capture: SourceCapture,
     _directory: TempDir,
 }
 
@@ -31,13 +33,18 @@ impl Crm {
     pub(crate) async fn create(
         server: &DatabaseUrl,
         executable: &Path,
+        capture: SourceCapture,
         organization: &str,
         deals: u32,
     ) -> anyhow::Result<Self> {
         let directory = tempfile::tempdir().context("could not create a directory for the mapping")?;
         let mapping = directory.path().join("source.toml");
-        std::fs::write(&mapping, MAPPING).context("could not write the mapping")?;
-        let crm = Crm { database: Database::create(server).await?, mapping, _directory: directory };
+        let database = Database::create(server).await?;
+        // A slot's name is the schema's, and a server has no two of one name.
+        let (schema, way) = (database.name(), capture.name());
+        std::fs::write(&mapping, format!("schema = \"{schema}\"\ncapture = \"{way}\"\n{MAPPING}"))
+            .context("could not write the mapping")?;
+        let crm = Crm { database, mapping, capture, _directory: directory };
         let client = crm.database.connect().await?;
         client.batch_execute(SCHEMA).await?;
         crm.insert(&client, organization, 1, deals).await?;
@@ -48,6 +55,9 @@ impl Crm {
     fn install(&self, executable: &Path) -> anyhow::Result<()> {
         let mut command = Command::new(executable);
         command.args(["source", "install", "--mapping"]).arg(&self.mapping).env_clear();
+        if self.capture == SourceCapture::Replication {
+            command.arg("--replica-identity-full");
+        }
         command.envs(self.variables()).env_remove("POSTRIDER_SOURCE").stdin(Stdio::null());
         let output = command.output().with_context(|| format!("could not start {}", executable.display()))?;
         let said = String::from_utf8_lossy(&output.stderr);
@@ -77,9 +87,22 @@ impl Crm {
         Ok(())
     }
 
-    /// Whether every change was handed over and deleted.
-    pub(crate) async fn is_empty(&self, client: &Client) -> anyhow::Result<bool> {
-        let sql = "SELECT NOT EXISTS (SELECT FROM postrider_source.outbox)";
-        Ok(client.query_one(sql, &[]).await?.try_get(0)?)
+    /// Where what is written by now ends, for [`Crm::is_handed_over`].
+    pub(crate) async fn position(&self, client: &Client) -> anyhow::Result<String> {
+        Ok(client.query_one("SELECT pg_current_wal_flush_lsn()::text", &[]).await?.try_get(0)?)
+    }
+
+    /// Whether every change up to this position was handed over, and is not kept any more.
+    pub(crate) async fn is_handed_over(&self, client: &Client, position: &str) -> anyhow::Result<bool> {
+        let sql = match self.capture {
+            SourceCapture::Triggers => {
+                format!("SELECT NOT EXISTS (SELECT FROM {}.outbox) AND $1::text <> ''", self.database.name())
+            }
+            SourceCapture::Replication => format!(
+                "SELECT confirmed_flush_lsn >= $1::text::pg_lsn FROM pg_replication_slots WHERE slot_name = '{}'",
+                self.database.name()
+            ),
+        };
+        Ok(client.query_one(&sql, &[&position]).await?.try_get(0)?)
     }
 }

@@ -15,6 +15,9 @@ use crate::{process, procfs};
 const NAME: &str = "postrider_bench_";
 /// How long removing it may take: its files are gigabytes after `pending`.
 const DROP_WITHIN: Duration = Duration::from_secs(120);
+/// Ends whoever reads a slot of a database, and waits for that.
+const READERS: &str =
+    "SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots WHERE database = $1 AND active";
 /// What the server's durability and memory hang on.
 const SETTINGS: &str = "SELECT current_setting('server_version'), string_agg(name || ' ' || current_setting(name), ', ' ORDER BY name) FROM pg_settings \
     WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes', 'wal_compression', 'shared_buffers', 'max_wal_size')";
@@ -81,6 +84,8 @@ impl Drop for Made {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let drop = async {
                 let client = server.connect().await?;
+                // A slot that is still being read keeps its database.
+                client.execute(READERS, &[&name]).await?;
                 Ok(client.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await?)
             };
             runtime.block_on(async { tokio::time::timeout(DROP_WITHIN, drop).await })?
@@ -99,7 +104,7 @@ pub(crate) struct Database {
     url: DatabaseUrl,
     /// The server's first process, when it runs on this machine.
     postmaster: Option<u32>,
-    _made: Made,
+    made: Made,
 }
 
 /// What only grows, read at one moment.
@@ -139,11 +144,16 @@ impl Database {
         let client = url.connect().await?;
         let pid: i32 = client.query_one("SELECT pg_backend_pid()", &[]).await?.try_get(0)?;
         let postmaster = u32::try_from(pid).ok().and_then(|pid| procfs::parent_of_titled(pid, &made.name));
-        Ok(Database { client, url, postmaster, _made: made })
+        Ok(Database { client, url, postmaster, made })
     }
 
     pub(crate) fn url(&self) -> &DatabaseUrl {
         &self.url
+    }
+
+    /// Its name, which no other database of the benchmark has.
+    pub(crate) fn name(&self) -> &str {
+        &self.made.name
     }
 
     /// Another connection, for what runs beside.

@@ -35,7 +35,7 @@ mod fake;
 mod tests;
 
 pub use database::DatabaseUrl;
-pub use options::{BenchOptions, Scenario, UnknownScenario};
+pub use options::{BenchOptions, Scenario, SourceCapture, UnknownCapture, UnknownScenario};
 pub use progress::Progress;
 pub use report::{Figure, Report, Target, Unit};
 

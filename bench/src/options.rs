@@ -88,6 +88,46 @@ impl FromStr for Scenario {
     }
 }
 
+/// How the changes of a CRM's database are captured, in the words of the mapping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceCapture {
+    /// By triggers that fill an outbox.
+    Triggers,
+    /// By logical replication, which needs a server with `wal_level = logical`.
+    Replication,
+}
+
+impl SourceCapture {
+    /// As the mapping names it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            SourceCapture::Triggers => "triggers",
+            SourceCapture::Replication => "replication",
+        }
+    }
+}
+
+/// A name that no way of capture has.
+#[derive(Debug, PartialEq, Eq)]
+pub struct UnknownCapture(String);
+
+impl fmt::Display for UnknownCapture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "nothing is captured by {:?}; choose from triggers, replication", self.0)
+    }
+}
+
+impl std::error::Error for UnknownCapture {}
+
+impl FromStr for SourceCapture {
+    type Err = UnknownCapture;
+    fn from_str(name: &str) -> Result<Self, UnknownCapture> {
+        let ways = [SourceCapture::Triggers, SourceCapture::Replication];
+        ways.into_iter().find(|way| way.name() == name).ok_or_else(|| UnknownCapture(name.to_owned()))
+    }
+}
+
 /// How to run the benchmark; [`BenchOptions::new`] holds what the published figures are measured with.
 #[derive(Clone, Debug)]
 pub struct BenchOptions {
@@ -121,6 +161,8 @@ pub struct BenchOptions {
     pub source_database: Option<DatabaseUrl>,
     /// Changes that wait to be handed over in `source`.
     pub source_changes: u32,
+    /// How changes are captured there.
+    pub source_capture: SourceCapture,
 }
 
 impl BenchOptions {
@@ -142,6 +184,7 @@ impl BenchOptions {
             nodes: 1,
             source_database: None,
             source_changes: 100_000,
+            source_capture: SourceCapture::Triggers,
         }
     }
 

@@ -38,7 +38,7 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> anyhow::Result<()> {
         return Ok(());
     };
     bench.progress.step("making a CRM");
-    let crm = Crm::create(server, &bench.options.executable, ORGANIZATION, DEALS).await?;
+    let crm = Crm::create(server, &bench.options.executable, bench.options.source_capture, ORGANIZATION, DEALS).await?;
     let stage = Stage::start_with(bench, crm.variables()).await?;
     let receiver = stage.healthy(bench, ORGANIZATION, 1).await?;
     stage.organization(bench, QUIET_ORGANIZATION).await?;
@@ -65,17 +65,18 @@ pub(super) async fn run(bench: &mut Bench<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One transaction's changes, from its commit until all are in the store and gone from the outbox.
+/// One transaction's changes, from its commit until all are in the store and gone from where they wait.
 async fn drain(bench: &mut Bench<'_>, crm: &Crm, stage: &Stage) -> anyhow::Result<()> {
     let count = bench.options.source_changes;
     let client = crm.database.connect().await?;
-    bench.progress.step("filling the outbox");
+    bench.progress.step("changing deals");
     crm.insert(&client, QUIET_ORGANIZATION, DEALS + 1, count).await?;
     let (began_ns, cpu, postgres) = (bench.clock.now_ns(), stage.cpu()?, crm.database.cpu()?);
-    bench.progress.step("draining the outbox");
+    let position = crm.position(&client).await?;
+    bench.progress.step("waiting for all of it to be handed over");
     let give_up_at = Instant::now() + DRAINED_WITHIN;
-    while !crm.is_empty(&client).await? {
-        ensure!(Instant::now() < give_up_at, "the outbox was not drained within {DRAINED_WITHIN:?}");
+    while !crm.is_handed_over(&client, &position).await? {
+        ensure!(Instant::now() < give_up_at, "not everything was handed over within {DRAINED_WITHIN:?}");
         sleep(LOOK_EVERY).await;
     }
     let elapsed = span(began_ns, bench.clock.now_ns()).as_secs_f64();

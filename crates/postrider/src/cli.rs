@@ -451,6 +451,9 @@ pub(crate) struct BenchArgs {
     /// Changes that wait to be handed over in `source`
     #[arg(long, value_name = "COUNT", requires = "source_database_url")]
     pub(crate) source_changes: Option<u32>,
+    /// How they are captured in `source`: triggers, or replication, which needs a server with wal_level = logical [default: triggers]
+    #[arg(long, value_name = "WAY", requires = "source_database_url")]
+    pub(crate) source_capture: Option<postrider_bench::SourceCapture>,
     /// Print the figures as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -35,6 +35,7 @@ fn options(args: BenchArgs, executable: std::path::PathBuf) -> anyhow::Result<Be
         pending_deliveries,
         nodes,
         source_changes,
+        source_capture,
         ..
     } = BenchOptions::new(executable.clone(), built_in.default_name().to_owned());
     let wrong = |_| Misuse::of("--duration is a number of seconds, as 10 or 0.5");
@@ -54,5 +55,6 @@ fn options(args: BenchArgs, executable: std::path::PathBuf) -> anyhow::Result<Be
         nodes: args.nodes.unwrap_or(nodes),
         source_database: args.source_database_url,
         source_changes: args.source_changes.unwrap_or(source_changes),
+        source_capture: args.source_capture.unwrap_or(source_capture),
     })
 }
