@@ -1,10 +1,10 @@
 //! Postgres for tests: a fresh [`Database`] on the server that `./dev test` starts, or a [`PrivateServer`] that a test may stop,
 //! pause and end without mercy. A [`Seat`] is a bare connection, there to take the place of others.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 
 use crate::program::from_environment;
 use crate::random::Random;
+use crate::tls::Authority;
 use crate::wait::{until, within};
 
 /// Ports from here on are tried: below those that Linux gives to outgoing connections, one of which would be in the way of a restart.
@@ -137,9 +138,14 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         if self.is_shared {
-            // What cannot be dropped goes with the server, at the end of the run.
-            let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-            let _ = ask(&format!("{}/postgres", self.server), &drop);
+            let (url, name) = (format!("{}/postgres", self.server), &self.name);
+            let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+            if ask(&url, &drop).is_err() {
+                // A slot that is being read keeps it. What cannot be dropped goes with the server, at the end of the run.
+                let readers = "SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots";
+                let _ = ask(&url, &format!("{readers} WHERE database = '{name}' AND active"));
+                let _ = ask(&url, &drop);
+            }
         }
     }
 }
@@ -212,6 +218,51 @@ impl PrivateServer {
             Seat::take(self.address()).await.ok().map(drop)
         })
         .await;
+    }
+
+    /// Lets people in as these lines of `pg_hba.conf` say from now on; behind them, the superuser without a password.
+    ///
+    /// # Panics
+    /// When the file cannot be written.
+    pub async fn lets_in(&self, lines: &str) {
+        let file = self.folder.path().join("data/pg_hba.conf");
+        std::fs::write(file, format!("{lines}\nhost all postgres 127.0.0.1/32 trust\n")).expect("pg_hba.conf");
+        let loaded = || ask(&self.url(), "SELECT pg_conf_load_time()").expect("the superuser is let in");
+        let before = loaded();
+        self.signal(Signal::HUP);
+        until("the server reads its settings again", async || (loaded() != before).then_some(())).await;
+    }
+
+    /// Stops it, and starts it with TLS, for which a certificate of this authority for `localhost` vouches.
+    ///
+    /// # Panics
+    /// When a file cannot be written.
+    pub async fn speaks_tls(&mut self, authority: &Authority) {
+        self.stop_fast().await;
+        for file in authority.files(self.folder.path()) {
+            std::fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("ours");
+            if let Some((user, group)) = server_user() {
+                chown(&file, Some(user), Some(group)).expect("root may");
+            }
+        }
+        let file = |name: &str| self.folder.path().join(name).display().to_string();
+        let settings =
+            [format!("ssl_cert_file={}", file("server.pem")), format!("ssl_key_file={}", file("server.key"))];
+        self.flags.extend(["-c".to_owned(), "ssl=on".to_owned()]);
+        self.flags.extend(settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting]));
+        self.start_again().await;
+    }
+
+    /// Stops it, and starts it without any slot: as the server that takes over after a failover is.
+    ///
+    /// # Panics
+    /// When the slots cannot be removed.
+    pub async fn fails_over_without_slots(&mut self) {
+        self.stop_immediately().await;
+        for slot in std::fs::read_dir(self.folder.path().join("data/pg_replslot")).expect("slots").flatten() {
+            std::fs::remove_dir_all(slot.path()).expect("a slot's folder");
+        }
+        self.start_again().await;
     }
 
     /// Ends it at once, as a crash would; the next start recovers from the write-ahead log.
@@ -321,6 +372,30 @@ fn read(file: &Path) -> String {
 fn last_lines(text: &str, count: usize) -> String {
     let lines: Vec<_> = text.lines().collect();
     lines[lines.len().saturating_sub(count)..].join("\n")
+}
+
+/// A process of a server on this machine that is held still, until this is dropped.
+#[derive(Debug)]
+pub struct HeldStill(Pid);
+
+impl HeldStill {
+    /// Holds it.
+    ///
+    /// # Panics
+    /// When there is no such process.
+    #[must_use]
+    pub fn process(id: &str) -> Self {
+        let process = id.parse().ok().and_then(Pid::from_raw).unwrap_or_else(|| panic!("{id:?} is no process"));
+        kill_process(process, Signal::STOP).expect("it can be signalled");
+        HeldStill(process)
+    }
+}
+
+impl Drop for HeldStill {
+    fn drop(&mut self) {
+        // It may have gone.
+        let _ = kill_process(self.0, Signal::CONT);
+    }
 }
 
 /// A bare connection of the superuser: it takes one of the server's connections, and runs SQL in a session of its own.

@@ -104,8 +104,14 @@ impl World {
 
     /// The program killed and started again on the same data.
     pub async fn killed_and_started(self) -> Self {
+        self.killed_and_started_after(|| {}).await
+    }
+
+    /// The same; this is done when it is dead.
+    pub async fn killed_and_started_after(self, between: impl FnOnce()) -> Self {
         let World { program, receiver, data, .. } = self;
         program.kill().await;
+        between();
         Self::again(data, receiver).await
     }
 

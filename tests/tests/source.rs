@@ -4,7 +4,9 @@ mod commands;
 pub(crate) mod crm;
 mod difficult;
 mod faults;
+mod losses;
 mod orders;
+mod passwords;
 
 use std::collections::BTreeMap;
 
@@ -16,13 +18,18 @@ use postrider_tests::world::{Organization, Store, World};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crm::Crm;
+use crm::{By, Crm, by_each_way};
 
-postrider_tests::on_each_store!(
-    an_update_arrives_signed_with_what_it_changed,
-    transactions_that_commit_out_of_order_all_arrive,
-    a_large_transaction_arrives_whole,
-    deliveries_of_a_record_come_in_the_order_of_its_commits,
+by_each_way!(
+    on_each_store:
+        an_update_arrives_signed_with_what_it_changed,
+        transactions_that_commit_out_of_order_all_arrive,
+        a_large_transaction_arrives_whole,
+        deliveries_of_a_record_come_in_the_order_of_its_commits;
+    on_one:
+        what_cannot_be_placed_is_told_and_holds_up_nobody,
+        what_went_with_its_company_is_still_its_organisations,
+        a_record_that_moves_is_deleted_here_and_created_there;
 );
 
 /// An organisation of this id, under this contract.
@@ -58,8 +65,8 @@ async fn metric(world: &World, sample: &str) -> f64 {
     line.unwrap_or_else(|| panic!("no {sample} in {text}")).trim().parse().expect("a number")
 }
 
-async fn an_update_arrives_signed_with_what_it_changed(store: Store) {
-    let crm = Crm::new().await;
+async fn an_update_arrives_signed_with_what_it_changed(store: Store, by: By) {
+    let crm = Crm::by(by).await;
     let world = world_of(&crm, store).await;
     let acme = organization(&world, "acme", "standard").await;
     let endpoint = acme.endpoint(&world.receiver.url("/in"), json!({})).await;
@@ -81,11 +88,11 @@ async fn an_update_arrives_signed_with_what_it_changed(store: Store) {
     assert_eq!(updated["changes"].as_object().expect("an object").len(), 2);
     let won = &of_type(&requests, "deal.won")[0];
     assert_eq!(won["changes"]["stage"], json!({"previous": "new", "current": "won"}));
-    crm.is_empty().await;
+    crm.handed_over().await;
 }
 
-async fn transactions_that_commit_out_of_order_all_arrive(store: Store) {
-    let crm = Crm::new().await;
+async fn transactions_that_commit_out_of_order_all_arrive(store: Store, by: By) {
+    let crm = Crm::by(by).await;
     let world = world_of(&crm, store).await;
     let acme = organization(&world, "acme", "standard").await;
     acme.endpoint(&world.receiver.url("/in"), json!({"events": ["deal.created"]})).await;
@@ -99,7 +106,7 @@ async fn transactions_that_commit_out_of_order_all_arrive(store: Store) {
         crm.run(&insert(number));
     }
     world.receiver.wait_for("/in", 19).await;
-    crm.is_empty().await;
+    crm.handed_over().await;
     rolled_back.run("ROLLBACK").await.unwrap();
     early.run("COMMIT").await.unwrap();
     let requests = world.receiver.wait_for("/in", 20).await;
@@ -107,15 +114,15 @@ async fn transactions_that_commit_out_of_order_all_arrive(store: Store) {
     world.receiver.wait_for("/in", 21).await;
     let last = requests.last().expect("twenty").json();
     assert_eq!(last["data"]["number"], 1, "what drew the first id came last");
-    crm.is_empty().await;
+    crm.handed_over().await;
     assert!(by_event(&world.receiver.all()).values().all(|count| *count == 1));
 }
 
-async fn a_large_transaction_arrives_whole(store: Store) {
+async fn a_large_transaction_arrives_whole(store: Store, by: By) {
     const ROWS: usize = 100_000;
-    let crm = Crm::new().await;
+    let crm = Crm::by(by).await;
     crm.deals(1, 100_000);
-    crm.run("TRUNCATE postrider_source.outbox");
+    crm.discard();
     let world = world_of(&crm, store).await;
     let acme = organization(&world, "acme", "standard").await;
     crm.run("UPDATE deals SET number = id, title = repeat('x', (id % 50)::int)");
@@ -125,16 +132,16 @@ async fn a_large_transaction_arrives_whole(store: Store) {
         until("more of it is in the store", async || (metric(&world, accepted).await as usize >= part).then_some(()))
             .await;
     }
-    crm.is_empty().await;
+    crm.handed_over().await;
     assert_eq!(metric(&world, accepted).await as usize, ROWS);
     assert_eq!(metric(&world, "postrider_source_changes_total{result=\"events\"}").await as usize, ROWS);
     let events = acme.api.get(&acme.path("/events?limit=1")).await.expect(200);
     assert_eq!(events["data"][0]["type"], "deal.updated");
 }
 
-async fn deliveries_of_a_record_come_in_the_order_of_its_commits(store: Store) {
+async fn deliveries_of_a_record_come_in_the_order_of_its_commits(store: Store, by: By) {
     const ROUNDS: u64 = 30;
-    let crm = Crm::new().await;
+    let crm = Crm::by(by).await;
     crm.deals(1, 5);
     let world = world_of(&crm, store).await;
     let acme = organization(&world, "acme", "standard").await;
@@ -161,9 +168,8 @@ async fn count_up(mut seat: Seat, deal: u64, rounds: u64) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_placed_is_told_and_holds_up_nobody() {
-    let crm = Crm::new().await;
+async fn what_cannot_be_placed_is_told_and_holds_up_nobody(by: By) {
+    let crm = Crm::by(by).await;
     let world = world_of(&crm, Store::Sqlite).await;
     // Its catalogue is closed, and has deals but no companies.
     let acme = organization(&world, "acme", "salessheet").await;
@@ -176,7 +182,7 @@ async fn what_cannot_be_placed_is_told_and_holds_up_nobody() {
          INSERT INTO deals (company_id, title) VALUES (1, 'Found')",
     );
     world.receiver.wait_for("/in", 1).await;
-    crm.is_empty().await;
+    crm.handed_over().await;
     assert_eq!(metric(&world, "postrider_source_events_total{result=\"unknown_organization\"}").await as u64, 1);
     assert_eq!(metric(&world, "postrider_source_events_total{result=\"unknown_type\"}").await as u64, 1);
     assert_eq!(metric(&world, "postrider_source_changes_total{result=\"unplaced\"}").await as u64, 1);
@@ -185,9 +191,8 @@ async fn what_cannot_be_placed_is_told_and_holds_up_nobody() {
     assert!(!log.contains("Odd") && !log.contains("Lost"), "no values in the log: {log}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_went_with_its_company_is_still_its_organisations() {
-    let crm = Crm::new().await;
+async fn what_went_with_its_company_is_still_its_organisations(by: By) {
+    let crm = Crm::by(by).await;
     let world = world_of(&crm, Store::Sqlite).await;
     let acme = organization(&world, "acme", "standard").await;
     acme.endpoint(
@@ -196,7 +201,7 @@ async fn what_went_with_its_company_is_still_its_organisations() {
     )
     .await;
     crm.run("INSERT INTO deals (id, company_id, title) VALUES (7, 1, 'Coffee'); INSERT INTO owners VALUES (7, 'ann')");
-    crm.is_empty().await;
+    crm.handed_over().await;
     crm.run("DELETE FROM companies WHERE id = 1");
     let requests = world.receiver.wait_for("/in", 3).await;
     assert_eq!(of_type(&requests, "deal.deleted")[0]["data"]["title"], "Coffee");
@@ -205,9 +210,8 @@ async fn what_went_with_its_company_is_still_its_organisations() {
     assert_eq!(of_type(&requests, "company.deleted").len(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_record_that_moves_is_deleted_here_and_created_there() {
-    let crm = Crm::new().await;
+async fn a_record_that_moves_is_deleted_here_and_created_there(by: By) {
+    let crm = Crm::by(by).await;
     let world = world_of(&crm, Store::Sqlite).await;
     for id in ["acme", "globex"] {
         organization(&world, id, "standard").await.endpoint(&world.receiver.url(&format!("/{id}")), json!({})).await;

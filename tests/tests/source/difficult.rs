@@ -6,16 +6,17 @@ use postrider_tests::postgres::PrivateServer;
 use postrider_tests::world::{Store, World};
 use serde_json::{Value, json};
 
-use super::crm::Crm;
+use super::crm::{By, Crm, LOGICAL, by_each_way};
 use super::{of_type, organization};
 
 const ACME: &str = "00000000-0000-4000-8000-00000000000a";
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_difficult_schema_arrives_by_a_role_with_the_least_rights() {
-    let server = PrivateServer::start().await;
-    let crm = Crm::difficult(&server, "reader").await;
-    let world = World::with_on(Store::Sqlite, |setup| crm.used_by(setup)).await;
+by_each_way!(on_each_store: a_difficult_schema_arrives_by_a_role_with_the_least_rights;);
+
+async fn a_difficult_schema_arrives_by_a_role_with_the_least_rights(store: Store, by: By) {
+    let server = PrivateServer::with(&[LOGICAL]).await;
+    let crm = Crm::difficult(&server, by, "reader").await;
+    let world = World::with_on(store, |setup| crm.used_by(setup)).await;
     let acme = organization(&world, "acme", "standard").await;
     acme.endpoint(&world.receiver.url("/in"), json!({})).await;
     crm.run(&format!(
@@ -30,7 +31,7 @@ async fn a_difficult_schema_arrives_by_a_role_with_the_least_rights() {
     crm.run("UPDATE messages SET sent_at = '2026-01-01 01:00:00Z' WHERE id = 1");
     crm.run("UPDATE contacts SET deleted_at = now() WHERE id = 1");
     let requests = world.receiver.wait_for("/in", 10).await;
-    crm.is_empty().await;
+    crm.handed_over().await;
     let types: BTreeSet<_> =
         requests.iter().map(|request| request.json()["type"].as_str().unwrap().to_owned()).collect();
     let wanted = "contact.assigned contact.created contact.deleted deal.created deal.stage_changed deal.updated message.created message.deleted \

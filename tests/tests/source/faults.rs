@@ -14,14 +14,18 @@ use postrider_tests::world::{Organization, Store, World};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use super::crm::Crm;
+use super::crm::{By, Crm, LOGICAL, by_each_way};
 use super::{by_event, organization, world_of};
 
-postrider_tests::on_each_store!(
-    a_kill_between_reading_and_accepting_loses_nothing,
-    a_kill_between_accepting_and_deleting_repeats_nothing,
-    kills_at_any_moment_lose_and_repeat_nothing,
-    a_crash_of_the_crms_database_loses_and_repeats_nothing,
+by_each_way!(
+    on_each_store:
+        a_kill_between_reading_and_accepting_loses_nothing,
+        a_kill_between_accepting_and_forgetting_repeats_nothing,
+        kills_at_any_moment_lose_and_repeat_nothing,
+        a_crash_of_the_crms_database_loses_and_repeats_nothing;
+    on_one:
+        a_server_starts_without_the_crms_database_and_begins_when_it_answers,
+        of_two_nodes_one_reads_and_the_other_takes_over;
 );
 
 /// Deals that the writers change.
@@ -67,7 +71,7 @@ async fn write(crm: Arc<Crm>, arrived: impl Fn() -> usize, is_done: Arc<AtomicBo
 
 /// Every change arrived, each record's in order of their commits; the store has each once.
 async fn everything_came_once(crm: &Crm, acme: &Organization, receiver: &Receiver) {
-    crm.is_empty().await;
+    crm.handed_over().await;
     let numbers: u64 = crm.ask("SELECT sum(number) FROM deals").parse().expect("a sum");
     let wanted = usize::try_from(numbers).expect("few");
     let what = format!("{wanted} events");
@@ -97,7 +101,7 @@ async fn begun(crm: &Crm, store: Store) -> (World, Organization) {
     let acme = organization(&world, "acme", "standard").await;
     let fields = json!({"events": ["deal.updated"], "ordering": "resource"});
     acme.endpoint(&world.receiver.url("/in"), fields).await;
-    crm.is_empty().await;
+    crm.handed_over().await;
     (world, acme)
 }
 
@@ -106,45 +110,42 @@ fn again(world: &World, acme: &Organization) -> Organization {
     Organization { api: world.api.clone(), id: acme.id.clone() }
 }
 
-async fn a_kill_between_reading_and_accepting_loses_nothing(store: Store) {
-    let crm = Crm::new().await;
+async fn a_kill_between_reading_and_accepting_loses_nothing(store: Store, by: By) {
+    let crm = Crm::by(by).await;
     let (world, acme) = begun(&crm, store).await;
     let mut lock = crm.seat().await;
     // Whose a deal is cannot be looked up as long as this is held.
     lock.run("BEGIN; LOCK TABLE companies IN ACCESS EXCLUSIVE MODE").await.unwrap();
     crm.run("UPDATE deals SET number = number + 1");
     crm.somebody_waits().await;
-    let killed = world.killed_and_started();
+    let world = world.killed_and_started().await;
     lock.run("ROLLBACK").await.unwrap();
-    let world = killed.await;
     everything_came_once(&crm, &again(&world, &acme), &world.receiver).await;
 }
 
-async fn a_kill_between_accepting_and_deleting_repeats_nothing(store: Store) {
-    let crm = Crm::new().await;
+async fn a_kill_between_accepting_and_forgetting_repeats_nothing(store: Store, by: By) {
+    let crm = Crm::by(by).await;
     let (world, acme) = begun(&crm, store).await;
     world.program.pause();
     crm.run("UPDATE deals SET number = number + 1");
-    let mut lock = crm.seat().await;
-    // It can be read, and nothing can be deleted from it.
-    lock.run("BEGIN; LOCK TABLE postrider_source.outbox IN SHARE MODE").await.unwrap();
+    let held = crm.unforgetting().await;
     world.program.resume();
     world.receiver.wait_for("/in", 3).await;
     acme.drained().await;
-    crm.somebody_waits().await;
-    let killed = world.killed_and_started();
-    lock.run("ROLLBACK").await.unwrap();
-    let world = killed.await;
-    crm.is_empty().await;
+    if by == By::Triggers {
+        crm.somebody_waits().await;
+    }
+    let world = world.killed_and_started_after(|| crm.forgets_again(held)).await;
+    crm.handed_over().await;
     crm.run("UPDATE deals SET number = number + 1");
     everything_came_once(&crm, &again(&world, &acme), &world.receiver).await;
     assert_eq!(world.receiver.count_at("/in"), 6, "what was recorded is not sent again");
 }
 
-async fn kills_at_any_moment_lose_and_repeat_nothing(store: Store) {
+async fn kills_at_any_moment_lose_and_repeat_nothing(store: Store, by: By) {
     const LIVES: usize = 6;
     let mut random = Random::from_environment("kill -9 of a source");
-    let crm = Arc::new(Crm::new().await);
+    let crm = Arc::new(Crm::by(by).await);
     let (mut world, acme) = begun(&crm, store).await;
     let writer = Writer::begin(&crm, &world.receiver);
     for _ in 0..LIVES {
@@ -156,9 +157,9 @@ async fn kills_at_any_moment_lose_and_repeat_nothing(store: Store) {
     everything_came_once(&crm, &again(&world, &acme), &world.receiver).await;
 }
 
-async fn a_crash_of_the_crms_database_loses_and_repeats_nothing(store: Store) {
-    let mut server = PrivateServer::start().await;
-    let crm = Arc::new(Crm::at(&server).await);
+async fn a_crash_of_the_crms_database_loses_and_repeats_nothing(store: Store, by: By) {
+    let mut server = PrivateServer::with(&[LOGICAL]).await;
+    let crm = Arc::new(Crm::at(&server, by).await);
     let (world, acme) = begun(&crm, store).await;
     let writer = Writer::begin(&crm, &world.receiver);
     for crash in 1..=3 {
@@ -170,10 +171,9 @@ async fn a_crash_of_the_crms_database_loses_and_repeats_nothing(store: Store) {
     everything_came_once(&crm, &acme, &world.receiver).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_starts_without_the_crms_database_and_begins_when_it_answers() {
-    let mut server = PrivateServer::start().await;
-    let crm = Crm::at(&server).await;
+async fn a_server_starts_without_the_crms_database_and_begins_when_it_answers(by: By) {
+    let mut server = PrivateServer::with(&[LOGICAL]).await;
+    let crm = Crm::at(&server, by).await;
     server.stop_fast().await;
     let world = world_of(&crm, Store::Sqlite).await;
     let acme = organization(&world, "acme", "standard").await;
@@ -188,9 +188,8 @@ async fn a_server_starts_without_the_crms_database_and_begins_when_it_answers() 
     assert_eq!(ended.stderr.matches("asked again until it answers").count(), 1, "{}", ended.stderr);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_nodes_one_reads_and_the_other_takes_over() {
-    let crm = Arc::new(Crm::new().await);
+async fn of_two_nodes_one_reads_and_the_other_takes_over(by: By) {
+    let crm = Arc::new(Crm::by(by).await);
     crm.deals(1, u32::try_from(DEALS).expect("few"));
     let mut cluster = Cluster::none_on(Database::create()).await.with_lease(LEASE);
     for _ in 0..2 {

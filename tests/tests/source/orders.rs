@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use postrider_tests::postgres::{HeldStill, PrivateServer};
 use postrider_tests::program::Setup;
 use postrider_tests::receiver::Request;
 use postrider_tests::wait::until;
 use postrider_tests::world::{Store, World};
 use serde_json::{Value, json};
 
-use super::crm::Crm;
+use super::crm::{By, Crm, LOGICAL, by_each_way};
 use super::{by_event, of_type, organization, world_of};
 
-postrider_tests::on_each_store!(a_backfill_goes_on_after_a_kill_while_live_changes_flow);
+by_each_way!(
+    on_each_store: a_backfill_goes_on_after_a_kill_while_live_changes_flow;
+    on_one: a_backfill_tells_of_what_is_there_since_then;
+);
 
 fn arguments<'a>(crm_mapping: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [&["source", "backfill", "public.deals", "--mapping", crm_mapping], more].concat()
@@ -26,12 +30,12 @@ async fn backfill(setup: &Setup, crm: &Crm, more: &[&str]) -> (Option<i32>, Stri
 /// Deals that were there before the source was.
 fn old_deals(crm: &Crm, count: u32) {
     crm.deals(1, count);
-    crm.run("TRUNCATE postrider_source.outbox");
+    crm.discard();
 }
 
-async fn a_backfill_goes_on_after_a_kill_while_live_changes_flow(store: Store) {
+async fn a_backfill_goes_on_after_a_kill_while_live_changes_flow(store: Store, by: By) {
     const ROWS: usize = 300;
-    let crm = Crm::new().await;
+    let crm = Crm::by(by).await;
     old_deals(&crm, 300);
     let world = world_of(&crm, store).await;
     let acme = organization(&world, "acme", "standard").await;
@@ -47,7 +51,7 @@ async fn a_backfill_goes_on_after_a_kill_while_live_changes_flow(store: Store) {
     let ended = begun.ended().await;
     assert_eq!(ended.status, Some(0), "{ended:?}");
     world.receiver.wait_until("every row", || created(&world) >= ROWS).await;
-    crm.is_empty().await;
+    crm.handed_over().await;
     let wanted = ROWS + ROWS / 2 + ROWS / 3;
     world.receiver.wait_until("every event", || by_event(&world.receiver.at("/in")).len() >= wanted).await;
     let requests = world.receiver.at("/in");
@@ -65,15 +69,14 @@ fn never_older(requests: &[Request]) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_backfill_tells_of_what_is_there_since_then() {
-    let crm = Crm::new().await;
+async fn a_backfill_tells_of_what_is_there_since_then(by: By) {
+    let crm = Crm::by(by).await;
     crm.run(
         "INSERT INTO deals (company_id, title, stage, created_at, deleted_at) VALUES
             (1, 'Old', 'won', '2025-12-31 23:59:59Z', NULL), (1, 'New', 'won', '2026-01-01 00:00:00Z', NULL),
-            (1, 'Gone', 'won', '2026-02-01 00:00:00Z', now()), (3, 'Nobody', 'won', '2026-02-01 00:00:00Z', NULL);
-         TRUNCATE postrider_source.outbox",
+            (1, 'Gone', 'won', '2026-02-01 00:00:00Z', now()), (3, 'Nobody', 'won', '2026-02-01 00:00:00Z', NULL)",
     );
+    crm.discard();
     let world = world_of(&crm, Store::Sqlite).await;
     let acme = organization(&world, "acme", "standard").await;
     acme.endpoint(&world.receiver.url("/in"), json!({})).await;
@@ -87,6 +90,47 @@ async fn a_backfill_tells_of_what_is_there_since_then() {
     assert_eq!((&bodies[0]["type"], &bodies[0]["data"]["title"]), (&json!("deal.created"), &json!("New")));
     assert_eq!(bodies[0]["timestamp"], "2026-01-01T00:00:00Z", "it happened when the record was made");
     assert_eq!(bodies[1]["data"]["title"], "Deal 1", "that it was won before is no news");
+}
+
+/// The log lags behind the rows: what a backfill reads is told where it belongs all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backfill_that_reads_ahead_of_the_log_tells_nothing_older_than_was_told() {
+    let server = PrivateServer::with(&[LOGICAL]).await;
+    let crm = Crm::at(&server, By::Replication).await;
+    old_deals(&crm, 2);
+    let world = world_of(&crm, Store::Sqlite).await;
+    let acme = organization(&world, "acme", "standard").await;
+    let fields = json!({"events": ["deal.created", "deal.updated"], "ordering": "resource"});
+    acme.endpoint(&world.receiver.url("/in"), fields).await;
+    let sender = HeldStill::process(&crm.sender().await);
+    crm.run("UPDATE deals SET number = 1");
+    crm.run("UPDATE deals SET number = 2");
+    crm.run("INSERT INTO deals (id, company_id, title, number) VALUES (9, 1, 'New', 2)");
+    let mapping = crm.mapping();
+    let begun = world.setup.begin(&arguments(mapping.to_str().expect("plain letters"), &["--rate", "5000"]));
+    // Whose the rows are is looked up when they have been read; of live changes nothing is here yet.
+    let looked_up = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
+                     AND query LIKE '%companies%'";
+    let ahead = async || (crm.ask(looked_up) != "0" || world.receiver.count_at("/in") > 0).then_some(());
+    until("the backfill has read ahead", ahead).await;
+    crm.run("UPDATE deals SET number = 3");
+    drop(sender);
+    let ended = begun.ended().await;
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    world.receiver.wait_for("/in", 10).await;
+    crm.handed_over().await;
+    acme.drained().await;
+    let requests = world.receiver.at("/in");
+    never_older(&requests);
+    let told = |deal: u64| {
+        let of_deal = requests.iter().map(Request::json).filter(|body| body["data"]["id"] == deal);
+        let words =
+            of_deal.map(|body| format!("{} {}", body["type"].as_str().expect("a type"), body["data"]["number"]));
+        words.collect::<Vec<_>>()
+    };
+    let old = ["deal.updated 1", "deal.updated 2", "deal.created 2", "deal.updated 3"];
+    assert_eq!((told(1), told(2)), (old.map(str::to_owned).to_vec(), old.map(str::to_owned).to_vec()));
+    assert_eq!(told(9), ["deal.created 2", "deal.updated 3"], "its creation is told once");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
