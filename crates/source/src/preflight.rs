@@ -12,7 +12,7 @@ use crate::replication::needs;
 pub fn findings(mapping: &Mapping, catalogue: &Catalogue, wish: &Wish) -> Vec<Finding> {
     let mut findings = Findings::default();
     server(mapping, catalogue, wish, &mut findings);
-    for mistake in mapping.check_columns(&catalogue.known()) {
+    for mistake in mapping.check_columns(&catalogue.known(), &catalogue.others) {
         let place = format!("{}:{}:{}", mistake.file, mistake.line, mistake.column);
         let key = if mistake.key.is_empty() { String::new() } else { format!("{}: ", mistake.key) };
         findings.error(&place, format!("{key}{}", mistake.problem), mistake.advice);
@@ -27,7 +27,7 @@ pub fn findings(mapping: &Mapping, catalogue: &Catalogue, wish: &Wish) -> Vec<Fi
             if findings.0.len() == before || table.kind == Kind::Partitioned {
                 key(mapped, table, &mut findings);
                 columns(mapped, table, &mut findings);
-                rights(mapping, table, &mut findings);
+                rights(mapping, catalogue, table, &mut findings);
             }
         }
         reading(mapping, catalogue, table, mapped.is_none(), &mut findings);
@@ -163,18 +163,15 @@ fn columns(mapped: &TableMapping, table: &Table, findings: &mut Findings) {
 }
 
 /// Rights of whoever installs.
-fn rights(mapping: &Mapping, table: &Table, findings: &mut Findings) {
+fn rights(mapping: &Mapping, catalogue: &Catalogue, table: &Table, findings: &mut Findings) {
     let name = &table.known.table;
     if mapping.capture != CaptureKind::Triggers {
         return;
     }
     if !table.may_trigger {
-        let grant = format!(
-            "have {} run: GRANT TRIGGER ON {} TO …, or install as {}",
-            table.owner,
-            quote::table(name),
-            table.owner
-        );
+        let (owner, role) = (&table.owner, quote::identifier(&catalogue.server.role.name));
+        let grant =
+            format!("have {owner} run: GRANT TRIGGER ON {} TO {role}, or install as {owner}", quote::table(name));
         findings.error(name, "no triggers may be made on it by this role", grant);
     } else if !table.is_own {
         let what = format!("is {}'s: this role may make triggers on it, and may not take them away again", table.owner);

@@ -73,7 +73,7 @@ fn drift(mapping: &Mapping, catalogue: &Catalogue, installed: &Installed, findin
         let what = format!("version {} is installed, and this program makes version {VERSION}", installation.version);
         findings.warning(&format!("schema {}", mapping.schema), what, AGAIN);
     }
-    for mistake in mapping.check_columns(&catalogue.known()) {
+    for mistake in mapping.check_columns(&catalogue.known(), &catalogue.others) {
         findings.error(
             &format!("{}:{}:{}", mistake.file, mistake.line, mistake.column),
             mistake.problem,

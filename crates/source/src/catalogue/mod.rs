@@ -13,6 +13,9 @@ use crate::replication::publication;
 /// The oldest server that changes can be captured from, as `server_version_num`: `xid8` came with Postgres 13.
 pub const SERVER_OLDEST: i32 = 130_000;
 
+/// The most tables that are listed beside a missing one.
+const OTHERS_MAX: i64 = 10_000;
+
 /// Everything that installing, checking and looking need to know, read in one moment.
 #[derive(Clone, Debug)]
 pub struct Catalogue {
@@ -20,6 +23,8 @@ pub struct Catalogue {
     pub server: Server,
     /// The mapped tables and those that joins lead to, as far as they are there.
     pub tables: Vec<Table>,
+    /// Where one of those is not there: the tables that there are, in any schema but the system's; at most [`OTHERS_MAX`].
+    pub others: Vec<TableName>,
     /// The role that reads, where another than this session's was named and exists.
     pub reader: Option<Role>,
     /// What of ours is there; nothing where the schema is not.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tokio_postgres::types::Oid;
 use tokio_postgres::{Client, Error, Row};
 
-use super::{Catalogue, ColumnFacts, Installed, Kind, Role, RowSecurity, Server, Table, named_tables, sql};
+use super::{Catalogue, ColumnFacts, Installed, Kind, OTHERS_MAX, Role, RowSecurity, Server, Table, named_tables, sql};
 use crate::mapping::{KnownColumn, KnownTable, Mapping, TableName};
 use crate::replication::publication;
 
@@ -27,6 +27,9 @@ impl Catalogue {
         }
         let mut catalogue =
             Self::read_tables(client, &mapping.schema, &names, reader.or(record.role.as_deref())).await?;
+        if named_tables(mapping).iter().any(|name| catalogue.table(name).is_none()) {
+            catalogue.others = others(client).await?;
+        }
         catalogue.replication = publication::Found::read(client, mapping).await?;
         Ok(catalogue)
     }
@@ -66,8 +69,15 @@ impl Catalogue {
         let reads = named.as_ref().unwrap_or(&server.role).name.clone();
         let tables = tables(client, names, &reads).await?;
         let installed = Installed::read(client, schema).await?;
-        Ok(Catalogue { server, tables, reader: named, installed, replication: publication::Found::default() })
+        let replication = publication::Found::default();
+        Ok(Catalogue { server, tables, others: Vec::new(), reader: named, installed, replication })
     }
+}
+
+/// The tables that there are.
+async fn others(client: &Client) -> Result<Vec<TableName>, Error> {
+    let rows = client.query(sql::OTHERS, &[&OTHERS_MAX]).await?;
+    rows.iter().map(|row| Ok(TableName { schema: row.try_get(0)?, name: row.try_get(1)? })).collect()
 }
 
 async fn role(client: &Client, name: Option<&str>) -> Result<Option<Role>, Error> {

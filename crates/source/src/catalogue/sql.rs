@@ -21,6 +21,10 @@ pub(super) const TABLES: &str = "SELECT c.oid, n.nspname::text, c.relname::text,
   JOIN pg_namespace n ON n.nspname = wanted.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name
   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY wanted.at";
 
+/// `$1`: at most so many.
+pub(super) const OTHERS: &str = "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 1, 2 LIMIT $1";
+
 /// `$1`: oids; `$2`: who reads. A domain's type is the one under it, and types are without what limits them.
 pub(super) const COLUMNS: &str = "WITH RECURSIVE under AS (
     SELECT a.attrelid, a.attnum, a.atttypid AS type FROM pg_attribute a WHERE a.attrelid = ANY ($1) AND a.attnum > 0 AND NOT a.attisdropped

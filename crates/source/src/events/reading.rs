@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use postrider_contract::is_same;
 
-use crate::mapping::{KnownTable, PlainEvents, Rule, TableMapping, Via};
+use crate::mapping::{KnownTable, PlainEvents, Rule, SoftDelete, TableMapping, Via};
 use crate::row::Row;
 
 /// What the mapping says of a table, beside what the database says of it.
@@ -87,8 +87,11 @@ impl Reading {
     }
 
     pub(super) fn is_soft_deleted(&self, row: &Row) -> bool {
-        let value = self.mapping.soft_delete.as_ref().and_then(|column| row.get(column));
-        value.is_some_and(|value| value != "null" && value != "false")
+        let Some(SoftDelete { column, is }) = &self.mapping.soft_delete else { return false };
+        row.get(column).is_some_and(|value| match is.as_slice() {
+            [] => value != "null" && value != "false",
+            is => self.is_one_of(is, column, value),
+        })
     }
 
     /// The captured columns of a row in the table's order, then those that the table has had since it was looked at.

@@ -72,7 +72,7 @@ fn known() -> Vec<KnownTable> {
 
 fn reader() -> Events {
     let mapping = Mapping::parse(MAPPING, "source.toml").unwrap();
-    assert_eq!(mapping.check_columns(&known()), []);
+    assert_eq!(mapping.check_columns(&known(), &[]), []);
     Events::new(&mapping, &known())
 }
 
@@ -212,6 +212,33 @@ fn a_soft_deletion_is_a_deletion_and_its_end_a_creation_that_wins_nothing_twice(
     assert_eq!(inside(Some(&deal(gone)), Some(&deal(&gone.replace("24", "25")))), [""; 0]);
     assert_eq!(inside(Some(&deal(gone)), None), [""; 0]);
     assert_eq!(inside(Some(&deal("{}")), None), ["7 deal.deleted"]);
+}
+
+#[test]
+fn a_record_whose_column_has_a_value_of_deleted_ones_is_deleted_and_others_change_as_any_does() {
+    let text = "organization = \"acme\"\n[[tables]]\ntable = \"leads\"\nresource = \"lead\"\nlabels.state = { 1 = \"open\", 2 = \"lost\", 3 = \"spam\" }\n\
+        soft_delete = { column = \"state\", is = [\"spam\", \"null\"] }\nrules = [{ event = \"lead.lost\", changed = \"state\", to = \"lost\" }]";
+    let mapping = Mapping::parse(text, "source.toml").unwrap();
+    let known = KnownTable {
+        table: "leads".parse().unwrap(),
+        columns: ["id", "state"]
+            .map(|name| KnownColumn { name: name.to_owned(), type_name: "integer".to_owned() })
+            .into(),
+        primary_key: vec!["id".to_owned()],
+    };
+    let events = Events::new(&mapping, &[known]);
+    let side = Side { organization: Some("acme".parse().unwrap()), record: None };
+    let found = Found { before: side.clone(), after: side };
+    let tell = |before: &str, after: &str| {
+        let row = |state: &str| serde_json::from_str::<Row>(&format!(r#"{{"id":1,"state":{state}}}"#)).ok();
+        let table = "leads".parse().unwrap();
+        let change = Change { id: Uuid::nil(), table, at: Millis(0), before: row(before), after: row(after) };
+        events.of(&change, &found).into_iter().map(|told| told.event.event_type).collect::<Vec<_>>()
+    };
+    assert_eq!(tell("1", "2"), ["lead.updated", "lead.lost"]);
+    assert_eq!(tell("1", "3"), ["lead.deleted"]);
+    assert_eq!(tell("null", "1"), ["lead.created"]);
+    assert_eq!(tell("null", "3"), [""; 0]);
 }
 
 #[test]

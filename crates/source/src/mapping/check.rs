@@ -8,6 +8,10 @@ use super::{Mapping, TableMapping, TableName, is_sensitive};
 
 /// How much alike a name must be to be suggested, from 0 to 1 (Jaro-Winkler).
 const ALIKE_MIN: f64 = 0.8;
+/// The most names that are suggested.
+const NEAR_MAX: usize = 3;
+/// The most columns that are told of a table where none is alike.
+const COLUMNS_TOLD_MAX: usize = 30;
 
 /// A table as the database has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,19 +62,20 @@ impl TableMapping {
     }
 }
 
-pub(super) fn check(mapping: &Mapping, known: &[KnownTable]) -> Vec<Mistake> {
+pub(super) fn check(mapping: &Mapping, known: &[KnownTable], others: &[TableName]) -> Vec<Mistake> {
     let by_name: BTreeMap<_, _> = known.iter().map(|known| (&known.table, known)).collect();
     let mut mistakes = Vec::new();
     for (table, at) in &mapping.written.tables {
         if !by_name.contains_key(table) {
-            let advice = name_another(near_tables(table, known.iter().map(|known| &known.table)));
-            mistakes.push(at.mistake(format!("{table} is no table of this database"), advice));
+            let near = near_tables(table, known.iter().map(|known| &known.table).chain(others));
+            mistakes.push(at.mistake(format!("{table} is no table of this database"), name_another(&near)));
         }
     }
     for (table, column, at) in &mapping.written.columns {
         let Some(known) = by_name.get(table).filter(|known| !known.has(column)) else { continue };
-        let near = near(column, known.names().map(str::to_owned));
-        mistakes.push(at.mistake(format!("{column:?} is no column of {table}"), name_another(near)));
+        let near = near(column, known.names());
+        let advice = if near.is_empty() { has_columns(known) } else { name_another(&near) };
+        mistakes.push(at.mistake(format!("{column:?} is no column of {table}"), advice));
     }
     for (table, at) in &mapping.written.parts {
         let (Some(mapped), Some(known)) = (mapping.table(table), by_name.get(table)) else { continue };
@@ -84,9 +89,10 @@ pub(super) fn check(mapping: &Mapping, known: &[KnownTable]) -> Vec<Mistake> {
 
 /// Columns that look like secrets, and are neither left out nor named on purpose.
 fn secrets<'a>(mapped: &'a TableMapping, known: &'a KnownTable) -> impl Iterator<Item = (String, String)> + 'a {
-    let is_open = |column: &&str| is_sensitive(column) && !mapped.include_sensitive.iter().any(|named| named == column);
-    let captured = mapped.captured_in(known).map(|column| column.name.as_str()).filter(is_open);
-    captured.map(|column| {
+    let is_open = |column: &&KnownColumn| {
+        is_sensitive(&column.name, &column.type_name) && !mapped.include_sensitive.contains(&column.name)
+    };
+    mapped.captured_in(known).filter(is_open).map(|KnownColumn { name: column, .. }| {
         let problem = format!("captures {column:?}, which looks like a secret");
         (problem, format!("write omit = [{column:?}], or include_sensitive = [{column:?}] if receivers may see it"))
     })
@@ -119,24 +125,36 @@ fn fields(
     wrong
 }
 
-/// The tables whose own names are most like that of another one, at most three.
+/// The tables whose own names are most like that of another one, at most three; those of its schema first.
 pub(super) fn near_tables<'a>(table: &TableName, tables: impl Iterator<Item = &'a TableName>) -> Vec<String> {
-    let tables: BTreeMap<_, _> = tables.map(|table| (table.name.clone(), table.to_string())).collect();
-    near(&table.name, tables.keys().cloned()).iter().filter_map(|name| tables.get(name).cloned()).collect()
+    let names: BTreeSet<_> = tables.collect();
+    let mut near: Vec<_> = near(&table.name, names.iter().map(|other| other.name.as_str()).collect::<BTreeSet<_>>())
+        .into_iter()
+        .flat_map(|name| names.iter().filter(move |other| other.name == name))
+        .collect();
+    near.sort_by_key(|other| other.schema != table.schema);
+    near.into_iter().take(NEAR_MAX).map(ToString::to_string).collect()
 }
 
-/// The names most like another one, at most three.
-fn near(name: &str, names: impl Iterator<Item = String>) -> Vec<String> {
-    let alike = |other: String| (strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase()), other);
-    let mut alike: Vec<_> = names.map(alike).filter(|(alike, _)| *alike >= ALIKE_MIN).collect();
-    alike.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    alike.into_iter().map(|(_, name)| name).take(3).collect()
+/// The names most like another one.
+fn near<'a>(name: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let alike = |other: &'a str| (strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase()), other);
+    let mut alike: Vec<_> = names.into_iter().map(alike).filter(|(alike, _)| *alike >= ALIKE_MIN).collect();
+    alike.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    alike.into_iter().map(|(_, name)| name.to_owned()).take(NEAR_MAX).collect()
 }
 
-pub(super) fn name_another(near: Vec<String>) -> String {
+pub(super) fn name_another(near: &[String]) -> String {
     if near.is_empty() {
         "write its name letter for letter".to_owned()
     } else {
         format!("did you mean {}?", near.join(" or "))
     }
+}
+
+/// What there is to choose from.
+fn has_columns(known: &KnownTable) -> String {
+    let names: Vec<_> = known.names().take(COLUMNS_TOLD_MAX).collect();
+    let more = if known.columns.len() > names.len() { ", …" } else { "" };
+    format!("it has {}{more}", names.join(", "))
 }

@@ -18,6 +18,7 @@ pub use check::{KnownColumn, KnownTable};
 pub use names::TableNameError;
 pub use read::KEYS;
 pub use sensitive::is_sensitive;
+pub(crate) use sensitive::words;
 pub(crate) use written::Written;
 
 /// A table, e.g. `public.deals`.
@@ -94,10 +95,11 @@ impl Mapping {
     /// Checks the mapping beside the tables that the database has: every table and column that the file names must be there, what two columns
     /// become must not have one name, and a column that looks like a secret must be omitted or named on purpose.
     ///
-    /// `known` holds the mapped tables and those that joins lead to; one that is missing there is missing in the database.
+    /// `known` holds the mapped tables and those that joins lead to; one that is missing there is missing in the database. `others` are tables that there
+    /// are beside them, to suggest.
     #[must_use]
-    pub fn check_columns(&self, known: &[KnownTable]) -> Vec<Mistake> {
-        check::check(self, known)
+    pub fn check_columns(&self, known: &[KnownTable], others: &[TableName]) -> Vec<Mistake> {
+        check::check(self, known, others)
     }
 }
 
@@ -118,8 +120,8 @@ pub struct TableMapping {
     pub include_sensitive: Vec<String>,
     /// Columns whose changes alone are no event, e.g. `updated_at`; their values are in `data` all the same.
     pub ignore: Vec<String>,
-    /// A column that is null (or false) while the record is there: setting it is a deletion, clearing it a creation.
-    pub soft_delete: Option<String>,
+    /// What says that a record is deleted though its row is there.
+    pub soft_delete: Option<SoftDelete>,
     /// Where a record can be read, in which `{}` stands for its id.
     pub uri: Option<String>,
     /// When the record was made, for `source backfill --since`.
@@ -134,6 +136,15 @@ pub struct TableMapping {
     pub rules: Vec<Rule>,
     /// For a join table: whose record its rows concern.
     pub via: Option<Via>,
+}
+
+/// What says that a record is deleted though its row is there: then its change is a deletion, and its return a creation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SoftDelete {
+    /// The column.
+    pub column: String,
+    /// The values that it then has, in the words of [`Rule::to`]; any but null and false when empty.
+    pub is: Vec<String>,
 }
 
 /// The event types of plain changes; nothing where such a change is no event.

@@ -20,6 +20,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("tables", table::TABLE),
     ("tables.events", table::EVENTS),
     ("tables.rules", super::rules::RULE),
+    ("tables.soft_delete", table::SOFT_DELETE),
     ("tables.via", table::VIA),
 ];
 
@@ -277,8 +278,9 @@ impl Draft<'_, '_, '_> {
     fn settle(mut self, plain: &BTreeMap<TableName, TableMapping>) -> Option<TableMapping> {
         let Some(via) = &self.mapping.via else { return Some(self.mapping) };
         let Some(record) = plain.get(&via.table) else {
-            let near = name_another(near_tables(&via.table, plain.keys()));
-            let advice = format!("describe it in a [[tables]] of its own; {near}");
+            let near = near_tables(&via.table, plain.keys());
+            let or = if near.is_empty() { String::new() } else { format!("; {}", name_another(&near)) };
+            let advice = format!("describe it in a [[tables]] of its own{or}");
             self.section.about("via", format!("leads to {}, which is no mapped table of records", via.table), advice);
             return None;
         };

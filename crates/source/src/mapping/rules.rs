@@ -10,7 +10,8 @@ use super::{Mapping, Rule};
 
 pub(super) const RULE: &[&str] = &["event", "changed", "from", "to", "when", "on_create", "instead"];
 
-type Labels = BTreeMap<String, BTreeMap<String, String>>;
+/// Words by value, by column.
+pub(super) type Labels = BTreeMap<String, BTreeMap<String, String>>;
 
 pub(super) fn read(section: &Section<'_, '_>, columns: &mut Columns<'_>, labels: &Labels) -> Vec<Rule> {
     let sections = section.tables("rules", RULE).unwrap_or_default();
@@ -50,12 +51,12 @@ fn rule(section: &Section<'_, '_>, columns: &mut Columns<'_>, labels: &Labels) -
     Some(Rule { event: event?, changed: changed?, from: texts(&from), to: texts(&to), when, on_create, instead })
 }
 
-fn texts(found: &[Found<&str>]) -> Vec<String> {
+pub(super) fn texts(found: &[Found<&str>]) -> Vec<String> {
     found.iter().map(|found| found.value.to_owned()).collect()
 }
 
 /// Where a column's values have words, what is neither a value nor a word of them would never hold.
-fn values(
+pub(super) fn values(
     section: &Section<'_, '_>,
     key: &'static str,
     found: &[Found<&str>],

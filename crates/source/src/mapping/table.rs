@@ -7,7 +7,8 @@ use postrider_domain::Subscription;
 
 use super::contradictions::{self, Part, Use};
 use super::read::{Owner, Reader};
-use super::{Mapping, Placing, PlainEvents, TableMapping, TableName, Via, rules};
+use super::rules::Labels;
+use super::{Mapping, Placing, PlainEvents, SoftDelete, TableMapping, TableName, Via, rules};
 
 pub(super) const TABLE: &[&str] = &[
     "table",
@@ -27,6 +28,7 @@ pub(super) const TABLE: &[&str] = &[
     "via",
 ];
 pub(super) const EVENTS: &[&str] = &["created", "updated", "deleted"];
+pub(super) const SOFT_DELETE: &[&str] = &["column", "is"];
 pub(super) const VIA: &[&str] = &["table", "column", "key", "member"];
 
 const RESOURCE_BYTES_MAX: usize = 64;
@@ -83,10 +85,10 @@ pub(super) fn read<'s, 't, 'd>(
     let omit = columns.listed(section, "omit", Part::Omit);
     let include_sensitive = columns.listed(section, "include_sensitive", Part::Sensitive);
     let ignore = columns.listed(section, "ignore", Part::Ignore);
-    let soft_delete = columns.named(section, "soft_delete", Part::SoftDelete);
     let created_at = columns.named(section, "created_at", Part::CreatedAt);
     let rename = rename(section, &mut columns);
     let labels = labels(section, &mut columns);
+    let soft_delete = soft_delete(section, &mut columns, &labels);
     let rules = rules::read(section, &mut columns, &labels);
     let events = events(section, resource.as_deref(), via.is_some());
     if !events.is_said && !section.has("rules") {
@@ -94,7 +96,9 @@ pub(super) fn read<'s, 't, 'd>(
         section.about("events", "says nothing of any change", advice);
     }
     let uri = uri(section);
-    contradictions::refuse(section, &columns.uses, soft_delete.as_deref());
+    // Between other values a column that has values for deleted records changes as any does.
+    let is_deletion_alone = soft_delete.as_ref().filter(|soft_delete| soft_delete.is.is_empty());
+    contradictions::refuse(section, &columns.uses, is_deletion_alone.map(|soft_delete| soft_delete.column.as_str()));
     let mapping = TableMapping {
         table,
         resource: resource?,
@@ -171,6 +175,25 @@ fn key(section: &Section<'_, '_>, columns: &mut Columns<'_>) -> Option<Vec<Strin
     Some(found.iter().filter_map(|found| columns.one(section, Part::Key, found)).collect())
 }
 
+fn soft_delete(section: &Section<'_, '_>, columns: &mut Columns<'_>, labels: &Labels) -> Option<SoftDelete> {
+    if section.text_or_section("soft_delete").is_some() {
+        let column = columns.named(section, "soft_delete", Part::SoftDelete)?;
+        return Some(SoftDelete { column, is: Vec::new() });
+    }
+    let own = section.section("soft_delete", SOFT_DELETE);
+    if !own.is_present() {
+        return None;
+    }
+    let column = own.required_text("column", "name the column that says it, e.g. column = \"active\"");
+    let column = column.and_then(|found| columns.one(&own, Part::SoftDelete, &found));
+    let is = own.one_or_more("is").unwrap_or_default();
+    if is.is_empty() {
+        own.missing("is", "name the values of deleted records, e.g. is = \"false\"");
+    }
+    rules::values(&own, "is", &is, column.as_ref().and_then(|column| labels.get(column)));
+    Some(SoftDelete { column: column?, is: rules::texts(&is) })
+}
+
 fn rename(section: &Section<'_, '_>, columns: &mut Columns<'_>) -> BTreeMap<String, String> {
     let mut fields: BTreeMap<String, String> = BTreeMap::new();
     for (column, field) in section.named_texts("rename") {
@@ -191,7 +214,7 @@ fn rename(section: &Section<'_, '_>, columns: &mut Columns<'_>) -> BTreeMap<Stri
     fields
 }
 
-fn labels(section: &Section<'_, '_>, columns: &mut Columns<'_>) -> BTreeMap<String, BTreeMap<String, String>> {
+fn labels(section: &Section<'_, '_>, columns: &mut Columns<'_>) -> Labels {
     let mut labels = BTreeMap::new();
     for (column, words) in section.named_tables("labels") {
         let Some(name) = columns.one(section, Part::Label, &column) else { continue };

@@ -223,14 +223,14 @@ fn limits_are_kept() {
 #[test]
 fn columns_that_look_like_secrets_must_be_omitted_or_named_on_purpose() {
     let columns = known("public.deals", &["id", "reset_token", "password_hash", "stage"]);
-    let told = parsed(SMALLEST).check_columns(std::slice::from_ref(&columns));
+    let told = parsed(SMALLEST).check_columns(std::slice::from_ref(&columns), &[]);
     assert_eq!(told.len(), 2, "{told:?}");
     assert_eq!(
         told[0].to_string(),
         "source.toml:4:1: tables[0]: captures \"reset_token\", which looks like a secret; write omit = [\"reset_token\"], or include_sensitive = [\"reset_token\"] if receivers may see it"
     );
     let named = format!("{SMALLEST}omit = [\"password_hash\"]\ninclude_sensitive = [\"reset_token\"]");
-    assert_eq!(parsed(&named).check_columns(&[columns]), []);
+    assert_eq!(parsed(&named).check_columns(&[columns], &[]), []);
 }
 
 #[test]
@@ -246,23 +246,50 @@ rename = { zzz = "y" }
 "#,
     );
     let deals = known("public.deals", &["id", "company_id", "updated_at"]);
-    let told: Vec<_> =
-        mapping.check_columns(&[deals, known("public.companies", &["id"])]).iter().map(ToString::to_string).collect();
+    let told: Vec<_> = mapping
+        .check_columns(&[deals, known("public.companies", &["id"])], &[])
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(
         told,
         [
             "source.toml:2:27: organization.column: \"companyid\" is no column of public.deals; did you mean company_id?",
             "source.toml:2:59: organization.joins[0].table: public.company is no table of this database; did you mean public.companies?",
             "source.toml:6:11: tables[0].ignore[0]: \"updatedat\" is no column of public.deals; did you mean updated_at?",
-            "source.toml:7:18: tables[0].rename.zzz: \"zzz\" is no column of public.deals; write its name letter for letter",
+            "source.toml:7:18: tables[0].rename.zzz: \"zzz\" is no column of public.deals; it has id, company_id, updated_at",
         ]
     );
 }
 
 #[test]
+fn a_missing_tables_near_names_are_all_of_the_databases() {
+    let others = ["crm.deals", "public.deal", "public.visits"].map(|name| name.parse::<TableName>().unwrap());
+    let told = parsed(SMALLEST).check_columns(&[], &others);
+    assert!(told[0].to_string().ends_with("did you mean public.deal or crm.deals?"), "{told:?}");
+}
+
+#[test]
+fn a_soft_deletion_by_values_names_them() {
+    let written = "soft_delete = { column = \"status\", is = [\"gone\", \"spam\"] }\nlabels.status = { 1 = \"open\", 9 = \"gone\", 8 = \"spam\" }";
+    let mapping = parsed(&format!("{SMALLEST}{written}"));
+    let soft_delete = mapping.tables[0].soft_delete.clone().unwrap();
+    assert_eq!((soft_delete.column.as_str(), soft_delete.is), ("status", vec!["gone".to_owned(), "spam".to_owned()]));
+    for (part, told) in [
+        ("soft_delete = { column = \"status\" }", "soft_delete.is"),
+        ("soft_delete = { is = \"false\" }", "soft_delete.column"),
+        ("soft_delete = { column = \"a\", is = \"z\" }\nlabels.a = { 1 = \"b\" }", "neither a value nor a word"),
+        ("soft_delete = { column = \"a\", is = \"z\" }\nomit = [\"a\"]", "deletions cannot be seen"),
+    ] {
+        let mistakes = mistakes_with(part);
+        assert!(mistakes.iter().any(|mistake| mistake.contains(told)), "{part}: {mistakes:#?}");
+    }
+}
+
+#[test]
 fn two_columns_cannot_become_one_field() {
     let text = format!("{SMALLEST}rename = {{ title = \"name\" }}");
-    let told = parsed(&text).check_columns(&[known("public.deals", &["id", "name", "title"])]);
+    let told = parsed(&text).check_columns(&[known("public.deals", &["id", "name", "title"])], &[]);
     assert!(told[0].to_string().contains("has two fields \"name\""), "{told:?}");
 }
 
@@ -273,7 +300,7 @@ fn a_join_tables_rows_do_not_hide_a_field_of_their_record() {
          via = {{ table = \"deals\", column = \"deal_id\", member = \"stage\" }}"
     );
     let known = [known("public.deals", &["id", "stage"]), known("public.deal_users", &["id", "deal_id"])];
-    let told = parsed(&text).check_columns(&known);
+    let told = parsed(&text).check_columns(&known, &[]);
     assert!(told[0].to_string().contains("is a field of public.deals already"), "{told:?}");
 }
 
@@ -322,7 +349,7 @@ proptest! {
     fn no_file_makes_it_panic_and_what_is_refused_says_where_and_what_to_do(text in pieces()) {
         match Mapping::parse(&text, "x.toml") {
             Ok(mapping) => {
-                let _ = mapping.check_columns(&[known("public.deals", &["a", "token"])]);
+                let _ = mapping.check_columns(&[known("public.deals", &["a", "token"])], &[]);
             }
             Err(mistakes) => {
                 prop_assert!(!mistakes.is_empty());

@@ -52,7 +52,9 @@ async fn what_cannot_be_captured_is_an_error() {
     assert_found(&named, Severity::Warning, "public.visits", "no unique index");
     assert_found(&named, Severity::Warning, "public.visits", "may have null in contact_id");
     assert_found(&found_of("public.contacts", "").await, Severity::Error, "source.toml", "looks like a secret");
-    assert_found(&found_of("public.contcats", "").await, Severity::Error, "source.toml", "no table of this database");
+    let missing = found_of("public.contcats", "").await;
+    assert_found(&missing, Severity::Error, "source.toml", "no table of this database");
+    assert!(missing.iter().any(|found| found.advice.starts_with("did you mean public.contacts ")), "{missing:#?}");
 }
 
 #[tokio::test]
@@ -77,7 +79,10 @@ async fn rights_that_are_missing_are_told_with_what_grants_them() {
     assert_found(&found, Severity::Error, "database", "may not make the schema");
     let about_deals =
         found.iter().find(|found| found.place == "public.deals" && found.severity == Severity::Error).unwrap();
-    assert!(about_deals.advice.contains("GRANT TRIGGER ON \"public\".\"deals\""), "{about_deals:?}");
+    assert!(
+        about_deals.advice.contains(&format!("GRANT TRIGGER ON \"public\".\"deals\" TO \"{}\"", crm.app_role())),
+        "{about_deals:?}"
+    );
     let wish = Wish { role: Some("nobody_of_this_name".to_owned()), ..Wish::default() };
     let catalogue = crm.catalogue(Some("nobody_of_this_name")).await;
     assert_found(&findings(&mapping(MAPPING), &catalogue, &wish), Severity::Error, "database", "does not exist");
