@@ -73,6 +73,10 @@ pub(super) fn has(table: &Table, column: &str) -> bool {
     table.known.columns.iter().any(|known| known.name == column)
 }
 
+pub(super) fn has_column(tables: &[Table], column: &str) -> bool {
+    tables.iter().any(|table| has(table, column))
+}
+
 /// The column that says whose rows are: of those that stand in enough tables the one with the likeliest word.
 pub(super) fn organization(tables: &[Table], is_record: impl Fn(&Table) -> bool) -> Option<String> {
     let records = tables.iter().filter(|table| is_record(table)).count();

@@ -72,11 +72,14 @@ impl Found {
             AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
             ORDER BY 1, 2";
         let rows = client.query(tables, &[&schemas]).await?;
-        let (mut names, mut keeps_utc) = (Vec::new(), None);
+        let (mut names, mut keeps_utc, mut has_migrations) = (Vec::new(), None, false);
         for row in rows {
             let name = TableName { schema: row.try_get(0)?, name: row.try_get(1)? };
             match TOOLS.iter().find(|(tool, _)| *tool == name.name.to_lowercase()) {
-                Some((_, framework)) => keeps_utc = keeps_utc.or(*framework),
+                Some((tool, framework)) => {
+                    keeps_utc = keeps_utc.or(*framework);
+                    has_migrations |= *tool == "schema_migrations";
+                }
                 None => names.push(name),
             }
         }
@@ -96,6 +99,8 @@ impl Found {
             });
         }
         let catalogue = Catalogue::read_tables(client, "postrider_source", &names, None).await?;
+        let is_ecto = has_migrations && guess::has_column(&catalogue.tables, "inserted_at");
+        let keeps_utc = keeps_utc.or(is_ecto.then_some("Ecto"));
         references.extend(guess::undeclared(&catalogue.tables, &references));
         Ok(Found { tables: catalogue.tables, references, keeps_utc })
     }

@@ -174,9 +174,9 @@ fn ending(column: &KnownColumn) -> Option<(&'static str, &'static str)> {
     let [word] = words.as_slice() else { return None };
     let (_, end) = ENDS.iter().find(|(end, _)| end == word)?;
     if is_moment(column) {
-        Some((end, "from = \"null\"\nto = \"not null\""))
+        Some((end, "from = \"null\"\nto = \"not null\"\non_create = true"))
     } else {
-        (column.type_name == "boolean").then_some((end, "to = \"true\""))
+        (column.type_name == "boolean").then_some((end, "to = true\non_create = true"))
     }
 }
 

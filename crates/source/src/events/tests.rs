@@ -231,8 +231,8 @@ fn a_record_whose_column_has_a_value_of_deleted_ones_is_deleted_and_others_chang
     let found = Found { before: side.clone(), after: side };
     let tell = |before: &str, after: &str| {
         let row = |state: &str| serde_json::from_str::<Row>(&format!(r#"{{"id":1,"state":{state}}}"#)).ok();
-        let table = "leads".parse().unwrap();
-        let change = Change { id: Uuid::nil(), table, at: Millis(0), before: row(before), after: row(after) };
+        let change =
+            Change { table: "leads".parse().unwrap(), before: row(before), after: row(after), ..change(None, None) };
         events.of(&change, &found).into_iter().map(|told| told.event.event_type).collect::<Vec<_>>()
     };
     assert_eq!(tell("1", "2"), ["lead.updated", "lead.lost"]);

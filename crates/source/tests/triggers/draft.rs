@@ -159,11 +159,12 @@ async fn the_organisations_table_is_the_one_that_their_column_leads_to_and_one_o
     let text = drafted(&mut crm, &["own"]).await;
     let owner = crm.mapping.tables.iter().find(|table| table.table.name == "organization").unwrap();
     assert!(matches!(&owner.organization, Placing::By { column, .. } if column == "id"), "{text}");
-    let apps = "CREATE SCHEMA apps; SET search_path = apps; CREATE TABLE contacts (id int PRIMARY KEY, app_id int NOT NULL); CREATE TABLE a (id int PRIMARY KEY);
-        CREATE TABLE b (id int PRIMARY KEY); CREATE TABLE c (id int PRIMARY KEY); CREATE TABLE apps (id int PRIMARY KEY, token text)";
+    let apps = "CREATE SCHEMA apps; SET search_path = apps; CREATE TABLE contacts (id int PRIMARY KEY, app_id int NOT NULL, inserted_at timestamp); CREATE TABLE a (id int PRIMARY KEY);
+        CREATE TABLE b (id int PRIMARY KEY); CREATE TABLE c (id int PRIMARY KEY); CREATE TABLE apps (id int PRIMARY KEY, token text);
+        CREATE TABLE schema_migrations (version bigint PRIMARY KEY, inserted_at timestamp)";
     crm.admin.batch_execute(apps).await.unwrap();
     let text = drafted(&mut crm, &["apps"]).await;
-    assert!(text.contains("column = \"app_id\""), "{text}");
+    assert!(text.contains("column = \"app_id\"") && text.contains("Ecto keeps UTC"), "{text}");
     let text = drafted(&mut crm, &["one"]).await;
     assert!(text.contains("many tables have brand_id (in 3 of 4 tables)"), "{text}");
     let schemas = Found::schemas(&crm.admin).await.unwrap();
