@@ -16,9 +16,11 @@ use http::{HeaderMap, HeaderValue};
 use postrider_texts::{LANGUAGES, choose, choose_of_header};
 
 use crate::app::App;
+use crate::origin::is_our_own;
 use crate::refusal::Refusal;
 use crate::say::Say;
 use crate::session::cookie;
+use crate::viewer::in_memory;
 
 /// What a page in a frame says its language with; it has no cookies.
 pub(crate) const LANGUAGE_HEADER: &str = "x-postrider-language";
@@ -46,7 +48,8 @@ pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Nex
     let say = Say::new(language(request.headers()));
     let is_by_script = request.headers().contains_key(BY_SCRIPT);
     request.extensions_mut().insert(say);
-    let mut response = next.run(request).await;
+    let mut response =
+        if is_forged(&app, &request) { Refusal::OtherSite.into_response() } else { next.run(request).await };
     if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
         response = refusal.page(say);
         if is_by_script {
@@ -57,6 +60,12 @@ pub(crate) async fn edge(State(app): State<App>, mut request: Request, next: Nex
     }
     put_headers(&app, &mut response);
     response
+}
+
+/// Whether another site made the browser send it: the one place where that is asked, before any route. With a session that is held in memory there is nothing to forge.
+fn is_forged(app: &App, request: &Request) -> bool {
+    let headers = request.headers();
+    in_memory(headers).is_none() && !is_our_own(request.method(), headers, app.public_origin())
 }
 
 fn language(headers: &HeaderMap) -> &'static str {

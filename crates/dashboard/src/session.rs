@@ -11,7 +11,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CONTENT_TYPE, SET_COOKIE};
 use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{Method, StatusCode, Uri};
 use postrider_texts::LANGUAGES;
 use serde_json::{Value, json};
 
@@ -19,7 +19,6 @@ use crate::api::{ApiError, Asker, BegunSession, Session};
 use crate::app::App;
 use crate::edge::{FramedBy, LANGUAGE_COOKIE};
 use crate::form::Form;
-use crate::origin::is_our_own;
 use crate::page::html;
 use crate::refusal::{Refusal, onward};
 use crate::say::Say;
@@ -92,9 +91,6 @@ pub(crate) async fn begin(
     parts: Parts,
     form: Form,
 ) -> Result<Response, Response> {
-    if !is_our_own(&Method::POST, &parts.headers, app.public_origin()) {
-        return Err(Refusal::OtherSite.into_response());
-    }
     // Somebody may paste the whole link.
     let given = form.text("token").unwrap_or_default();
     let credential = given.rsplit('#').next().unwrap_or(given);
@@ -138,26 +134,20 @@ fn refused(say: Say, form: &Form) -> Response {
 }
 
 /// `POST /session/end`
-pub(crate) async fn end(State(app): State<App>, headers: HeaderMap) -> Result<Response, Refusal> {
-    if !is_our_own(&Method::POST, &headers, app.public_origin()) {
-        return Err(Refusal::OtherSite);
-    }
+pub(crate) async fn end(State(app): State<App>) -> Response {
     let mut response = onward("/sign-in");
     response.headers_mut().extend(ended(session_cookie_name(&app), &app).map(|value| (SET_COOKIE, value)));
-    Ok(response)
+    response
 }
 
 /// `POST /language`: for the dashboard's own pages; in a frame the page itself remembers.
-pub(crate) async fn language(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, Refusal> {
-    if !is_our_own(&Method::POST, &headers, app.public_origin()) {
-        return Err(Refusal::OtherSite);
-    }
+pub(crate) async fn language(State(app): State<App>, form: Form) -> Response {
     let next = own_path(form.text("next"));
     let mut response = onward(if next.is_empty() { "/" } else { &next });
     if let Some(language) = form.text("language").filter(|language| LANGUAGES.contains(language)) {
         response.headers_mut().extend(kept(LANGUAGE_COOKIE, language, &app).map(|value| (SET_COOKIE, value)));
     }
-    Ok(response)
+    response
 }
 
 #[cfg(test)]

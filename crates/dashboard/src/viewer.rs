@@ -8,7 +8,6 @@ use jiff::Timestamp;
 
 use crate::api::{ApiError, Asker, Organization, Role, Session};
 use crate::app::App;
-use crate::origin::is_our_own;
 use crate::page::{Page, Place};
 use crate::refusal::Refusal;
 use crate::say::Say;
@@ -53,22 +52,15 @@ pub(crate) fn segment(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
-/// What a session is held in.
-pub(crate) fn held_credential(app: &App, headers: &HeaderMap) -> Option<(String, Hold)> {
-    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    if let Some(token) = bearer.and_then(|text| text.strip_prefix("Bearer ")) {
-        return Some((token.to_owned(), Hold::Memory));
-    }
-    Some((cookie(headers, session_cookie_name(app))?.to_owned(), Hold::Cookie))
+/// The session's token, wherever the browser keeps it.
+fn held_credential(app: &App, headers: &HeaderMap) -> Option<String> {
+    let held = in_memory(headers).or_else(|| cookie(headers, session_cookie_name(app)));
+    held.map(str::to_owned)
 }
 
-/// Where a browser keeps a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hold {
-    /// Sent by the browser with everything, so other sites' requests are told apart.
-    Cookie,
-    /// Sent by our own script alone.
-    Memory,
+/// A token that a page keeps in its memory: our own script alone sends it.
+pub(crate) fn in_memory(headers: &HeaderMap) -> Option<&str> {
+    headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
 impl FromRequestParts<App> for Viewer {
@@ -78,10 +70,7 @@ impl FromRequestParts<App> for Viewer {
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         let signed_out =
             || Refusal::SignedOut { next: if parts.method.is_safe() { path.clone() } else { "/".to_owned() } };
-        let (credential, hold) = held_credential(app, &parts.headers).ok_or_else(signed_out)?;
-        if hold == Hold::Cookie && !is_our_own(&parts.method, &parts.headers, app.public_origin()) {
-            return Err(Refusal::OtherSite);
-        }
+        let credential = held_credential(app, &parts.headers).ok_or_else(signed_out)?;
         let asker = Asker::new(&app.api, &parts.extensions, &parts.headers, &credential).ok_or_else(signed_out)?;
         let session = match asker.get("/v1/session").await {
             Err(ApiError::Problem { status: StatusCode::UNAUTHORIZED, .. }) => return Err(signed_out()),

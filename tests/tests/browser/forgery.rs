@@ -50,13 +50,18 @@ async fn the_victims_cookie_alone_changes_nothing() {
         vec![("origin", "http://evil.example")],
         vec![("origin", "null")],
     ];
-    for headers in forged {
-        let call = Call::new("POST", "/session/end").header("cookie", &cookie);
+    let endpoint = desk.organization.endpoint("https://127.0.0.1/in", serde_json::json!({})).await;
+    let pause = desk.path(&format!("/webhooks/{}/pause", endpoint.id));
+    let paths = ["/session/end", "/language", pause.as_str()];
+    for (headers, path) in forged.iter().flat_map(|headers| paths.map(|path| (headers, path))) {
+        let call = Call::new("POST", path).header("cookie", &cookie);
         let call = headers.iter().fold(call, |call, (name, value)| call.header(name, value));
-        let answer = nobody.call(call.body_of("application/x-www-form-urlencoded", "")).await;
-        assert_eq!(answer.status, 403, "{headers:?}");
-        assert_eq!(answer.header("set-cookie"), None, "{headers:?}");
+        let answer = nobody.call(call.body_of("application/x-www-form-urlencoded", "language=es")).await;
+        assert_eq!(answer.status, 403, "{path} {headers:?}");
+        assert_eq!(answer.header("set-cookie"), None, "{path} {headers:?}");
     }
+    let path = desk.organization.path(&format!("/endpoints/{}", endpoint.id));
+    assert_eq!(desk.organization.api.get(&path).await.expect(200)["status"], "active");
     let call = Call::new("POST", "/session/end").header("cookie", &cookie).header("sec-fetch-site", "same-origin");
     let answer = nobody.call(call.body_of("application/x-www-form-urlencoded", "")).await;
     assert_eq!(answer.status, 303);
