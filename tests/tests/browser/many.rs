@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use postrider_tests::browser::Person;
-use postrider_tests::world::Organization;
+use postrider_tests::world::{Organization, text};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -122,4 +122,35 @@ async fn the_failures_of_many_webhooks_are_paged() {
     assert!(first.is_disjoint(&rest));
     assert_eq!(&first | &rest, made);
     assert_eq!(desk.complaints().await, Vec::<String>::new());
+}
+
+/// More than a page of them.
+const NAMESAKES: usize = 60;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_organization_with_exactly_the_id_that_is_searched_for_comes_first_and_once() {
+    let desk = Desk::unopened(Person::speaking("en"), Place::Own).await;
+    let (browser, api) = (&desk.browser, &desk.world.api);
+    // The oldest, so that it would come last.
+    api.post("/v1/organizations", &json!({"id": "acme", "name": "The first"})).await.expect(201);
+    for nth in 0..NAMESAKES {
+        api.post("/v1/organizations", &json!({"id": format!("acme-{nth}"), "name": "Acme"})).await.expect(201);
+    }
+    desk.sign_in_as_operator().await;
+    browser.open(&desk.url("/operator/organizations")).await;
+    browser.fill("#search", "acme").await;
+    browser.click("#organizations-search button").await;
+    browser.see("#organizations a[href=\"/operator/organizations/acme\"]").await;
+    let shown = async || {
+        let script = "return [...document.querySelectorAll('#organizations .url')].map((id) => id.textContent)";
+        let ids = browser.run(script, &[]).await;
+        ids.as_array().into_iter().flatten().map(|id| text(id)).collect::<Vec<_>>()
+    };
+    let first = shown().await;
+    assert_eq!(first[..2], ["acme".to_owned(), format!("acme-{}", NAMESAKES - 1)], "it, and then the newest");
+    browser.click("a[rel=next]").await;
+    browser.unsee("#organizations a[href=\"/operator/organizations/acme\"]").await;
+    let rest = shown().await;
+    let all: BTreeSet<_> = first.iter().chain(&rest).collect();
+    assert_eq!((first.len() + rest.len(), all.len()), (NAMESAKES + 1, NAMESAKES + 1), "each once: {first:?} {rest:?}");
 }
