@@ -173,6 +173,21 @@ impl Facts {
         facts
     }
 
+    /// What may be told of an endpoint where its status is all that changes.
+    #[must_use]
+    pub fn of_status(status: &EndpointStatus) -> Self {
+        let mut facts = Facts::default();
+        facts.add_status(status);
+        facts
+    }
+
+    fn add_status(&mut self, status: &EndpointStatus) {
+        self.add("status", Told::text(status.as_str()));
+        if let EndpointStatus::Disabled { reason } = status {
+            self.add("disabled_reason", Told::text(reason));
+        }
+    }
+
     /// What may be told of an endpoint.
     #[must_use]
     pub fn of_endpoint(endpoint: &Endpoint) -> Self {
@@ -183,10 +198,7 @@ impl Facts {
         facts.add("events", Told::Texts(endpoint.events.iter().map(ToString::to_string).collect()));
         facts.add("contract", Told::text(&endpoint.contract));
         facts.add("system", Told::optional(endpoint.system.as_deref()));
-        facts.add("status", Told::text(endpoint.status.as_str()));
-        if let EndpointStatus::Disabled { reason } = &endpoint.status {
-            facts.add("disabled_reason", Told::text(reason));
-        }
+        facts.add_status(&endpoint.status);
         if let Some(secret) = &endpoint.secret {
             facts.add_hidden("secret", Told::text(MASK), secret.reveal());
         }

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use postrider_domain::{
-    Action, Actor, AuditEntry, AuditId, Contact, DisabledReason, EndpointId, FailReason, FailureKind, LatestFailure,
-    Millis, Notice, NoticeId, NoticeKind, OperationalEventId, OrganizationId, OutageChange, Reachability, Streak,
-    StreakChange, StreakLimit, StreakStep, Transition, Trigger, Verdict,
+    Action, Actor, AuditEntry, AuditId, Contact, DisabledReason, EndpointId, EndpointStatus, Facts, FailReason,
+    FailureKind, LatestFailure, Millis, Notice, NoticeId, NoticeKind, OperationalEventId, OrganizationId, OutageChange,
+    Reachability, Streak, StreakChange, StreakLimit, StreakStep, Transition, Trigger, Verdict,
 };
 use postrider_egress::Way;
 use postrider_store::{FailingAct, FailingStep, OpenDelivery, Outcome};
@@ -216,9 +216,11 @@ impl Inner {
         let act = match due.kind {
             NoticeKind::Failing => FailingAct::Warn { unless_after: due.streak.unless_warned_after(due.at) },
             NoticeKind::Disabled | NoticeKind::Gone => {
-                let id = AuditId(self.ids.next(now));
+                let (id, reason) = (AuditId(self.ids.next(now)), due.reason());
                 let entry = AuditEntry::new(id, now, Actor::System, Action::ENDPOINT_DISABLED, due.endpoint);
-                FailingAct::Disable { reason: due.reason(), audit: Box::new(entry) }
+                let disabled = EndpointStatus::Disabled { reason: reason.clone() };
+                let entry = entry.telling(&Facts::of_status(&EndpointStatus::Active), &Facts::of_status(&disabled));
+                FailingAct::Disable { reason, audit: Box::new(entry) }
             }
         };
         FailingStep {

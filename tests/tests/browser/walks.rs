@@ -189,7 +189,9 @@ async fn disabled_fix_enable_recover(desk: &Desk) {
     browser.see("#pause-webhook").await;
     browser.click(".tabs a[href$=\"/recover\"]").await;
     desk.screen(&format!("{screen}/recover")).await;
-    browser.click("#span-24h").await;
+    // What is offered first is the time since it was disabled.
+    assert_eq!(browser.property("#span-stopped", "checked").await, true);
+    browser.see("label:has(#span-stopped) time").await;
     browser.click("#preview-recovery button[type=submit]").await;
     browser.see("#preview[data-count=\"1\"]").await;
     browser.click("#start-recovery button").await;

@@ -67,7 +67,11 @@ async fn fifty_failures_on_end_disable_also_across_a_restart_and_keep_what_is_pe
     assert_eq!(world.deliveries(Some(DeliveryStatus::Pending)).await.len(), 50);
     let entries =
         world.engine.store().audit(Some(&world.organization), &Default::default(), page()).await.unwrap().rows;
-    assert!(entries.iter().any(|entry| entry.action == postrider_domain::Action::ENDPOINT_DISABLED));
+    let entry = entries.iter().find(|entry| entry.action == postrider_domain::Action::ENDPOINT_DISABLED).unwrap();
+    let told: Vec<_> = entry.after.iter().map(|field| (field.name.as_ref(), &field.told)).collect();
+    let text = |text: &str| postrider_domain::Told::Text(text.to_owned());
+    assert_eq!(told, [("status", &text("disabled")), ("disabled_reason", &text(&reason))], "what it was is told, too");
+    assert_eq!(entry.before[0].told, text("active"));
 }
 
 fn page() -> postrider_store::PageRequest {
