@@ -49,6 +49,13 @@ impl Checks {
         (text(&check["found"]), advice)
     }
 
+    /// What was found, by its code and with this fact.
+    #[track_caller]
+    fn tells(&self, name: &str, code: &str, fact: &str, value: impl Into<Value>) {
+        let check = self.of(name);
+        assert_eq!((&check["found_code"], &check["found_params"][fact]), (&json!(code), &value.into()), "{check}");
+    }
+
     #[track_caller]
     fn are(&self, names: &[&str], outcome: &str) {
         for name in names {
@@ -104,6 +111,13 @@ async fn a_healthy_receiver_passes_every_check_and_the_probe_is_listed_as_a_test
     assert_eq!(names, all);
     checks.are(&all, "passed");
     assert!(checks.is("tls", "passed").0.contains("TLS 1.3"));
+    checks.tells("tls", "tls.trusted", "version", "TLS 1.3");
+    checks.tells("dns", "dns.found", "host", "localhost");
+    checks.tells("probe", "probe.answered", "status_code", 200);
+    checks.tells("response_time", "response_time.taken", "allowed_ms", 30_000);
+    checks.tells("certificate", "certificate.current", "names", "localhost, 127.0.0.1");
+    let issued = &checks.of("certificate")["details"][0];
+    assert_eq!((&issued["code"], issued["params"]["issuer"].is_string()), (&json!("certificate.issued"), true));
     let (certificate, _) = checks.is("certificate", "passed");
     assert!(certificate.contains("for localhost, 127.0.0.1") && certificate.contains("days more"), "{certificate}");
     assert!(checks.of("dns")["details"].to_string().contains("127.0.0.1: may be called"));
@@ -117,6 +131,7 @@ async fn a_healthy_receiver_passes_every_check_and_the_probe_is_listed_as_a_test
     world.api.call(Call::new("PATCH", &path).json(&json!({"enabled": false}))).await.expect(200);
     let checks = diagnosed(&organization, &endpoint).await;
     checks.is("endpoint_status", "warning");
+    assert_eq!(checks.of("endpoint_status")["found_code"], "endpoint_status.paused");
     checks.is("probe", "passed");
 }
 
@@ -138,6 +153,8 @@ async fn certificates_that_nobody_should_trust_are_told_apart_with_what_to_do() 
         for checks in [of_api, of_command] {
             checks.are(&["url", "dns", "tcp"], "passed");
             assert!(checks.is("tls", "failed").1.contains(advice), "{certificate:?}: {}", checks.0);
+            let (tls, code) = (checks.of("tls"), format!("tls.{reason}"));
+            assert_eq!((&tls["found_code"], &tls["details"][0]["code"]), (&json!(code), &json!(code)));
             let (shown, what_to_do) = checks.is("certificate", "failed");
             assert!(shown.contains(found), "{certificate:?}: {shown}");
             assert!(what_to_do.contains(advice), "{certificate:?}: {what_to_do}");
@@ -169,6 +186,9 @@ async fn what_an_answer_is_about_is_told_from_where_nothing_arrives() {
         let (found, advice) = checks.is("redirect", "failed");
         assert!(found.contains("https://example.com/moved") && advice.contains("Location"), "{found} {advice}");
         checks.is("probe", "failed");
+        checks.tells("redirect", "redirect.target", "target", "https://example.com/moved");
+        checks.tells("probe", "status", "status_code", 302);
+        checks.tells("signature", "skipped.not_told", "status_code", 302);
         checks.is("response_time", "passed");
         checks.is("signature", "skipped");
         checks.is("tls", "warning");
@@ -195,17 +215,21 @@ async fn ports_names_and_addresses_that_lead_nowhere_are_told_with_what_to_do() 
         let (found, advice) = checks.is("tcp", "failed");
         assert!(found.contains(&port.to_string()) && advice.contains("nothing listens"), "{found} {advice}");
         checks.are(&["url", "dns"], "passed");
+        assert_eq!(checks.of("tcp")["found_code"], "connect.connection_refused");
+        let address = &checks.of("tcp")["details"][0]["params"]["address"];
+        assert_eq!(*address, json!(format!("127.0.0.1:{port}")));
         checks.is("tls", "warning");
         checks.are(&["certificate", "probe", "response_time", "redirect", "signature"], "skipped");
         assert_eq!(checks.0["delivery"], Value::Null);
     }
-    for (url, found) in [
-        ("https://10.1.2.3/in", "private"),
-        ("https://169.254.169.254/latest", "metadata"),
-        ("ftp://example.com", "https://"),
-        ("https://user:word@example.com/", "user name"),
+    for (url, found, code) in [
+        ("https://10.1.2.3/in", "private", "url.private_address"),
+        ("https://169.254.169.254/latest", "metadata", "url.private_address"),
+        ("ftp://example.com", "https://", "url.scheme"),
+        ("https://user:word@example.com/", "user name", "url.user_info"),
     ] {
         let checks = told(&world.setup, &[url]).await;
+        assert_eq!(checks.of("url")["found_code"], code, "{url}");
         assert!(checks.is("url", "failed").0.contains(found), "{}", checks.0);
         checks.are(&["dns", "tcp", "tls", "certificate"], "skipped");
         checks.are(&OF_THE_ANSWER, "skipped");

@@ -8,6 +8,7 @@ mod delivery;
 mod disabled;
 mod endpoint;
 mod event;
+mod finding;
 mod ids;
 mod key;
 mod notice;
@@ -31,6 +32,7 @@ pub use delivery::{DeliveryStatus, Ended, FailReason, Progress, Resume, Transiti
 pub use disabled::{DisabledReason, LatestFailure};
 pub use endpoint::{Endpoint, EndpointOrdering, EndpointStatus, Overlap, SigningSecrets};
 pub use event::{EventId, EventIdError, Resource};
+pub use finding::{Finding, FindingKind};
 pub use ids::{
     AttemptId, AuditId, DeliveryId, EndpointId, IdError, KeyId, NoticeId, OperationId, OperationalEventId, decode_id,
     encode_id,

@@ -12,9 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postrider_domain::{
-    Advice, AttemptFailure, AuditEntry, DeliveryId, EndpointId, EndpointStatus, FailureKind, OrganizationId, advice,
+    Advice, AttemptFailure, AuditEntry, DeliveryId, DisabledReason, EndpointId, EndpointStatus, FailureKind, Finding,
+    FindingKind, LatestFailure, OrganizationId, advice,
 };
-use postrider_egress::UrlRefusal;
+use postrider_egress::{UrlRefusal, VettedUrl};
 
 use crate::engine::Engine;
 use crate::error::TestError;
@@ -57,41 +58,41 @@ pub struct Check {
     pub name: &'static str,
     /// How it ended.
     pub outcome: CheckOutcome,
-    /// What was found, in a sentence.
-    pub found: String,
+    /// What was found.
+    pub found: Finding,
     /// What was found of each of several, e.g. addresses.
-    pub details: Vec<String>,
+    pub details: Vec<Finding>,
     /// What to do; none where nothing is to be done.
     pub advice: Option<Advice>,
 }
 
 impl Check {
-    fn of(name: &'static str, outcome: CheckOutcome, found: impl Into<String>) -> Self {
-        Check { name, outcome, found: found.into(), details: Vec::new(), advice: None }
+    fn of(name: &'static str, outcome: CheckOutcome, found: Finding) -> Self {
+        Check { name, outcome, found, details: Vec::new(), advice: None }
     }
 
-    fn passed(name: &'static str, found: impl Into<String>) -> Self {
+    fn passed(name: &'static str, found: Finding) -> Self {
         Check::of(name, CheckOutcome::Passed, found)
     }
 
-    fn warning(name: &'static str, found: impl Into<String>, advice: Advice) -> Self {
+    fn warning(name: &'static str, found: Finding, advice: Advice) -> Self {
         Check { advice: Some(advice), ..Check::of(name, CheckOutcome::Warning, found) }
     }
 
-    fn failed(name: &'static str, found: impl Into<String>, advice: Advice) -> Self {
+    fn failed(name: &'static str, found: Finding, advice: Advice) -> Self {
         Check { advice: Some(advice), ..Check::of(name, CheckOutcome::Failed, found) }
     }
 
     /// One that fails as an attempt would, with the words that stand beside such an attempt.
-    fn failed_as(name: &'static str, failure: &AttemptFailure, status_code: Option<u16>) -> Self {
-        Check::failed(name, &failure.message, advice(failure.kind, failure.reason.as_deref(), status_code))
+    fn failed_as(name: &'static str, failure: &AttemptFailure) -> Self {
+        Check::failed(name, Finding::failure(failure), advice(failure.kind, failure.reason.as_deref(), None))
     }
 
-    fn skipped(name: &'static str, found: impl Into<String>) -> Self {
+    fn skipped(name: &'static str, found: Finding) -> Self {
         Check::of(name, CheckOutcome::Skipped, found)
     }
 
-    fn with(self, details: Vec<String>) -> Self {
+    fn with(self, details: Vec<Finding>) -> Self {
         Check { details, ..self }
     }
 }
@@ -138,7 +139,7 @@ impl Engine {
                 false
             }
             Ok(url) => {
-                checks.push(Check::passed("url", format!("{} keeps the rules for URLs", shown(url.origin()))));
+                checks.push(allowed(url));
                 let examination = inner.egress.examine(url, EXAMINATION).await;
                 network::check(url, &examination, inner.clock.now(), &mut checks)
             }
@@ -158,20 +159,44 @@ impl Engine {
 fn status(status: &EndpointStatus) -> Check {
     let name = "endpoint_status";
     match status {
-        EndpointStatus::Active => Check::passed(name, "the endpoint is active"),
+        EndpointStatus::Active => Check::passed(name, FindingKind::EndpointActive.says("the endpoint is active")),
         EndpointStatus::Paused => {
-            Check::warning(name, "the endpoint is paused: new events make no deliveries for it", Advice::EndpointPaused)
+            let text = "the endpoint is paused: new events make no deliveries for it";
+            Check::warning(name, FindingKind::EndpointPaused.says(text), Advice::EndpointPaused)
         }
-        EndpointStatus::Disabled { reason } => {
-            Check::failed(name, format!("the endpoint was disabled by the system: {reason}"), Advice::EndpointDisabled)
+        EndpointStatus::Disabled { reason } => Check::failed(name, disabled(reason), Advice::EndpointDisabled),
+    }
+}
+
+fn disabled(reason: &str) -> Finding {
+    let text = format!("the endpoint was disabled by the system: {reason}");
+    match DisabledReason::parse(reason) {
+        None => FindingKind::EndpointDisabled.says(text),
+        Some(DisabledReason::Gone) => FindingKind::EndpointGone.says(text),
+        Some(DisabledReason::Failures { count, latest }) => {
+            let found =
+                FindingKind::EndpointFailures.says(text).with("count", count).with("kind", latest.kind().as_str());
+            match latest {
+                LatestFailure::Status(code) => found.with("status_code", code),
+                LatestFailure::Unanswered(_) => found,
+            }
         }
     }
 }
 
+fn allowed(url: &VettedUrl) -> Check {
+    let origin = shown(url.origin());
+    Check::passed(
+        "url",
+        FindingKind::UrlAllowed.says(format!("{origin} keeps the rules for URLs")).with("origin", origin),
+    )
+}
+
+/// A URL that breaks a rule: found as the field of a creation would be.
 fn refused(refusal: &UrlRefusal) -> Check {
-    let message = refusal.message.clone();
-    let reason = Some(refusal.code.as_str().into());
-    Check::failed_as("url", &AttemptFailure { kind: FailureKind::UrlRefused, reason, message }, None)
+    let (text, params) = (refusal.message.clone(), refusal.params.clone());
+    let found = Finding { code: refusal.code.of_field().into(), text, params };
+    Check::failed("url", found, advice(FailureKind::UrlRefused, Some(refusal.code.as_str()), None))
 }
 
 /// An origin without its port where that is the usual one.

@@ -56,7 +56,8 @@ fn write_code<S: Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Err
     serializer.serialize_str(code.as_str())
 }
 
-fn write_params<S: Serializer>(params: &Params, serializer: S) -> Result<S::Ok, S::Error> {
+/// Facts as JSON: each by its name.
+pub(crate) fn write_params<S: Serializer>(params: &Params, serializer: S) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(Some(params.len()))?;
     for (name, value) in params {
         match value {

@@ -62,6 +62,29 @@ impl UrlRefusalCode {
             Self::Path => "url_path",
         }
     }
+
+    /// The same as the code of a wrong field.
+    #[must_use]
+    pub fn of_field(self) -> &'static str {
+        match self {
+            Self::TooLong => "url.too_long",
+            Self::Character => "url.character",
+            Self::Scheme => "url.scheme",
+            Self::HttpNotAllowed => "url.http_not_allowed",
+            Self::Slashes => "url.slashes",
+            Self::Backslash => "url.backslash",
+            Self::Fragment => "url.fragment",
+            Self::UserInfo => "url.user_info",
+            Self::Host => "url.host",
+            Self::HostEncoded => "url.host_encoded",
+            Self::PrivateName => "url.private_name",
+            Self::ReservedName => "url.reserved_name",
+            Self::PortInvalid => "url.port_invalid",
+            Self::PortRefused => "url.port_refused",
+            Self::Address => "url.private_address",
+            Self::Path => "url.path",
+        }
+    }
 }
 
 /// Why a URL was refused: a stable code, and a message for its owner that says what is wrong, where, and what to do.

@@ -9,7 +9,7 @@ use postrider_domain::{
 use postrider_egress::{Client, VettedUrl};
 use postrider_store::{Attempt, Event};
 
-use super::{Check, Diagnosis, EXAMINATION, network, probe, refused, shown};
+use super::{Diagnosis, EXAMINATION, allowed, network, probe, refused};
 use crate::attempt::{not_accepted, render};
 use crate::diagnosis::probe::Probe;
 use crate::exchange::{Parcel, Sent, failure_of, kept, whole_ms};
@@ -42,7 +42,7 @@ impl UrlDiagnosis<'_> {
                 probe::skip(&mut checks);
             }
             Ok(url) => {
-                checks.push(Check::passed("url", format!("{} keeps the rules for URLs", shown(url.origin()))));
+                checks.push(allowed(&url));
                 let examination = client.examine(&url, EXAMINATION).await;
                 if network::check(&url, &examination, now, &mut checks) {
                     let attempt = self.probe(client, &url, now).await;

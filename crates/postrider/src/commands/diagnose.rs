@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use postrider_contract::{Contract, SecretRules};
-use postrider_domain::{Advice, Secret, Subscription};
+use postrider_domain::{Advice, Finding, Param, Secret, Subscription};
 use postrider_engine::{Check, Clock, Diagnosis, SystemClock, UrlDiagnosis};
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -68,8 +68,12 @@ fn event_type<'a>(args: &'a DiagnoseArgs, contract: &'a Contract) -> anyhow::Res
 
 fn json(diagnosis: &Diagnosis) -> String {
     let check = |check: &Check| {
+        let found =
+            |found: &Finding| serde_json::json!({"text": found.text, "code": found.code, "params": params(found)});
         serde_json::json!({
-            "name": check.name, "outcome": check.outcome.as_str(), "found": check.found, "details": check.details,
+            "name": check.name, "outcome": check.outcome.as_str(), "found": check.found.text,
+            "found_code": check.found.code, "found_params": params(&check.found),
+            "details": check.details.iter().map(found).collect::<Vec<_>>(),
             "advice": check.advice.map(Advice::text), "advice_code": check.advice.map(Advice::code),
         })
     };
@@ -77,11 +81,19 @@ fn json(diagnosis: &Diagnosis) -> String {
     serde_json::json!({"healthy": diagnosis.is_healthy(), "checks": checks}).to_string()
 }
 
+fn params(found: &Finding) -> serde_json::Value {
+    let value = |param: &Param| match param {
+        Param::Number(number) => serde_json::json!(number),
+        Param::Text(text) => serde_json::json!(text),
+    };
+    found.params.iter().map(|(name, param)| ((*name).to_owned(), value(param))).collect()
+}
+
 fn text(diagnosis: &Diagnosis) -> String {
     let mut lines = Vec::new();
     for check in &diagnosis.checks {
-        lines.push(format!("{:<8} {:<14} {}", check.outcome.as_str(), check.name, check.found));
-        lines.extend(check.details.iter().map(|detail| format!("{:24}- {detail}", "")));
+        lines.push(format!("{:<8} {:<14} {}", check.outcome.as_str(), check.name, check.found.text));
+        lines.extend(check.details.iter().map(|detail| format!("{:24}- {}", "", detail.text)));
         lines.extend(check.advice.iter().map(|advice| format!("{:24}what to do: {}", "", advice.text())));
     }
     let verdict =

@@ -1,9 +1,11 @@
 //! A diagnosis: what was looked at, what was found, and what to do.
 
-use postrider_domain::Advice;
+use postrider_domain::{Advice, Finding, Params};
 use postrider_engine::{Check, Diagnosis};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::problem::write_params;
 
 /// How a check ended.
 #[derive(Debug, ToSchema)]
@@ -32,14 +34,43 @@ pub(crate) struct CheckBody<'a> {
     /// What was found.
     #[schema(example = "for example.com; valid from 2026-09-01 until 2026-11-30, 9 days more")]
     found: &'a str,
-    /// The same of each of several: addresses with the guard's verdict, connections, certificates.
-    details: &'a [String],
+    /// The same as a word that does not change, for saying it in another language: of a finding, of a failed attempt's message, or of a wrong field.
+    #[schema(example = "certificate.current")]
+    found_code: &'a str,
+    /// The facts of what was found, numbers and texts; left out when there are none.
+    #[serde(skip_serializing_if = "no_params", serialize_with = "write_params")]
+    #[schema(value_type = Object, required = false,
+        example = json!({"names": "example.com", "from": "2026-09-01", "until": "2026-11-30", "days": 9}))]
+    found_params: &'a Params,
+    /// What was found of each of several: addresses with the guard's verdict, connections, certificates.
+    details: Vec<DetailBody<'a>>,
     /// What to do; `null` where nothing is to be done.
     #[schema(required = true)]
     advice: Option<&'static str>,
     /// The advice as a word that does not change, for saying it in another language; `null` where there is none.
     #[schema(required = true, example = "certificate_ends_soon")]
     advice_code: Option<&'static str>,
+}
+
+/// What was found of one of several.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CheckDetail)]
+pub(crate) struct DetailBody<'a> {
+    /// What was found.
+    #[schema(example = "203.0.113.7:443: connected in 18 ms")]
+    text: &'a str,
+    /// The same as a word that does not change.
+    #[schema(example = "connection.made")]
+    code: &'a str,
+    /// The facts of the text, numbers and texts; left out when there are none.
+    #[serde(skip_serializing_if = "no_params", serialize_with = "write_params")]
+    #[schema(value_type = Object, required = false, example = json!({"address": "203.0.113.7:443", "took_ms": 18}))]
+    params: &'a Params,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it the field")]
+fn no_params(params: &&Params) -> bool {
+    params.is_empty()
 }
 
 /// What keeps an endpoint from receiving, or that nothing does.
@@ -70,10 +101,18 @@ impl<'a> CheckBody<'a> {
         CheckBody {
             name: check.name,
             outcome: check.outcome.as_str(),
-            found: &check.found,
-            details: &check.details,
+            found: &check.found.text,
+            found_code: &check.found.code,
+            found_params: &check.found.params,
+            details: check.details.iter().map(DetailBody::new).collect(),
             advice: check.advice.map(Advice::text),
             advice_code: check.advice.map(Advice::code),
         }
+    }
+}
+
+impl<'a> DetailBody<'a> {
+    fn new(found: &'a Finding) -> Self {
+        DetailBody { text: &found.text, code: &found.code, params: &found.params }
     }
 }
