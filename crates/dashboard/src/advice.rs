@@ -49,7 +49,7 @@ impl Failure {
 }
 
 /// What happened, by the message's code.
-fn happened(say: Say, code: &str, status_code: Option<u16>) -> Option<String> {
+pub(crate) fn happened(say: Say, code: &str, status_code: Option<u16>) -> Option<String> {
     let name = format!("happened-{}", code.replace(['.', '_'], "-"));
     say.maybe(&name)?;
     let code = status_code.map(|code| code.to_string()).unwrap_or_default();

@@ -13,6 +13,7 @@ mod app;
 mod assets;
 mod curl;
 mod edge;
+mod facts;
 mod form;
 mod mistake;
 mod mistakes;

@@ -1,15 +1,13 @@
 //! What is wrong with fields, in the viewer's language: by the code that the API gives each mistake, where there is a text for it.
 
-use postrider_texts::fluent_bundle::FluentValue;
 use serde_json::Value;
 
 use crate::api::Mistake;
+use crate::facts::with_facts;
 use crate::say::Say;
 
 /// Codes whose text leaves to the API's own detail, which is English, what exactly is wrong.
 const DETAILED: [&str; 4] = ["event.changes", "event.data", "filter.invalid", "url.host"];
-/// Numbers that are names, and so are written as they are.
-const UNCOUNTED: &str = "port";
 
 /// A mistake in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,25 +31,12 @@ fn translated(say: Say, mistake: &Mistake) -> Option<String> {
     let counted = mistake.params.get("limit").and_then(Value::as_str).and_then(|limit| limit.split(' ').next());
     let finer = counted.map(|counted| format!("{name}-{counted}")).filter(|finer| say.maybe(finer).is_some());
     let name = finer.unwrap_or(name);
-    say.maybe(&name)?;
-    let arguments = mistake.params.iter().filter_map(|(name, value)| Some((name.as_str(), argument(name, value)?)));
-    let text = say.all(&name, arguments);
-    // An argument that the API did not give stands there by its name.
-    (!text.contains("{$")).then_some(text)
+    with_facts(say, &name, &mistake.params)
 }
 
 /// `url.private_address` is said by `code-url-private-address`.
 fn message_name(code: &str) -> String {
     format!("code-{}", code.replace(['.', '_'], "-"))
-}
-
-fn argument<'v>(name: &str, value: &'v Value) -> Option<FluentValue<'v>> {
-    match value {
-        Value::Number(number) if name == UNCOUNTED => Some(FluentValue::from(number.to_string())),
-        Value::Number(number) => number.as_f64().map(FluentValue::from),
-        Value::String(text) => Some(FluentValue::from(text.as_str())),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -69,7 +54,8 @@ mod tests {
 
     /// The codes that the reference lists, each with the parameters that it names.
     fn codes() -> Vec<(&'static str, Vec<&'static str>)> {
-        let rows = REFERENCE.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+        let (_, section) = REFERENCE.split_once("### Codes of wrong fields").unwrap();
+        let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
         let codes = rows.filter(|(code, _)| code.contains('.') && !code.contains([' ', '/']));
         codes.map(|(code, meaning)| (code, meaning.split('`').skip(1).step_by(2).collect())).collect()
     }

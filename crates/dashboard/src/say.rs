@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use postrider_texts::fluent_bundle::{FluentArgs, FluentValue};
 use postrider_texts::{LANGUAGES, Texts, decimal, grouped};
@@ -26,6 +27,7 @@ macro_rules! sources {
             include_str!(concat!("../texts/", $language, "/delivery.ftl")),
             include_str!(concat!("../texts/", $language, "/events.ftl")),
             include_str!(concat!("../texts/", $language, "/failures.ftl")),
+            include_str!(concat!("../texts/", $language, "/found.ftl")),
             include_str!(concat!("../texts/", $language, "/form.ftl")),
             include_str!(concat!("../texts/", $language, "/happened.ftl")),
             include_str!(concat!("../texts/", $language, "/webhook.ftl")),
@@ -122,6 +124,14 @@ impl Say {
         let parts =
             [("day", at.day().to_string()), ("month", month), ("time", format!("{:02}:{:02}", at.hour(), at.minute()))];
         self.all("moment-hour", parts.map(|(name, text)| (name, FluentValue::from(text))))
+    }
+
+    /// A day, such as `2026-03-05`. What is none is repeated.
+    pub(crate) fn date(self, day: &str) -> String {
+        let Ok(date) = day.parse::<Date>() else { return day.to_owned() };
+        let month = self.text(&format!("month-{}", date.month()));
+        let parts = [("day", date.day().to_string()), ("month", month), ("year", date.year().to_string())];
+        self.all("moment-date", parts.map(|(name, text)| (name, FluentValue::from(text))))
     }
 
     /// A moment in full, in UTC. `moment` is RFC 3339; what is not is repeated.

@@ -13,9 +13,11 @@ const FAMILIES: &[&str] = &[
     "fail-reason-",
     "failed-by-",
     "failure-",
+    "found-",
     "happened-",
     "menu-",
     "month-",
+    "ordering-",
     "outcome-",
     "recovery-given-up-",
     "recovery-status-",
@@ -121,6 +123,8 @@ fn moments_are_written_in_each_language() {
     assert_eq!(Say::new("pt-BR").moment(moment), "5 de março de 2026, 09:08:07 UTC");
     assert_eq!(Say::new("es").moment(moment), "5 de marzo de 2026, 09:08:07 UTC");
     assert_eq!(Say::new("en").moment("<no moment>"), "<no moment>");
+    assert_eq!(Say::new("pt-BR").date("2026-03-05"), "5 de março de 2026");
+    assert_eq!(Say::new("en").date("<no day>"), "<no day>");
     assert_eq!(Say::new("es").hour(moment), "5 de marzo, 09:08 UTC");
     assert_eq!(Say::new("en").hour("<no moment>"), "<no moment>");
 }

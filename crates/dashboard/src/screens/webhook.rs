@@ -7,6 +7,7 @@ mod delete;
 mod deliveries;
 mod diagnose;
 mod filters;
+mod finding;
 mod form;
 pub(crate) mod panels;
 mod recover;

@@ -1,6 +1,7 @@
 //! Diagnoses, and where deliveries come from.
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 /// What keeps an endpoint from receiving, or that nothing does.
 #[derive(Clone, Debug, Deserialize)]
@@ -21,13 +22,30 @@ pub(crate) struct Check {
     pub(crate) outcome: String,
     /// What was found, in English.
     pub(crate) found: String,
+    /// What that is called, for whoever says it in another language.
+    #[serde(default)]
+    pub(crate) found_code: String,
+    #[serde(default)]
+    pub(crate) found_params: Map<String, Value>,
     /// The same of each of several.
-    pub(crate) details: Vec<String>,
+    pub(crate) details: Vec<CheckDetail>,
     /// What to do, in English.
     pub(crate) advice: Option<String>,
     /// What the advice is called, for whoever says it in another language.
     #[serde(default)]
     pub(crate) advice_code: Option<String>,
+}
+
+/// What was found of one of several, such as an address.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct CheckDetail {
+    /// In English.
+    pub(crate) text: String,
+    /// What that is called.
+    #[serde(default)]
+    pub(crate) code: String,
+    #[serde(default)]
+    pub(crate) params: Map<String, Value>,
 }
 
 /// Addresses and ranges that deliveries come from; none when the operator names none.

@@ -8,15 +8,15 @@ use axum::routing::get;
 use http::{Method, StatusCode};
 use serde_json::json;
 
+use super::finding::Finding;
 use super::{Head, Tab, api_path};
 use crate::advice::Advice;
-use crate::api::{Check, Diagnosis, EgressAddresses};
+use crate::api::{Check, CheckDetail, Diagnosis, EgressAddresses};
 use crate::app::App;
 use crate::page::{Page, html};
 use crate::refusal::Refusal;
 use crate::say::Say;
 use crate::viewer::Viewer;
-use crate::visible::{Piece, visible};
 
 pub(super) fn routes() -> Router<App> {
     Router::new().route("/o/{organization}/webhooks/{endpoint}/diagnose", get(show).post(run))
@@ -28,9 +28,8 @@ struct Told {
     name: String,
     outcome: String,
     verdict: String,
-    /// What was found, in English; it may repeat what a receiver said.
-    found: Vec<Piece>,
-    details: Vec<Vec<Piece>>,
+    found: Finding,
+    details: Vec<Finding>,
     advice: Option<Advice>,
     /// The screen on which something can be done about it.
     way: Option<Way>,
@@ -99,9 +98,15 @@ fn told(say: Say, check: &Check, base: &str) -> Told {
         way: way(say, &name, base).filter(|_| is_wrong),
         name: check.name.clone(),
         outcome: check.outcome.clone(),
-        found: visible(&check.found),
-        details: check.details.iter().map(|detail| visible(detail)).collect(),
+        found: Finding::new(say, &check.found_code, &check.found_params, &check.found),
+        details: details(check).map(|one| Finding::of_several(say, one)).collect(),
     }
+}
+
+/// What was found of each of several; nothing where it says the same of the only one.
+fn details(check: &Check) -> impl Iterator<Item = &CheckDetail> {
+    let is_told = |details: &[CheckDetail]| matches!(details, [only] if only.code == check.found_code);
+    check.details.iter().filter(move |_| !is_told(&check.details))
 }
 
 fn way(say: Say, check: &str, base: &str) -> Option<Way> {
@@ -137,6 +142,8 @@ mod tests {
             name: name.to_owned(),
             outcome: outcome.to_owned(),
             found: "found".to_owned(),
+            found_code: String::new(),
+            found_params: serde_json::Map::new(),
             details: Vec::new(),
             advice: Some("do this".to_owned()),
             advice_code: code.map(str::to_owned),
@@ -167,10 +174,18 @@ mod tests {
     }
 
     #[test]
-    fn what_a_receiver_said_is_shown_with_marks_for_what_cannot_be_seen() {
-        let check = Check { found: "redirects to \u{202e}moc".to_owned(), ..check("redirect", "failed", None) };
-        let told = told(Say::new("en"), &check, "");
-        assert!(told.found.iter().any(|piece| piece.is_mark), "{:?}", told.found);
+    fn what_is_found_of_the_only_address_is_not_told_twice() {
+        let at = |address: &str| CheckDetail {
+            text: "refused".to_owned(),
+            code: "connect.connection_refused".to_owned(),
+            params: [("address".to_owned(), json!(address))].into_iter().collect(),
+        };
+        let shown = |details: Vec<CheckDetail>| {
+            let found_code = "connect.connection_refused".to_owned();
+            told(Say::new("en"), &Check { found_code, details, ..check("tcp", "failed", None) }, "").details.len()
+        };
+        assert_eq!(shown(vec![at("192.0.2.1:443")]), 0);
+        assert_eq!(shown(vec![at("192.0.2.1:443"), at("192.0.2.2:443")]), 2);
     }
 
     #[test]

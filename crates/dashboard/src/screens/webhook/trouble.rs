@@ -64,7 +64,8 @@ pub(crate) fn why_disabled(say: Say, endpoint: &Endpoint) -> Option<Words> {
     })
 }
 
-fn too_many(say: Say, params: &DisabledReasonParams) -> Option<String> {
+/// That attempts failed on end, and how the latest ended; none where that is not known here.
+pub(crate) fn too_many(say: Say, params: &DisabledReasonParams) -> Option<String> {
     let count = FluentValue::from(params.count);
     if let Some(code) = params.status_code {
         let code = FluentValue::from(code.to_string());
