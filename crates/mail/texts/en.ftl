@@ -23,15 +23,15 @@ then-failing = After { $max } failures in a row it will be disabled. Nothing is 
 then-disabled = New events are not sent to it. What was pending is kept.
 
 do-failing = Please look at the receiver: the delivery log of the webhook shows every request with its answer.
-do-disabled = Mend the receiver, then enable the webhook again on its page or through the API; what was pending then leaves, slowly at first. The delivery log shows every request with its answer.
+do-disabled = Mend the receiver, then activate the webhook again on its page or through the API; what was pending then leaves, slowly at first. The delivery log shows every request with its answer.
 
 why = You receive this because your address is the one of the owner of { $organization }.
 
 reason-url_refused = its URL breaks the rules
 reason-address_refused = its name leads to an address that may not be used
 reason-dns = its name could not be looked up
-reason-connect = no connection came about
-reason-tls = no secure connection came about; look at its certificate
+reason-connect = no connection could be made
+reason-tls = no secure connection could be made; look at its certificate
 reason-timeout = it did not answer in time
 reason-bad_response = what it answered is not valid HTTP
 reason-connection_closed = it closed the connection without an answer

@@ -11,6 +11,7 @@ percent = { $number }%
 span-ms = { $number } ms
 span-s = { $number } s
 moment = { $day } { $month } { $year }, { $time } UTC
+moment-date = { $day } { $month } { $year }
 moment-hour = { $day } { $month }, { $time } UTC
 month-1 = January
 month-2 = February
@@ -43,7 +44,7 @@ entrance-refused = This link is not valid any more. Open this page again from wh
 entrance-no-script = Your browser runs no scripts. Paste the whole link that you were given.
 
 sign-in-title = Sign in
-sign-in-text = Use the link in your CRM’s settings. Or sign in here.
+sign-in-text = Use the link in your CRM’s settings, or sign in here.
 sign-in-credential = Link, operator key or token
 sign-in-help = It is kept for this visit alone.
 sign-in-refused = That is not known here, or it is not valid any more.

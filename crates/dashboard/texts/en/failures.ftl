@@ -3,7 +3,7 @@ failures-none-title = Nothing failed
 failures-none = Failed deliveries of all your webhooks are listed here, with the reason and what to do about it.
 failures-stopped = Webhooks with problems
 failures-in-a-row = { $count ->
-    [one] { $count } attempt in a row failed
+    [one] { $count } attempt failed
    *[other] { $count } attempts in a row failed
 }
 failures-since = since

@@ -1,5 +1,5 @@
 # Whom the server writes to.
-notifications-about = When a webhook keeps failing, we write to this address before it is switched off, and again when it was.
+notifications-about = When a webhook keeps failing, we write to this address before it is disabled, and again when it was.
 notifications-email = E-mail address of the owner
 notifications-email-help = One address. Leave it empty to notify nobody.
 notifications-language = Language of the e-mails

@@ -1,6 +1,6 @@
 # The list of webhooks.
 webhooks-create = Create Webhook
-webhooks-empty = A webhook sends your CRM’s events to your own systems the moment they happen. Create one, send it a test event, and switch it on.
+webhooks-empty = A webhook sends your CRM’s events to your own systems the moment they happen. Create one, send it a test event, and activate it.
 webhooks-name = Name and URL
 webhooks-events = Events
 webhooks-status = Status

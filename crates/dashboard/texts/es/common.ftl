@@ -11,6 +11,7 @@ percent = { $number } %
 span-ms = { $number } ms
 span-s = { $number } s
 moment = { $day } de { $month } de { $year }, { $time } UTC
+moment-date = { $day } de { $month } de { $year }
 moment-hour = { $day } de { $month }, { $time } UTC
 month-1 = enero
 month-2 = febrero
@@ -43,10 +44,10 @@ entrance-refused = Este enlace ya no es válido. Abra esta página de nuevo desd
 entrance-no-script = Su navegador no ejecuta scripts. Pegue el enlace completo que recibió.
 
 sign-in-title = Entrar
-sign-in-text = Use el enlace de los ajustes de su CRM. O entre aquí.
+sign-in-text = Use el enlace de los ajustes de su CRM o entre aquí.
 sign-in-credential = Enlace, clave del operador o token
 sign-in-help = Se guarda solo durante esta visita.
-sign-in-refused = Eso no se conoce aquí o ya no es válido.
+sign-in-refused = Eso no se reconoce aquí o ya no es válido.
 sign-in-go = Entrar
 
 refused-signed-out-title = Su visita ha terminado
@@ -66,4 +67,4 @@ refused-busy = No se cambió nada. Inténtelo de nuevo en un momento.
 refused-wrong-title = Eso no puede ser correcto
 refused-wrong = No se cambió nada. Vuelva atrás y revise lo que escribió.
 refused-fault-title = Algo falló por nuestra parte
-refused-fault = No fue nada que usted hiciera. Inténtelo de nuevo; si continúa, avise a quien opera este servidor.
+refused-fault = No se debe a nada que usted haya hecho. Inténtelo de nuevo; si continúa, avise a quien opera este servidor.

@@ -13,7 +13,7 @@ diagnose-to-edit = Editar el webhook
 diagnose-to-code = Código de verificación
 diagnose-to-delivery = El evento de prueba, tal como se envió y se respondió
 
-outcome-passed = En orden
+outcome-passed = Correcto
 outcome-warning = Aviso
 outcome-failed = Falló
 outcome-skipped = Omitido
@@ -29,5 +29,5 @@ check-redirect = Redirecciones
 check-signature = Firma
 
 egress-title = Direcciones desde las que llegan las entregas
-egress-text = Si un cortafuegos protege su servidor, permita estas:
-egress-none = Quien opera este servicio no ha indicado ninguna. Si un cortafuegos protege su servidor, pregúntele qué direcciones permitir.
+egress-text = Si un firewall protege su servidor, permita estas:
+egress-none = Quien opera este servicio no ha indicado ninguna. Si un firewall protege su servidor, pregúntele qué direcciones permitir.

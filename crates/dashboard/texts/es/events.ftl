@@ -12,7 +12,7 @@ events-none-title = Aún no hay eventos
 events-none = En cuanto ocurra algo en su CRM, aparecerá aquí, junto con los webhooks a los que se envió.
 events-no-match = Ningún evento coincide con estos filtros.
 events-mistakes = Algunos filtros no se pueden usar. Vea las notas junto a ellos.
-events-wrong-record = Escriba un tipo y un id, como deal:42.
+events-wrong-record = Escriba un tipo y un ID, como deal:42.
 events-wrong-time = Escriba una fecha y una hora, como 2026-11-21T10:00.
 
 event-facts = Sobre este evento
@@ -36,7 +36,7 @@ routed-delivered = Entrega creada
 routed-test = No enviado: es una prueba de otro webhook
 routed-made_later = No enviado: el webhook se creó después
 routed-not_subscribed = No enviado: no está suscrito a este tipo de evento
-routed-filtered = No enviado: lo retuvo el filtro del webhook
+routed-filtered = No enviado: lo retuvo la condición del webhook
 routed-paused = No enviado: el webhook está pausado
 routed-disabled = No enviado: el webhook está desactivado
 routed-dropped = No hay entrega: hoy el webhook la recibiría, pero entonces no estaba activo o tenía otra configuración, o la entrega ya no se conserva

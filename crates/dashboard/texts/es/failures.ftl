@@ -3,7 +3,7 @@ failures-none-title = No falló nada
 failures-none = Aquí aparecen las entregas fallidas de todos sus webhooks, con el motivo y qué hacer.
 failures-stopped = Webhooks con problemas
 failures-in-a-row = { $count ->
-    [one] { $count } intento seguido falló
+    [one] { $count } intento falló
    *[other] { $count } intentos seguidos fallaron
 }
 failures-since = desde

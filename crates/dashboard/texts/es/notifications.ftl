@@ -6,4 +6,4 @@ notifications-language = Idioma de los correos
 notifications-language-none = Sin elegir
 notifications-language-help = Si no se elige, van en inglés.
 notifications-nobody = No se avisa a nadie
-notifications-saved = Guardado.
+notifications-saved = Cambios guardados.

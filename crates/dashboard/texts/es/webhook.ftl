@@ -11,13 +11,13 @@ webhook-activate = Activar
 webhook-send-test = Enviar evento de prueba
 
 banner-disabled = Este webhook se desactivó
-banner-disabled-text = Ya no se le envía nada. Repare el receptor, envíe un evento de prueba y vuelva a activar el webhook; después recupere lo que se perdió.
+banner-disabled-text = Ya no se le envía nada. Corrija su servidor, envíe un evento de prueba y vuelva a activar el webhook; después recupere lo que se perdió.
 banner-activate-again = Volver a activar
 banner-recover = Recuperar eventos perdidos
 banner-failing = { $count ->
-    [one] { $count } intento seguido ha fallado
+    [one] { $count } intento ha fallado
    *[other] { $count } intentos seguidos han fallado
- }
+}
 banner-failing-since = Falla desde
 banner-failing-text = Abra una entrega para ver qué respondió el receptor y qué hacer. Si sigue así, el webhook se desactivará.
 banner-failing-rows = Mostrar lo que espera un reintento
@@ -26,13 +26,13 @@ banner-paused-text = No se le envían eventos nuevos. Lo que se pierda entretant
 
 disabled-gone = El receptor respondió que ya no existe (estado 410).
 disabled-status = { $count ->
-    [one] { $count } intento seguido falló; el último recibió el estado { $code }.
+    [one] { $count } intento falló; recibió el estado { $code }.
    *[other] { $count } intentos seguidos fallaron; el último recibió el estado { $code }.
- }
+}
 disabled-cause = { $count ->
-    [one] { $count } intento seguido falló; el último, porque { $cause }.
+    [one] { $count } intento falló porque { $cause }.
    *[other] { $count } intentos seguidos fallaron; el último, porque { $cause }.
- }
+}
 failed-by-url-refused = la URL no está permitida
 failed-by-address-refused = el host tiene una dirección privada o reservada
 failed-by-dns = no se encontró el nombre del host
@@ -45,7 +45,7 @@ failed-by-proxy = falló el proxy de este servidor
 failed-by-request-invalid = no se pudo escribir la solicitud
 
 charts = Actividad
-charts-period = Periodo
+charts-period = Período
 charts-day = 24 horas
 charts-week = 7 días
 charts-table = En números

@@ -11,6 +11,7 @@ percent = { $number }%
 span-ms = { $number } ms
 span-s = { $number } s
 moment = { $day } de { $month } de { $year }, { $time } UTC
+moment-date = { $day } de { $month } de { $year }
 moment-hour = { $day } de { $month }, { $time } UTC
 month-1 = janeiro
 month-2 = fevereiro
@@ -39,14 +40,14 @@ menu-system = Sistema
 
 entrance-title = Webhooks
 entrance-wait = Um momento…
-entrance-refused = Este link não vale mais. Abra esta página de novo a partir de onde você a encontrou.
+entrance-refused = Este link não é mais válido. Abra esta página de novo a partir de onde você a encontrou.
 entrance-no-script = Seu navegador não executa scripts. Cole o link completo que você recebeu.
 
 sign-in-title = Entrar
-sign-in-text = Use o link nas configurações do seu CRM. Ou entre aqui.
+sign-in-text = Use o link nas configurações do seu CRM ou entre aqui.
 sign-in-credential = Link, chave do operador ou token
 sign-in-help = Fica guardado apenas durante esta visita.
-sign-in-refused = Isso não é conhecido aqui ou não vale mais.
+sign-in-refused = Isso não é reconhecido aqui ou não é mais válido.
 sign-in-go = Entrar
 
 refused-signed-out-title = Sua visita terminou

@@ -26,7 +26,7 @@ span-last-month = Últimos 30 dias
 deliveries-wrong = Não é possível buscar isso:
 deliveries-wrong-search = Busque no máximo 200 caracteres, sem caracteres de controle.
 deliveries-wrong-record = Indique um registro pelo tipo e pelo ID separados por dois-pontos, como deal:42.
-deliveries-wrong-moment = Informe uma data e um horário.
+deliveries-wrong-moment = Informe uma data e uma hora.
 deliveries-wrong-order = O fim deve ser depois do início.
 
 deliveries-none = Nada foi enviado ainda. Assim que acontecer um evento que este webhook assina, a entrega aparecerá aqui sozinha.

@@ -3,7 +3,7 @@ failures-none-title = Nada falhou
 failures-none = Aqui aparecem as entregas que falharam em todos os seus webhooks, com o motivo e o que fazer.
 failures-stopped = Webhooks com problemas
 failures-in-a-row = { $count ->
-    [one] { $count } tentativa seguida falhou
+    [one] { $count } tentativa falhou
    *[other] { $count } tentativas seguidas falharam
 }
 failures-since = desde
@@ -12,7 +12,7 @@ failures-recover = Recuperar o que se perdeu
 failures-deleted = Webhook excluído
 failures-delivery = Entrega
 failures-record = Registro
-failures-state = Status
+failures-state = Situação
 failures-when = Quando
 failures-attempts = Tentativas
 failures-code = Último código de status

@@ -16,7 +16,7 @@ form-events-search-none = Nenhum evento encontrado.
 form-events-select-all = Selecionar todos
 form-events-select-group = Selecionar todos
 form-events-count = Selecionados:
-form-events-kind = Tudo de { $kind }, inclusive tipos adicionados no futuro
+form-events-kind = Todos os de { $kind }, inclusive tipos adicionados no futuro
 form-events-sample = Exemplo
 form-events-named = Tipos de evento
 form-events-others = Outros tipos de evento
@@ -26,7 +26,7 @@ form-filter-all = Enviar todos os eventos desses tipos
 form-filter-changed = Somente quando certos campos mudarem
 form-filter-fields = Campos
 form-filter-fields-help = Basta que um deles tenha mudado. Separe vários com vírgulas.
-form-filter-own = Somente quando valer uma condição sua
+form-filter-own = Somente quando uma condição sua for atendida
 form-filter-text = Condição
 form-filter-help = Por exemplo:
 form-filter-fine = Esta condição é válida.
@@ -40,12 +40,12 @@ form-preview-incomplete = Só os eventos mais novos foram examinados; há mais.
 form-preview-those = Estes teriam sido enviados:
 form-preview-not-those = Estes não:
 form-note-missing = { $events ->
-    [one] Em { $events } evento, um campo comparado não existia. A comparação não valeu.
-   *[other] Em { $events } eventos, um campo comparado não existia. A comparação não valeu.
+    [one] Em { $events } evento, um campo comparado não existia. A comparação não foi atendida.
+   *[other] Em { $events } eventos, um campo comparado não existia. A comparação não foi atendida.
  }
 form-note-kind = { $events ->
-    [one] Em { $events } evento foram comparados valores de tipos diferentes, como um número com um texto. Isso nunca vale.
-   *[other] Em { $events } eventos foram comparados valores de tipos diferentes, como um número com um texto. Isso nunca vale.
+    [one] Em { $events } evento foram comparados valores de tipos diferentes, como um número com um texto. Isso nunca é atendido.
+   *[other] Em { $events } eventos foram comparados valores de tipos diferentes, como um número com um texto. Isso nunca é atendido.
  }
 form-note-costly = { $events ->
     [one] { $events } evento era grande demais para ser avaliado e seria enviado.
@@ -62,7 +62,7 @@ form-secret-own = Usar um segredo meu
 form-secret-text = Segredo
 form-secret-none = Sem segredo
 form-secret-none-help = Nesse caso as requisições não são assinadas, e seu servidor não consegue distinguir as autênticas.
-form-headers = Cabeçalhos próprios
+form-headers = Cabeçalhos personalizados
 form-headers-help = Enviados em todas as requisições, como Authorization; no máximo { $max }. Os valores ficam criptografados e nunca mais são mostrados.
 form-headers-name = Nome
 form-headers-value = Valor
@@ -83,8 +83,8 @@ created-title = Webhook criado
 created-secret = Seu segredo de assinatura
 created-secret-once = Copie-o agora: ele só é mostrado desta vez.
 created-public-key = Chave pública
-created-public-key-help = Seu servidor verifica com esta chave. Ele não precisa do segredo em si.
-created-test-leaves = Copie o segredo primeiro: enviar um teste sai desta página.
+created-public-key-help = Seu servidor faz a verificação com esta chave. Ele não precisa do segredo em si.
+created-test-leaves = Copie o segredo primeiro: ao enviar um teste, você sai desta página.
 created-activate = Tudo pronto? Ative-o
 created-activate-text = Ele está em pausa: nenhum evento é enviado ainda. Ative-o quando o teste tiver chegado.
 created-activate-go = Ativar

@@ -6,4 +6,4 @@ notifications-language = Idioma dos e-mails
 notifications-language-none = Não escolhido
 notifications-language-help = Sem escolha, eles vão em inglês.
 notifications-nobody = Ninguém é avisado
-notifications-saved = Salvo.
+notifications-saved = Alterações salvas.

@@ -11,13 +11,13 @@ webhook-activate = Ativar
 webhook-send-test = Enviar evento de teste
 
 banner-disabled = Este webhook foi desativado
-banner-disabled-text = Nada mais é enviado a ele. Corrija o receptor, envie um evento de teste e ative o webhook de novo; depois recupere o que ele perdeu.
+banner-disabled-text = Nada mais é enviado a ele. Corrija seu servidor, envie um evento de teste e ative o webhook de novo; depois recupere o que ele perdeu.
 banner-activate-again = Ativar de novo
 banner-recover = Recuperar eventos perdidos
 banner-failing = { $count ->
-    [one] { $count } tentativa seguida falhou
+    [one] { $count } tentativa falhou
    *[other] { $count } tentativas seguidas falharam
- }
+}
 banner-failing-since = Ele vem falhando desde
 banner-failing-text = Abra uma entrega para ver o que o receptor respondeu e o que fazer. Se continuar assim, o webhook será desativado.
 banner-failing-rows = Mostrar o que aguarda nova tentativa
@@ -26,13 +26,13 @@ banner-paused-text = Novos eventos não são enviados a ele. O que ele perder ne
 
 disabled-gone = O receptor respondeu que deixou de existir definitivamente (status 410).
 disabled-status = { $count ->
-    [one] { $count } tentativa seguida falhou; a última recebeu o status { $code }.
+    [one] { $count } tentativa falhou; ela recebeu o status { $code }.
    *[other] { $count } tentativas seguidas falharam; a última recebeu o status { $code }.
- }
+}
 disabled-cause = { $count ->
-    [one] { $count } tentativa seguida falhou; a última, porque { $cause }.
+    [one] { $count } tentativa falhou porque { $cause }.
    *[other] { $count } tentativas seguidas falharam; a última, porque { $cause }.
- }
+}
 failed-by-url-refused = a URL não é permitida
 failed-by-address-refused = o host tem um endereço privado ou reservado
 failed-by-dns = o nome do host não foi encontrado
