@@ -75,6 +75,8 @@
     });
     document.addEventListener("input", (event) => {
       if (event.target.id === "events-search") search(event.target);
+      // What was tried was another condition, or on other events.
+      else if (event.target.closest?.("#filter, #events")) document.getElementById("filter-preview")?.replaceChildren();
     });
     document.addEventListener("keydown", (event) => {
       // Enter in the search looks for events and does not send the form.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use postrider_contract::{Contract, Filter};
-use postrider_domain::{EventId, Millis, OrganizationId, Subscription};
+use postrider_domain::{EventId, Millis, OrganizationId, Resource, Subscription};
 use postrider_store::{Event, EventDetail, EventFilter, PageRequest, StoreError};
 use tokio::time::Instant;
 
@@ -66,6 +66,8 @@ pub struct PreviewedEvent {
     pub event_type: String,
     /// When it was accepted.
     pub accepted_at: Millis,
+    /// What it is about.
+    pub resource: Option<Resource>,
 }
 
 impl FilterPreview {
@@ -164,8 +166,12 @@ impl Judging {
         preview.too_costly.note(judged.is_too_costly, event);
         let shown = if judged.passes { &mut preview.passed } else { &mut preview.held_back };
         if shown.len() < FilterPreview::SHOWN_MAX {
-            let event_type = event_type.to_owned();
-            shown.push(PreviewedEvent { id: event.id.clone(), event_type, accepted_at: event.accepted_at });
+            shown.push(PreviewedEvent {
+                id: event.id.clone(),
+                event_type: event_type.to_owned(),
+                accepted_at: event.accepted_at,
+                resource: event.resource.clone(),
+            });
         }
     }
 }

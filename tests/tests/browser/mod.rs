@@ -5,6 +5,7 @@
 mod desk;
 mod endings;
 mod entrance;
+mod filling;
 mod forgery;
 mod frame;
 mod hostile;

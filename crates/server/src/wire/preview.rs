@@ -4,11 +4,14 @@ use postrider_contract::Contract;
 use postrider_domain::Subscription;
 use postrider_engine::{FilterPreview as Previewed, Noted, PreviewRequest, PreviewedEvent};
 use serde::Serialize;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::fields::Fields;
 use crate::time::Moment;
 use crate::wire::endpoint::{read_events, read_filter};
+use crate::wire::event::resource_json;
+use crate::wire::resource::ResourceBody;
 
 /// A filter to preview.
 #[derive(Debug, ToSchema)]
@@ -70,6 +73,9 @@ pub(crate) struct PreviewedBody {
     event_type: String,
     /// When it was accepted.
     accepted_at: Moment,
+    /// What it is about.
+    #[schema(required = true, value_type = Option<ResourceBody>)]
+    resource: Option<Box<RawValue>>,
 }
 
 /// Something about a filter that may not be as it was meant.
@@ -117,6 +123,7 @@ impl PreviewedBody {
             id: event.id.to_string(),
             event_type: event.event_type.clone(),
             accepted_at: Moment(event.accepted_at),
+            resource: resource_json(event.resource.as_ref()),
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::EventType;
+use super::{EventType, Resource};
 
 /// A contract as lists show it.
 #[derive(Clone, Debug, Deserialize)]
@@ -207,6 +207,8 @@ pub(crate) struct PreviewedEvent {
     #[serde(rename = "type")]
     pub(crate) event_type: String,
     pub(crate) accepted_at: String,
+    #[serde(default)]
+    pub(crate) resource: Option<Resource>,
 }
 
 /// Something about a filter that may not be as it was meant.

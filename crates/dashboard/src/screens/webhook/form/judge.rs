@@ -75,7 +75,7 @@ pub(super) async fn field(
     let mut body = Map::new();
     let mut fine = None;
     match query.text("field") {
-        Some("url") if !draft.url.is_empty() => {
+        Some("url") if !is_only_begun(&draft.url) => {
             body.insert("url".into(), json!(draft.url));
             fine = Some(viewer.say.text("form-url-fine"));
         }
@@ -94,6 +94,12 @@ pub(super) async fn field(
         Wrongs::new(viewer.say, &checked.errors, &draft.events)
     };
     Ok(html(StatusCode::OK, &Verdict { wrongs, fine }))
+}
+
+/// Whether somebody has not come to the host yet, and so cannot have it wrong.
+fn is_only_begun(url: &str) -> bool {
+    let url = url.to_ascii_lowercase();
+    ["https://", "http://"].iter().any(|scheme| scheme.starts_with(&url))
 }
 
 /// `POST /o/{organization}/webhooks/filter`: the preview, in the page that is there.
@@ -134,5 +140,20 @@ pub(super) async fn preview(
         }
         Err(error) if [429, 503].contains(&error.status().as_u16()) => Ok(Previewed::Busy),
         Err(error) => Wrongs::of_error(viewer.say, error, &draft.events).map(Previewed::Wrong),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_judged_once_its_host_has_begun() {
+        for begun in ["", "h", "HTTP", "https:", "https://", "http://"] {
+            assert!(is_only_begun(begun), "{begun}");
+        }
+        for judged in ["ftp", "https://e", "http://1", "https:/example.com", "example.com"] {
+            assert!(!is_only_begun(judged), "{judged}");
+        }
     }
 }
