@@ -51,6 +51,7 @@ fn value_words(say: Say, name: &str, text: &str) -> String {
     let known = match name {
         "scopes" => of_family("scope-"),
         "status" => of_family("status-"),
+        "ordering" => of_family("ordering-"),
         "event_validation" => of_family("validation-"),
         "expires_at" | "overlap.ends_at" => Some(say.moment(text)),
         "overlap.confirmed" => of_family("audit-confirmed-"),
@@ -80,6 +81,17 @@ mod tests {
         let after = json!({"events": ["deal.won", "contact.*"], "name": "New"});
         let expected = [change("Events", &["deal.lost"], &["contact.*"]), change("Name", &["Old"], &["New"])];
         assert_eq!(of(&before, &after), expected);
+    }
+
+    #[test]
+    fn words_of_the_api_are_told_in_the_viewers_language() {
+        let known = json!({"status": "paused", "ordering": "none", "scopes": ["events:write"]});
+        for language in postrider_texts::LANGUAGES {
+            for change in changes(Say::new(language), &Map::new(), known.as_object().unwrap()) {
+                let raw = known.as_object().unwrap().values().any(|value| value.to_string().contains(&change.is[0]));
+                assert!(!raw, "{language}: {change:?}");
+            }
+        }
     }
 
     #[test]
