@@ -144,7 +144,7 @@ async fn the_organization_with_exactly_the_id_that_is_searched_for_comes_first_a
     let shown = async || {
         let script = "return [...document.querySelectorAll('#organizations .url')].map((id) => id.textContent)";
         let ids = browser.run(script, &[]).await;
-        ids.as_array().into_iter().flatten().map(|id| text(id)).collect::<Vec<_>>()
+        ids.as_array().into_iter().flatten().map(text).collect::<Vec<_>>()
     };
     let first = shown().await;
     assert_eq!(first[..2], ["acme".to_owned(), format!("acme-{}", NAMESAKES - 1)], "it, and then the newest");

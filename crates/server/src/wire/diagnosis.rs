@@ -38,7 +38,7 @@ pub(crate) struct CheckBody<'a> {
     #[schema(example = "certificate.current")]
     found_code: &'a str,
     /// The facts of what was found, numbers and texts; left out when there are none.
-    #[serde(skip_serializing_if = "no_params", serialize_with = "write_params")]
+    #[serde(skip_serializing_if = "Params::is_empty", serialize_with = "write_params")]
     #[schema(value_type = Object, required = false,
         example = json!({"names": "example.com", "from": "2026-09-01", "until": "2026-11-30", "days": 9}))]
     found_params: &'a Params,
@@ -63,14 +63,9 @@ pub(crate) struct DetailBody<'a> {
     #[schema(example = "connection.made")]
     code: &'a str,
     /// The facts of the text, numbers and texts; left out when there are none.
-    #[serde(skip_serializing_if = "no_params", serialize_with = "write_params")]
+    #[serde(skip_serializing_if = "Params::is_empty", serialize_with = "write_params")]
     #[schema(value_type = Object, required = false, example = json!({"address": "203.0.113.7:443", "took_ms": 18}))]
     params: &'a Params,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it the field")]
-fn no_params(params: &&Params) -> bool {
-    params.is_empty()
 }
 
 /// What keeps an endpoint from receiving, or that nothing does.
