@@ -192,6 +192,7 @@ async fn disabled_fix_enable_recover(desk: &Desk) {
     // What is offered first is the time since it was disabled.
     assert_eq!(browser.property("#span-stopped", "checked").await, true);
     browser.see("label:has(#span-stopped) time").await;
+    // With it comes the delivery for which it was disabled, which was there before.
     browser.click("#preview-recovery button[type=submit]").await;
     browser.see("#preview[data-count=\"1\"]").await;
     browser.click("#start-recovery button").await;

@@ -23,6 +23,9 @@ const OWN: &str = "own";
 /// The latest changes of a webhook that are looked through for when it was last stopped.
 const CHANGES_MAX: u32 = 100;
 
+/// So much earlier begins a span that is named for a failure: what failed was accepted before. Whatever had arrived by then is left alone.
+const UNDER_WAY: SignedDuration = SignedDuration::from_mins(1);
+
 /// A span, in the server's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
@@ -38,15 +41,15 @@ pub(super) struct Preset {
     pub(super) text: String,
     /// When it begins; none for one's own.
     since: Option<Timestamp>,
-    /// Whether that is something that happened, and so worth showing.
-    is_event: bool,
+    /// What it is named for, and so worth showing.
+    happened_at: Option<Timestamp>,
     pub(super) is_chosen: bool,
 }
 
 impl Preset {
     /// When what it is named for happened (RFC 3339).
     pub(super) fn happened_at(&self) -> Option<String> {
-        self.since.filter(|_| self.is_event).map(|at| at.to_string())
+        self.happened_at.map(|at| at.to_string())
     }
 
     pub(super) fn is_own(&self) -> bool {
@@ -82,19 +85,20 @@ fn offered(
     now: Timestamp,
 ) -> Vec<Preset> {
     let happened = |value, name: &str, at: &str| {
-        let since = Some(at.parse().ok()?);
-        Some(Preset { value, text: say.text(name), since, is_event: true, is_chosen: false })
+        let at: Timestamp = at.parse().ok()?;
+        let since = at.checked_sub(UNDER_WAY).ok();
+        Some(Preset { value, text: say.text(name), since, happened_at: Some(at), is_chosen: false })
     };
     let stopped = last_stop(changes).and_then(|(name, at)| happened("stopped", name, at));
     let failing = failing_since.and_then(|at| happened("failing", "recover-since-failing", at));
     let last = LAST_HOURS.into_iter().map(|(value, name, hours)| {
         let since = now.checked_sub(SignedDuration::from_hours(hours)).ok();
-        Preset { value, text: say.text(name), since, is_event: false, is_chosen: false }
+        Preset { value, text: say.text(name), since, happened_at: None, is_chosen: false }
     });
-    let own = Preset { value: OWN, text: say.text("recover-own"), since: None, is_event: false, is_chosen: false };
+    let own = Preset { value: OWN, text: say.text("recover-own"), since: None, happened_at: None, is_chosen: false };
     let mut all: Vec<_> = stopped.into_iter().chain(failing).chain(last).chain([own]).collect();
     // Nothing that happened: a day is what most people want.
-    let usual = if all.first().is_some_and(|first| first.is_event) { all[0].value } else { "24h" };
+    let usual = if all.first().is_some_and(|first| first.happened_at.is_some()) { all[0].value } else { "24h" };
     let chosen = chosen.filter(|chosen| all.iter().any(|preset| preset.value == *chosen)).unwrap_or(usual).to_owned();
     for preset in &mut all {
         preset.is_chosen = preset.value == chosen;
@@ -159,7 +163,8 @@ mod tests {
         assert_eq!(presets[0].happened_at().as_deref(), Some("2026-03-04T08:00:00Z"));
         assert_eq!(chosen(&presets), "stopped");
         let span = read_span(Say::new("en"), &Form::default(), &presets, now()).ok().unwrap();
-        assert_eq!(span, Span { since: "2026-03-04T08:00:00Z".parse().unwrap(), until: now() });
+        let before_it = "2026-03-04T07:59:00Z".parse().unwrap();
+        assert_eq!(span, Span { since: before_it, until: now() }, "with what was on its way when it stopped");
     }
 
     #[test]
