@@ -56,13 +56,7 @@ pub fn ask(url: &str, sql: &str) -> Result<String, String> {
 
 /// A database of a test's own; dropped with this.
 #[derive(Debug)]
-pub struct Database {
-    /// Where the server is: all of its URL before the database's name.
-    server: String,
-    name: String,
-    /// Whether the server lives on when the test is over.
-    is_shared: bool,
-}
+pub struct Database(postrider_scratch::Database);
 
 impl Database {
     /// A fresh one on the run's server.
@@ -71,30 +65,22 @@ impl Database {
     /// When there is no server.
     #[must_use]
     pub fn create() -> Self {
-        let url = from_environment("TEST_POSTGRES_URL");
-        let url = url.expect("TEST_POSTGRES_URL is not set: run the tests with `./dev test`");
-        let mut database = Self::create_on(&url);
-        database.is_shared = true;
-        database
+        Database(postrider_scratch::Database::create())
     }
 
-    /// A fresh one on the server of this URL.
+    /// A fresh one on the server of this URL, which goes with it.
     ///
     /// # Panics
     /// When the server refuses.
     #[must_use]
     pub fn create_on(url: &str) -> Self {
-        let (server, _) = url.rsplit_once('/').expect("a database's name ends its URL");
-        let name = format!("blackbox_{}", uuid::Uuid::new_v4().simple());
-        ask(url, &format!("CREATE DATABASE {name} TEMPLATE template0"))
-            .unwrap_or_else(|error| panic!("{url}: {error}"));
-        Database { server: server.to_owned(), name, is_shared: false }
+        Database(postrider_scratch::Database::create_on(url))
     }
 
     /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("{}/{}", self.server, self.name)
+        self.0.url()
     }
 
     /// Where its server is.
@@ -103,14 +89,15 @@ impl Database {
     /// When the server's URL does not end with an address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        let address = self.server.rsplit(['@', '/']).next().and_then(|address| address.parse().ok());
-        address.unwrap_or_else(|| panic!("no address and port in {}", self.server))
+        let url = self.url();
+        let address = url.rsplit(['@', '/']).nth(1).and_then(|address| address.parse().ok());
+        address.unwrap_or_else(|| panic!("no address and port in {url}"))
     }
 
     /// Its URL for somebody who reaches the server at another address.
     #[must_use]
     pub fn url_at(&self, address: SocketAddr) -> String {
-        format!("postgres://postgres@{address}/{}", self.name)
+        format!("postgres://postgres@{address}/{}", self.0.name())
     }
 
     /// What SQL answers, a row a line.
@@ -132,21 +119,6 @@ impl Database {
             Command::new(bin().join("pg_dump")).arg(self.url()).stdin(Stdio::null()).output().expect("pg_dump");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        if self.is_shared {
-            let (url, name) = (format!("{}/postgres", self.server), &self.name);
-            let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-            if ask(&url, &drop).is_err() {
-                // A slot that is being read keeps it. What cannot be dropped goes with the server, at the end of the run.
-                let readers = "SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots";
-                let _ = ask(&url, &format!("{readers} WHERE database = '{name}' AND active"));
-                let _ = ask(&url, &drop);
-            }
-        }
     }
 }
 
@@ -418,7 +390,7 @@ impl Seat {
     /// # Errors
     /// As [`Seat::take`].
     pub async fn in_database(database: &Database) -> Result<Self, String> {
-        Self::of(database.address(), &database.name).await
+        Self::of(database.address(), database.0.name()).await
     }
 
     async fn of(server: SocketAddr, database: &str) -> Result<Self, String> {

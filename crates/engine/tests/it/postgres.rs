@@ -1,60 +1,17 @@
 //! Nodes on a real Postgres: what the model of a shared store leaves out.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use postrider_domain::{DeliveryStatus, Endpoint, OrganizationId};
 use postrider_engine::{Clock, Engine, EngineLimits, EngineParts, MovableClock, StoreClock};
+use postrider_scratch::Database;
 use postrider_store::{Delivery, DeliveryFilter, MasterKey, PageRequest, PostgresOptions, PostgresStore};
-use tokio_postgres::{Client, NoTls};
 
 use crate::support::{
     ASK_EVERY, FAIL, HELD, OK, PATIENCE, Receiver, audit, contracts, edit, egress, endpoint_at, event, organization,
     until,
 };
-
-/// A database of a test's own, dropped with it.
-struct Database {
-    server: String,
-    name: String,
-}
-
-impl Database {
-    #[expect(clippy::disallowed_methods, reason = "a test has no settings")]
-    async fn create() -> Self {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let missing = "TEST_POSTGRES_URL is not set: run ./dev test, which starts a Postgres for the tests";
-        let server = std::env::var("TEST_POSTGRES_URL").expect(missing);
-        let name = format!("engine_test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let create = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'");
-        client(&server).await.batch_execute(&create).await.unwrap();
-        Database { server, name }
-    }
-
-    fn url(&self) -> String {
-        let (server, query) = self.server.split_once('?').unwrap_or((&self.server, ""));
-        let (server, _) = server.rsplit_once('/').unwrap();
-        format!("{server}/{}?{query}", self.name)
-    }
-}
-
-async fn client(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
-    tokio::spawn(connection);
-    client
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        let (server, sql) = (self.server.clone(), format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
-        let run = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async { client(&server).await.batch_execute(&sql).await.unwrap() });
-        };
-        std::thread::spawn(run).join().unwrap();
-    }
-}
 
 struct Nodes {
     database: Database,
@@ -70,7 +27,7 @@ fn quick() -> EngineLimits {
 impl Nodes {
     /// An empty database, and the first node on it.
     async fn new() -> (Nodes, Engine) {
-        let database = Database::create().await;
+        let database = Database::create();
         let clock = Arc::new(MovableClock::over(Arc::new(StoreClock::default())));
         let mut nodes = Nodes { database, clock, organization: "acme".parse().unwrap() };
         let first = nodes.join("a", quick()).await;
@@ -123,7 +80,7 @@ impl Nodes {
 
     /// Waits until as many lanes as that are attached to nodes of this name.
     async fn until_lanes(&self, node: &str, is_enough: impl Fn(i64) -> bool) -> i64 {
-        let client = client(&self.database.url()).await;
+        let client = self.database.client().await;
         let sql = "SELECT count(*) FROM postrider.lanes l JOIN postrider.leases e ON e.no = l.lease WHERE e.node = $1";
         let wait = async {
             let mut pace = tokio::time::interval(ASK_EVERY);

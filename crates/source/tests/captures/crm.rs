@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postrider_database::Address;
+use postrider_scratch::Database;
 use postrider_source::capture::{Batch, Capture, CaptureError};
 use postrider_source::catalogue::Catalogue;
 use postrider_source::change::{Change, Gap};
@@ -14,8 +15,6 @@ use postrider_source::outbox::Outbox;
 use postrider_source::replication::Replication;
 use postrider_source::row::Row;
 use tokio_postgres::Client;
-
-use crate::database::Database;
 
 /// A failure bound, not a pace.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -76,16 +75,24 @@ pub(crate) struct Crm {
     pub(crate) database: Database,
 }
 
+/// A connection of the test's own, which writes values as a source reads them.
+pub(crate) async fn session(database: &Database) -> Client {
+    let client = database.client().await;
+    let set = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'iso_8601'";
+    client.batch_execute(set).await.unwrap();
+    client
+}
+
 impl Crm {
     /// A database with these tables, all of whose changes from now on are captured.
     pub(crate) async fn start(by: CaptureKind, sql: &str, tables: &[Table]) -> Self {
-        let database = Database::create().await;
-        let client = database.client().await;
+        let database = Database::create();
+        let client = session(&database).await;
         client.batch_execute(sql).await.unwrap();
         client.batch_execute("CREATE TABLE mark (id int PRIMARY KEY)").await.unwrap();
         let marks = Table { name: "mark", key: &["id"], omit: &[] };
         let tables: Vec<Table> = tables.iter().copied().chain([marks]).collect();
-        let mapping = Arc::new(mapping(&database.name, by, &tables));
+        let mapping = Arc::new(mapping(database.name(), by, &tables));
         install(&client, &mapping).await;
         let capture = another(by, &database, &mapping);
         Crm { capture, client, mapping, marks: 0, by, database }
@@ -189,10 +196,7 @@ pub(crate) async fn install(client: &Client, mapping: &Mapping) {
 
 /// A mapping of these tables.
 pub(crate) fn mapping(schema: &str, by: CaptureKind, tables: &[Table]) -> Mapping {
-    let way = match by {
-        CaptureKind::Triggers => "triggers",
-        CaptureKind::Replication => "replication",
-    };
+    let way = by.as_str();
     let tables: String = tables.iter().map(Table::mapping).collect();
     let text = format!("schema = \"{schema}\"\ncapture = \"{way}\"\norganization = \"acme\"\n{tables}");
     Mapping::parse(&text, "source.toml").unwrap()

@@ -1,5 +1,6 @@
 //! What replication needs is installed, looked at and taken away again; what stands against it is found before.
 
+use postrider_scratch::Database;
 use postrider_source::catalogue::Catalogue;
 use postrider_source::finding::{Finding, Severity};
 use postrider_source::install::{self, Plan, Wish};
@@ -8,18 +9,17 @@ use postrider_source::preflight;
 use postrider_source::status::Status;
 use tokio_postgres::Client;
 
-use crate::crm::{install, mapping, table};
-use crate::database::Database;
+use crate::crm::{install, mapping, session, table};
 
 const TABLES: &str = "CREATE TABLE deals (id int PRIMARY KEY, stage text); CREATE TABLE members (deal int, person int); \
                       CREATE TABLE notes (id int PRIMARY KEY, body text); ALTER TABLE notes REPLICA IDENTITY FULL";
 
 async fn crm() -> (Client, Mapping, Database) {
-    let database = Database::create().await;
-    let client = database.client().await;
+    let database = Database::create();
+    let client = session(&database).await;
     client.batch_execute(TABLES).await.unwrap();
     let tables = [table("deals", &["id"]), table("members", &["deal", "person"]), table("notes", &["id"])];
-    let mapping = mapping(&database.name, CaptureKind::Replication, &tables);
+    let mapping = mapping(database.name(), CaptureKind::Replication, &tables);
     (client, mapping, database)
 }
 

@@ -3,7 +3,7 @@
 use postrider_source::mapping::CaptureKind;
 
 use crate::by_each_way;
-use crate::crm::{Crm, name, table, told};
+use crate::crm::{Crm, name, session, table, told};
 
 by_each_way!(
     statements_of_one_transaction_are_one_change_of_each_record,
@@ -105,7 +105,7 @@ async fn changes_of_one_record_come_in_the_order_of_their_commits(by: CaptureKin
 
 async fn transactions_that_commit_out_of_order_are_all_told(by: CaptureKind) {
     let mut crm = deals(by).await;
-    let late = crm.database.client().await;
+    let late = session(&crm.database).await;
     late.batch_execute("BEGIN; INSERT INTO deals VALUES (1, 'late', 'new')").await.unwrap();
     crm.run("INSERT INTO deals VALUES (2, 'early', 'new')").await;
     assert_eq!(told(&crm.changes().await, "name"), [("deals", None, Some(r#""early""#))]);

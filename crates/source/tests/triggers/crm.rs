@@ -1,7 +1,6 @@
 //! A CRM's database with tables of every difficult kind, a role that its application writes as, and Postrider's triggers.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
+use postrider_scratch::Database;
 use postrider_source::catalogue::Catalogue;
 use postrider_source::finding::Finding;
 use postrider_source::install::{self, Plan, Wish};
@@ -9,18 +8,11 @@ use postrider_source::mapping::Mapping;
 use postrider_source::preflight;
 use postrider_source::status::Status;
 use serde_json::Value;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
 const SCHEMA: &str = include_str!("../../../../tests/crm/schema.sql");
 pub(crate) const MAPPING: &str = include_str!("../../../../tests/crm/source.toml");
 pub(crate) const ACME: &str = "00000000-0000-4000-8000-00000000000a";
-
-/// Where the server is, with a user who may make databases.
-#[expect(clippy::disallowed_methods, reason = "a test has no settings")]
-fn server_url() -> String {
-    let missing = "TEST_POSTGRES_URL is not set: run ./dev test, which starts a Postgres for the tests";
-    std::env::var("TEST_POSTGRES_URL").unwrap_or_else(|_| panic!("{missing}"))
-}
 
 /// A row of the outbox.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,8 +34,7 @@ impl Waiting {
 
 /// Dropped with its database and its roles.
 pub(crate) struct Crm {
-    server: String,
-    name: String,
+    database: Database,
     /// Whoever administers the database.
     pub(crate) admin: Client,
     pub(crate) mapping: Mapping,
@@ -52,21 +43,17 @@ pub(crate) struct Crm {
 impl Crm {
     /// A CRM with nothing of ours in it.
     pub(crate) async fn bare() -> Self {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let mapping = mapping(MAPPING);
-        let name = format!("source_test_{}_{count}", std::process::id());
-        let server = server_url();
-        let client = connect(&server).await;
-        client.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")).await.unwrap();
-        client.batch_execute(&format!("CREATE ROLE {name}_app; CREATE ROLE {name}_reader")).await.unwrap();
-        let admin = connect(&url(&server, &name)).await;
+        let mut database = Database::create();
+        let name = database.name().to_owned();
+        let admin = database.client().await;
+        admin.batch_execute(&format!("CREATE ROLE {name}_app; CREATE ROLE {name}_reader")).await.unwrap();
+        database.then_run(&format!("DROP ROLE {name}_app, {name}_reader"));
         admin.batch_execute(SCHEMA).await.unwrap();
         let grants = format!(
             "GRANT USAGE ON SCHEMA \"Sales Data\" TO {name}_app; GRANT ALL ON ALL TABLES IN SCHEMA public, \"Sales Data\" TO {name}_app"
         );
         admin.batch_execute(&grants).await.unwrap();
-        Crm { server, name, admin, mapping }
+        Crm { database, admin, mapping: mapping(MAPPING) }
     }
 
     /// One that is captured.
@@ -84,23 +71,23 @@ impl Crm {
 
     /// The role that reads.
     pub(crate) fn reader(&self) -> String {
-        format!("{}_reader", self.name)
+        format!("{}_reader", self.database.name())
     }
 
     /// The role of the CRM's application.
     pub(crate) fn app_role(&self) -> String {
-        format!("{}_app", self.name)
+        format!("{}_app", self.database.name())
     }
 
     /// A session of the administrator's.
     pub(crate) async fn session(&self) -> Client {
-        connect(&url(&self.server, &self.name)).await
+        self.database.client().await
     }
 
     /// A session of the CRM's application, which has no right on anything of ours.
     pub(crate) async fn app(&self) -> Client {
         let client = self.session().await;
-        let set = format!("SET ROLE {}_app; SET crm.organization = '{ACME}'", self.name);
+        let set = format!("SET ROLE {}_app; SET crm.organization = '{ACME}'", self.database.name());
         client.batch_execute(&set).await.unwrap();
         client
     }
@@ -165,32 +152,4 @@ pub(crate) fn mapping(text: &str) -> Mapping {
 /// A mapping of one table.
 pub(crate) fn mapping_of(table: &str, more: &str) -> String {
     format!("[[tables]]\ntable = {table:?}\nresource = \"thing\"\norganization = \"acme\"\n{more}\n")
-}
-
-fn url(server: &str, name: &str) -> String {
-    let (server, query) = server.split_once('?').unwrap_or((server, ""));
-    let (server, _) = server.rsplit_once('/').unwrap();
-    format!("{server}/{name}?{query}")
-}
-
-async fn connect(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
-    tokio::spawn(connection);
-    client
-}
-
-impl Drop for Crm {
-    /// On a thread of its own, because a test's runtime is at its end then.
-    fn drop(&mut self) {
-        let (server, name) = (self.server.clone(), self.name.clone());
-        let run = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let client = connect(&server).await;
-                client.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await.unwrap();
-                client.batch_execute(&format!("DROP ROLE {name}_app, {name}_reader")).await.unwrap();
-            });
-        };
-        std::thread::spawn(run).join().unwrap();
-    }
 }

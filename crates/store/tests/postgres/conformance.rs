@@ -42,7 +42,7 @@ impl Subject for Postgres {
 }
 
 async fn make() -> Postgres {
-    let database = Database::create().await;
+    let database = Database::create();
     let store = open(&database).await;
     Postgres { database, store }
 }

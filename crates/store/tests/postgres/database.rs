@@ -1,44 +1,23 @@
-//! A database of a test's own.
+//! A database of a test's own, with a store in it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ops::Deref;
 
 use postrider_store::{MasterKey, PostgresOptions, PostgresStore, StoreError};
-use tokio_postgres::{Client, NoTls};
-
-/// Where the server is, with a user who may make databases.
-#[expect(clippy::disallowed_methods, reason = "a test has no settings")]
-fn server_url() -> String {
-    let missing = "TEST_POSTGRES_URL is not set: run ./dev test, which starts a Postgres for the tests";
-    std::env::var("TEST_POSTGRES_URL").unwrap_or_else(|_| panic!("{missing}"))
-}
 
 /// Dropped with its database.
-pub(crate) struct Database {
-    pub(crate) server: String,
-    pub(crate) name: String,
+pub(crate) struct Database(postrider_scratch::Database);
+
+impl Deref for Database {
+    type Target = postrider_scratch::Database;
+
+    fn deref(&self) -> &postrider_scratch::Database {
+        &self.0
+    }
 }
 
 impl Database {
-    pub(crate) async fn create() -> Self {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("store_test_{}_{count}", std::process::id());
-        let server = server_url();
-        let client = client(&server).await;
-        client.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")).await.unwrap();
-        Database { server, name }
-    }
-
-    /// As the server's URL, with this database.
-    pub(crate) fn url(&self) -> String {
-        let (server, query) = self.server.split_once('?').unwrap_or((&self.server, ""));
-        let (server, _) = server.rsplit_once('/').unwrap();
-        format!("{server}/{}?{query}", self.name)
-    }
-
-    /// A connection of the test's own.
-    pub(crate) async fn client(&self) -> Client {
-        client(&self.url()).await
+    pub(crate) fn create() -> Self {
+        Database(postrider_scratch::Database::create())
     }
 
     pub(crate) async fn open(&self) -> Result<PostgresStore, StoreError> {
@@ -62,26 +41,4 @@ pub(crate) fn master_key(byte: u8) -> MasterKey {
         _ => "CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg=",
     };
     MasterKey::from_base64(text).unwrap()
-}
-
-async fn client(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
-    tokio::spawn(connection);
-    client
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        run_at_end(&self.server, format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
-    }
-}
-
-/// On a thread of its own, because a test's runtime is at its end then.
-pub(crate) fn run_at_end(server: &str, sql: String) {
-    let server = server.to_owned();
-    let run = move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async { client(&server).await.batch_execute(&sql).await.unwrap() });
-    };
-    std::thread::spawn(run).join().unwrap();
 }

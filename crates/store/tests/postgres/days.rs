@@ -21,7 +21,7 @@ async fn partitions(client: &Client, table: &str) -> i64 {
 
 #[tokio::test]
 async fn partitions_are_there_for_a_week_and_made_for_any_other_day_at_its_first_event() {
-    let database = Database::create().await;
+    let database = Database::create();
     let node = Node::start(&database).await;
     let client = database.client().await;
     for table in ["events", "event_resources", "deliveries", "attempts"] {
@@ -60,7 +60,7 @@ async fn futures_of<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -
 
 #[tokio::test]
 async fn a_day_goes_whole_once_it_is_over_while_others_are_worked_with() {
-    let database = Database::create().await;
+    let database = Database::create();
     let node = Node::start(&database).await;
     let client = database.client().await;
     let endpoints = populate(&node.store, 1).await;
@@ -92,7 +92,7 @@ async fn a_day_goes_whole_once_it_is_over_while_others_are_worked_with() {
 
 #[tokio::test]
 async fn a_drop_that_broke_off_is_finished_by_the_next_step() {
-    let database = Database::create().await;
+    let database = Database::create();
     let node = Node::start(&database).await;
     let client = database.client().await;
     let endpoints = populate(&node.store, 1).await;

@@ -18,10 +18,10 @@ async fn waiting(client: &tokio_postgres::Client, count: i64) {
 
 #[tokio::test]
 async fn commits_that_met_a_release_do_not_wait_for_each_other() {
-    let database = Database::create().await;
+    let database = Database::create();
     let mut client = database.client().await;
     // Postgres finds out in its own time that some wait for each other: here in no time that a test has.
-    let never = format!("ALTER DATABASE {} SET deadlock_timeout = '1h'", database.name);
+    let never = format!("ALTER DATABASE {} SET deadlock_timeout = '1h'", database.name());
     client.batch_execute(&never).await.unwrap();
     let holder = Node::start(&database).await;
     let endpoints: Vec<EndpointId> = populate(&holder.store, 1).await;

@@ -15,7 +15,7 @@ const MOMENT: Duration = Duration::from_millis(1);
 
 /// Two nodes and some endpoints.
 async fn two(endpoints: usize) -> (Database, Node, Node, Vec<EndpointId>) {
-    let database = Database::create().await;
+    let database = Database::create();
     let (a, b) = (Node::start(&database).await, Node::start(&database).await);
     let endpoints = populate(&a.store, endpoints).await;
     (database, a, b, endpoints)
@@ -52,7 +52,7 @@ async fn a_commit_for_a_lane_that_another_holds_is_hinted_and_sent_there() {
 
 #[tokio::test]
 async fn what_a_node_held_that_is_gone_is_taken_and_its_late_word_counts_no_more() {
-    let database = Database::create().await;
+    let database = Database::create();
     let b = Node::start(&database).await;
     let endpoints = populate(&b.store, 2).await;
     let a = Node::with(database.open().await.unwrap(), MOMENT).await;

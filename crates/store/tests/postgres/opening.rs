@@ -7,7 +7,7 @@ use postrider_store::{MasterKeys, PostgresStore, Store, StoreError};
 
 #[tokio::test]
 async fn several_nodes_open_a_new_database_at_once() {
-    let database = Database::create().await;
+    let database = Database::create();
     let opened = tokio::join!(database.open(), database.open(), database.open(), database.open());
     for store in [opened.0, opened.1, opened.2, opened.3] {
         store.unwrap();
@@ -19,12 +19,12 @@ async fn several_nodes_open_a_new_database_at_once() {
 
 #[tokio::test]
 async fn another_master_key_is_refused() {
-    let database = Database::create().await;
+    let database = Database::create();
     database.open().await.unwrap();
     let refused = PostgresStore::open(&database.url(), master_key(8), &options()).await.err().unwrap();
     assert!(matches!(refused, StoreError::Unusable { .. }), "{refused}");
     let said = refused.to_string();
-    assert!(said.contains("give the right key") && said.contains(&database.name), "{said}");
+    assert!(said.contains("give the right key") && said.contains(database.name()), "{said}");
     database.open().await.unwrap();
 }
 
@@ -46,7 +46,7 @@ fn organization(id: &str) -> Organization {
 /// Or else what it wraps could not be opened any more once that key is thrown away.
 #[tokio::test]
 async fn a_node_whose_master_key_was_replaced_wraps_no_data_key() {
-    let database = Database::create().await;
+    let database = Database::create();
     let old = database.open().await.unwrap();
     old.create_organization(&organization("before"), &audit()).await.unwrap();
     let ring = MasterKeys { current: master_key(8), others: vec![master_key(7)] };

@@ -69,7 +69,7 @@ impl Cable {
 
 #[tokio::test]
 async fn while_it_is_away_everything_is_refused_at_once_and_afterwards_it_goes_on() {
-    let database = Database::create().await;
+    let database = Database::create();
     let cable = Cable::to(&database).await;
     let store = PostgresStore::open(&cable.url, master_key(7), &options()).await.unwrap();
     let node = Node::with(store, LONG).await;
@@ -95,7 +95,7 @@ async fn while_it_is_away_everything_is_refused_at_once_and_afterwards_it_goes_o
 
 #[tokio::test]
 async fn whoever_cannot_get_in_is_told_where_and_what_to_do_without_the_password() {
-    let database = Database::create().await;
+    let database = Database::create();
     let (server, _) = database.url().rsplit_once('/').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
     let missing = format!("{server}/there_is_none_of_this_name");
     let refused = PostgresStore::open(&missing, master_key(7), &options()).await.err().unwrap();

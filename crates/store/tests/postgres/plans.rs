@@ -71,7 +71,7 @@ struct Crowded {
 
 impl Crowded {
     async fn make() -> Self {
-        let database = Database::create().await;
+        let database = Database::create();
         let client = database.client().await;
         let node = Node::start(&database).await;
         let endpoints = populate(&node.store, ENDPOINTS).await;

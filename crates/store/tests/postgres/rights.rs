@@ -2,7 +2,7 @@
 
 use postrider_store::{PostgresStore, Store, StoreError};
 
-use crate::database::{Database, master_key, options, run_at_end};
+use crate::database::{Database, master_key, options};
 use crate::world::{LATER, LONG, NOW, Node, STORED, audit, populate};
 
 /// Gone with what it owns.
@@ -14,15 +14,15 @@ struct Login {
 impl Drop for Login {
     fn drop(&mut self) {
         let url = self.database.url();
-        run_at_end(&url, format!("DROP OWNED BY {0} CASCADE; DROP ROLE {0}", self.name));
+        postrider_scratch::run(&url, &format!("DROP OWNED BY {0} CASCADE; DROP ROLE {0}", self.name));
     }
 }
 
 #[tokio::test]
 async fn a_user_without_rights_is_told_what_an_administrator_runs_and_that_is_enough() {
-    let database = Database::create().await;
+    let database = Database::create();
     let admin = database.client().await;
-    let name = format!("{}_app", database.name);
+    let name = format!("{}_app", database.name());
     // So that the roles are there, whichever test comes first on this server.
     database.open().await.unwrap();
     admin.batch_execute(&format!("DROP SCHEMA postrider CASCADE; CREATE ROLE {name} LOGIN")).await.unwrap();

@@ -6,7 +6,7 @@ use postrider_store::PostgresStore;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
-use crate::database::{Database, run_at_end};
+use crate::database::Database;
 
 const OURS: &str = "00000000-0000-4000-8000-00000000000a";
 const THEIRS: &str = "00000000-0000-4000-8000-00000000000b";
@@ -28,7 +28,7 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let database = Database::create().await;
+        let database = Database::create();
         let store = database.open().await.unwrap();
         let admin = database.client().await;
         admin.batch_execute("SET search_path = postrider").await.unwrap();
@@ -105,14 +105,14 @@ struct Visitor {
 impl Visitor {
     async fn new(database: &Database, admin: &Client) -> Self {
         // Databases' names are each used once, and so is this one.
-        let name = format!("visitor_of_{}", database.name);
+        let name = format!("visitor_of_{}", database.name());
         let sql = format!("CREATE ROLE {name} LOGIN PASSWORD 'secret'; GRANT postrider_tenant TO {name}");
         admin.batch_execute(&sql).await.unwrap();
         let mut config: tokio_postgres::Config = database.url().parse().unwrap();
         config.user(&name).password("secret");
         let (client, connection) = config.connect(NoTls).await.unwrap();
         tokio::spawn(connection);
-        Visitor { name, server: database.server.clone(), client }
+        Visitor { name, server: database.server().to_owned(), client }
     }
 
     async fn set(&self, org: &str) {
@@ -135,7 +135,7 @@ impl Visitor {
 
 impl Drop for Visitor {
     fn drop(&mut self) {
-        run_at_end(&self.server, format!("DROP ROLE {}", self.name));
+        postrider_scratch::run(&self.server, &format!("DROP ROLE {}", self.name));
     }
 }
 

@@ -89,7 +89,7 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let database = Database::create().await;
+        let database = Database::create();
         let nodes = [database.open().await.unwrap(), database.open().await.unwrap()];
         nodes[0].create_organization(&organization(), &audit()).await.unwrap();
         let mut leases = [LeaseNo(0); 2];

@@ -17,7 +17,7 @@ fn embedded() -> (tempfile::TempDir, Arc<SqliteStore>) {
 
 /// An empty store in a database.
 async fn database() -> (Database, Arc<PostgresStore>) {
-    let database = Database::create().await;
+    let database = Database::create();
     let store = Arc::new(database.open().await.unwrap());
     (database, store)
 }

@@ -31,7 +31,7 @@ fn and_one_more(oldest_program: i32) -> PostgresOptions {
 
 #[tokio::test]
 async fn nodes_of_the_version_before_go_on_before_while_and_after_the_next_one_migrates() {
-    let database = Database::create().await;
+    let database = Database::create();
     let old = Node::start(&database).await;
     let endpoints = populate(&old.store, 4).await;
     let is_over = AtomicBool::new(false);
@@ -74,7 +74,7 @@ async fn nodes_of_the_version_before_go_on_before_while_and_after_the_next_one_m
 
 #[tokio::test]
 async fn a_program_that_is_too_old_for_the_tables_is_refused_and_one_that_runs_goes_on() {
-    let database = Database::create().await;
+    let database = Database::create();
     let old = Node::start(&database).await;
     let newest = MIGRATIONS.last().unwrap().version;
     let new = database.open_with(&and_one_more(newest + 1)).await.unwrap();
@@ -88,7 +88,7 @@ async fn a_program_that_is_too_old_for_the_tables_is_refused_and_one_that_runs_g
 /// It goes on behind the step that was done last.
 #[tokio::test]
 async fn a_migration_that_broke_off_is_finished_by_the_next_node() {
-    let database = Database::create().await;
+    let database = Database::create();
     database.open().await.unwrap();
     let client = database.client().await;
     let version = MIGRATIONS.last().unwrap().version + 1;

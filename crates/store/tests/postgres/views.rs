@@ -38,7 +38,7 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let database = Database::create().await;
+        let database = Database::create();
         let store = database.open().await.unwrap();
         let client = database.client().await;
         let granted = store.grant_lease("a node", Duration::from_secs(600)).await.unwrap();
