@@ -2,15 +2,16 @@
 //! within its cost.
 //!
 //! The first line is the filter, the rest the data.
-//!
-//! `cargo +nightly fuzz run filters fuzz/corpus/filters fuzz/seeds/filters -- -max_total_time=60 -timeout=1`
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use postrider_contract::{Filter, FilterEvent};
 use postrider_domain::{Millis, Resource};
 
-fuzz_target!(|input: &str| {
+/// The check.
+///
+/// # Panics
+/// When something does not hold.
+pub fn check(input: &[u8]) {
+    let Ok(input) = std::str::from_utf8(input) else { return };
     let (text, data) = input.split_once('\n').unwrap_or((input, "{}"));
     let filter = match Filter::parse(text) {
         Ok(filter) => filter,
@@ -28,4 +29,4 @@ fuzz_target!(|input: &str| {
         assert_eq!(again.judge("deal.won", &event()), judged, "the same filter and event are judged alike");
         assert!(judged.passes || !judged.is_too_costly, "what cannot be judged passes");
     }
-});
+}

@@ -1,18 +1,21 @@
 //! Whatever stands in an envelope: it is refused, or every body made with it is a JSON object.
-//!
-//! `cargo +nightly fuzz run templates fuzz/corpus/templates fuzz/seeds/templates -- -max_total_time=60`
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
+use std::collections::BTreeMap;
+
 use postrider_contract::{Envelope, RenderInput};
 use postrider_domain::{DeliveryId, EventId, Millis, Resource};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 /// Texts that need care inside of JSON.
 const AWKWARD: &str = "\"\\\u{0}\n\u{2028}$data${type}";
 
-fuzz_target!(|template: &str| {
+/// The check.
+///
+/// # Panics
+/// When something does not hold.
+pub fn check(template: &[u8]) {
+    let Ok(template) = std::str::from_utf8(template) else { return };
     let Ok(envelope) = Envelope::parse(template) else { return };
     let event_id = EventId::made(Uuid::from_u128(1));
     let resource = Resource { kind: AWKWARD.to_owned(), ids: vec![AWKWARD.to_owned(), String::new()], uri: None };
@@ -34,10 +37,14 @@ fuzz_target!(|template: &str| {
             test,
         };
         let body = envelope.render(&input);
-        let json: Value = serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"));
-        assert!(json.is_object(), "{body}");
+        assert!(is_object(&body), "{body}");
         assert_eq!(envelope.render(&input), body, "the same input makes the same bytes");
         let other = envelope.render(&RenderInput { test: !test, ..input });
         assert_ne!(other, body, "a test looks like the real thing");
     }
-});
+}
+
+/// Whether it is a JSON object, of numbers of any size.
+pub(crate) fn is_object(body: &str) -> bool {
+    serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(body).is_ok()
+}
