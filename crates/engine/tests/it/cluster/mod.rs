@@ -1,6 +1,7 @@
 //! A store that many nodes share, as a model: everything is kept by one embedded store, and who has which lease and lane is decided here, by the
 //! rules of the trait. A lease runs out when a test says so, never by a clock, so that a slow machine kills no node.
 
+mod operations;
 mod statistics;
 mod store;
 mod world;

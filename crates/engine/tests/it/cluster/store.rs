@@ -7,16 +7,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use postrider_domain::{
-    AuditEntry, DeliveryId, Endpoint, EndpointId, EventId, Key, KeyId, Millis, OperationId, Organization,
-    OrganizationId, Streak,
+    AuditEntry, DeliveryId, Endpoint, EndpointId, EventId, Key, KeyId, Millis, Organization, OrganizationId, Streak,
 };
 use postrider_engine::{Clock, SystemClock};
 use postrider_store::*;
-use uuid::Uuid;
 
 use super::Cluster;
 
-type Result<T> = std::result::Result<T, StoreError>;
+pub(super) type Result<T> = std::result::Result<T, StoreError>;
 
 pub struct NodeStore {
     pub cluster: Arc<Cluster>,
@@ -33,7 +31,7 @@ impl NodeStore {
         }
         Ok(&self.cluster)
     }
-    fn reach_under(&self, lease: LeaseNo) -> Result<&Cluster> {
+    pub(super) fn reach_under(&self, lease: LeaseNo) -> Result<&Cluster> {
         let cluster = self.reach()?;
         if cluster.is_alive(lease) { Ok(cluster) } else { Err(StoreError::LeaseLost) }
     }
@@ -349,6 +347,15 @@ impl Store for NodeStore {
         self.reach()?.sqlite.events(organization, filter, page).await
     }
 
+    async fn repetitions(
+        &self,
+        organization: &OrganizationId,
+        events: &[(EventId, [u8; 32])],
+        now: Millis,
+    ) -> Result<Vec<bool>> {
+        self.reach()?.sqlite.repetitions(organization, events, now).await
+    }
+
     async fn event(&self, organization: &OrganizationId, id: &EventId) -> Result<Option<EventDetail>> {
         self.reach()?.sqlite.event(organization, id).await
     }
@@ -436,65 +443,6 @@ impl Store for NodeStore {
     }
 
     async fn close(&self) -> Result<()> {
-        Ok(())
-    }
-}
-
-/// Nobody asks for an operation in these tests.
-#[async_trait]
-impl Operations for NodeStore {
-    async fn create_operation(&self, _: &Operation, _: &AuditEntry) -> Result<()> {
-        unreachable!("no test asks for one")
-    }
-    async fn operation(&self, _: &OrganizationId, _: OperationId) -> Result<Option<Operation>> {
-        Ok(None)
-    }
-    async fn operations(&self, _: &OrganizationId, _: PageRequest) -> Result<PageOf<Operation>> {
-        Ok(PageOf { rows: vec![], next: None })
-    }
-    async fn take_operations(&self, lease: LeaseNo, _: usize) -> Result<Vec<Operation>> {
-        self.reach_under(lease).map(|_| vec![])
-    }
-    async fn note_operation(
-        &self,
-        _: LeaseNo,
-        _: &OrganizationId,
-        _: OperationId,
-        _: &OperationNote,
-        _: Millis,
-    ) -> Result<bool> {
-        Ok(false)
-    }
-    async fn recoverable(
-        &self,
-        _: &OrganizationId,
-        _: &Recovery,
-        _: Option<Uuid>,
-        _: usize,
-    ) -> Result<RecoverablePage> {
-        Ok(RecoverablePage::default())
-    }
-    async fn recover(&self, _: LeaseNo, _: &OrganizationId, _: EndpointId, _: &RecoverStep) -> Result<Stepped> {
-        Ok(Stepped::Stale)
-    }
-    async fn waiting(&self, _: &OrganizationId, _: EndpointId, _: &[DeliveryId], _: Millis) -> Result<Waiting> {
-        Ok(Waiting::default())
-    }
-    async fn count_about(&self, _: &OrganizationId, _: &Record, _: Millis, _: usize) -> Result<usize> {
-        Ok(0)
-    }
-    async fn erase(&self, _: LeaseNo, _: &OrganizationId, _: &EraseStep) -> Result<Option<Erased>> {
-        Ok(None)
-    }
-    async fn stored_answers(
-        &self,
-        _: &OrganizationId,
-        _: Option<&str>,
-        _: usize,
-    ) -> Result<Vec<(String, StoredAnswer)>> {
-        Ok(vec![])
-    }
-    async fn forget_answer(&self, _: &OrganizationId, _: &str) -> Result<()> {
         Ok(())
     }
 }
