@@ -39,6 +39,9 @@ pub(crate) struct Due {
     failures_max: Option<u32>,
     last_failure: FailureKind,
     last_status_code: Option<u16>,
+    /// When the attempt began.
+    began_at: Millis,
+    /// When it ended.
     at: Millis,
 }
 
@@ -171,6 +174,7 @@ impl Inner {
             failures_max,
             last_failure: attempt.failure.as_ref().map_or(FailureKind::Status, |failure| failure.kind),
             last_status_code: attempt.response.as_ref().map(|response| response.status_code),
+            began_at: attempt.started_at,
             at: outcome.ended_at,
         };
         self.watch.due.try_send(due).is_ok()
@@ -228,6 +232,7 @@ impl Inner {
             organization: due.organization.clone(),
             endpoint: due.endpoint,
             failures_min: due.streak.failures,
+            began_at: due.began_at,
             act,
             at: now,
             notice: self.tells_owners().then(|| due.notice(NoticeId(self.ids.next(now)), now)),

@@ -16,6 +16,8 @@ pub struct FailingStep {
     pub endpoint: EndpointId,
     /// The step is taken only while its streak has at least so many failures.
     pub failures_min: u32,
+    /// When the attempt began that it follows from: an endpoint that was resumed since is let be, for that attempt tells nothing of it.
+    pub began_at: Millis,
     /// What is done.
     pub act: FailingAct,
     /// When.

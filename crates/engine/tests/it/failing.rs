@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use postrider_domain::{DeliveryStatus, Endpoint, EndpointStatus, Streak};
+use postrider_domain::{Action, AuditEntry, DeliveryStatus, Endpoint, EndpointStatus, Streak};
 use postrider_engine::EngineLimits;
 
 use crate::support::{FAIL, OK, Receiver, World, audit, edit, endpoint_at, until};
 
 const GONE: &str = "HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n";
+const GONE_HELD: &str = "\0HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n";
 const MINUTE: Duration = Duration::from_secs(60);
 
 impl World {
@@ -67,7 +68,7 @@ async fn fifty_failures_on_end_disable_also_across_a_restart_and_keep_what_is_pe
     assert_eq!(world.deliveries(Some(DeliveryStatus::Pending)).await.len(), 50);
     let entries =
         world.engine.store().audit(Some(&world.organization), &Default::default(), page()).await.unwrap().rows;
-    let entry = entries.iter().find(|entry| entry.action == postrider_domain::Action::ENDPOINT_DISABLED).unwrap();
+    let entry = entries.iter().find(|entry| entry.action == Action::ENDPOINT_DISABLED).unwrap();
     let told: Vec<_> = entry.after.iter().map(|field| (field.name.as_ref(), &field.told)).collect();
     let text = |text: &str| postrider_domain::Told::Text(text.to_owned());
     assert_eq!(told, [("status", &text("disabled")), ("disabled_reason", &text(&reason))], "what it was is told, too");
@@ -110,6 +111,35 @@ async fn an_answer_of_410_disables_at_once_and_can_be_undone() {
     world.resume(&endpoint).await;
     world.publish(1).await;
     world.until(DeliveryStatus::Succeeded, 1).await;
+}
+
+/// The receiver is slow to say that it is gone; meanwhile somebody has paused and resumed it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_410_to_an_attempt_from_before_it_was_resumed_disables_nothing() {
+    let world = World::new().await;
+    let slow = Receiver::start(|_| Some(GONE_HELD)).await;
+    let endpoint = world.endpoint(&slow.url).await;
+    world.publish(1).await;
+    slow.until(1).await;
+    world.set_status(&endpoint, EndpointStatus::Paused).await;
+    world.clock.advance(MINUTE);
+    world.resume(&endpoint).await;
+    slow.let_go();
+    world.until(DeliveryStatus::Failed, 1).await;
+    world.set_status(&endpoint, EndpointStatus::Paused).await;
+    // Steps are taken one after the other: once that against another endpoint is, this one's was looked at, too.
+    let gone = Receiver::start(|_| Some(GONE)).await;
+    let other = world.endpoint(&gone.url).await;
+    world.publish(1).await;
+    world.until_disabled(&other).await;
+    let entries =
+        world.engine.store().audit(Some(&world.organization), &Default::default(), page()).await.unwrap().rows;
+    let disabled = |of: &Endpoint| {
+        let is_it =
+            |entry: &&AuditEntry| entry.action == Action::ENDPOINT_DISABLED && entry.object == of.id.to_string();
+        entries.iter().filter(is_it).count()
+    };
+    assert_eq!((disabled(&endpoint), disabled(&other)), (0, 1), "{entries:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

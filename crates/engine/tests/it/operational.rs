@@ -46,6 +46,7 @@ impl World {
             organization: self.organization.clone(),
             endpoint: endpoint.id,
             failures_min: 1,
+            began_at: at,
             act: FailingAct::Warn { unless_after: at },
             at,
             notice: None,

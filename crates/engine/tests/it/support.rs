@@ -241,8 +241,8 @@ struct Seen {
 }
 
 pub const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-/// Answered with [`OK`] once the test says so.
-pub const HELD: &str = "";
+/// [`OK`], once the test says so, as with every answer behind such a mark.
+pub const HELD: &str = "\0HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 pub const FAIL: &str = "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n";
 
 impl Receiver {
@@ -264,7 +264,7 @@ impl Receiver {
         Receiver { url, seen }
     }
 
-    /// Lets every answer go that is [`HELD`], now and later.
+    /// Lets every answer go that is held, now and later.
     pub fn let_go(&self) {
         self.seen.let_go.add_permits(1_000);
     }
@@ -306,15 +306,13 @@ async fn converse(mut stream: TcpStream, answer: Arc<Answer>, seen: Arc<Seen>) {
         let nth = seen.count.fetch_add(1, Ordering::SeqCst);
         seen.requests.lock().push(request);
         seen.arrived.notify_waiters();
-        match answer(nth) {
-            Some(HELD) => {
-                // A permit is there once the test lets it go.
-                let _ = seen.let_go.acquire().await;
-                drop(stream.write_all(OK.as_bytes()).await);
-            }
-            Some(text) => drop(stream.write_all(text.as_bytes()).await),
-            None => return std::future::pending().await,
+        let Some(text) = answer(nth) else { return std::future::pending().await };
+        let held = text.strip_prefix('\0');
+        if held.is_some() {
+            // A permit is there once the test lets it go.
+            let _ = seen.let_go.acquire().await;
         }
+        drop(stream.write_all(held.unwrap_or(text).as_bytes()).await);
     }
 }
 

@@ -79,6 +79,7 @@ pub(super) fn disable(world: &World, failures_min: u32, made_at: Millis) -> Fail
         organization: world.org.clone(),
         endpoint: world.endpoint,
         failures_min,
+        began_at: made_at,
         act: FailingAct::Disable { reason: "failed 3 times".to_owned(), audit: Box::new(entry()) },
         at: made_at,
         notice: Some(notice(world, made_at)),
@@ -161,6 +162,18 @@ pub async fn only_a_person_who_resumes_it_ends_a_disabling(subject: &mut impl Su
     set_status(&world, EndpointStatus::Paused, at(30)).await;
     set_status(&world, EndpointStatus::Active, at(50)).await;
     assert_eq!(streak(&world).await, Some(of(1, Some(at(40)))));
+}
+
+/// What the attempt says was true of the endpoint before.
+pub async fn a_step_of_an_attempt_from_before_it_was_resumed_is_not_taken(subject: &mut impl Subject) {
+    let world = active(subject).await;
+    set_status(&world, EndpointStatus::Paused, at(4)).await;
+    set_status(&world, EndpointStatus::Active, at(20)).await;
+    let step = |began_at| FailingStep { began_at, ..disable(&world, 0, at(30)) };
+    assert!(!world.store.take_failing_step(&step(at(19))).await.unwrap());
+    assert_eq!(status(&world).await, EndpointStatus::Active);
+    assert_eq!(world.store.claim_notices(at(40), at(50), 10).await.unwrap(), []);
+    assert!(world.store.take_failing_step(&step(at(20))).await.unwrap());
 }
 
 /// Until some time has passed.

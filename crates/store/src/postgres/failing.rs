@@ -35,8 +35,9 @@ pub(super) async fn take_step(store: &PostgresStore, step: &FailingStep) -> Resu
     let Some((tenant, tx)) = store.begin_of(&step.organization, Mode::Write).await? else { return Ok(false) };
     let failures_min = i32::try_from(step.failures_min).unwrap_or(i32::MAX);
     let find = "SELECT 1 FROM endpoints e LEFT JOIN streaks s ON s.org = e.org AND s.endpoint = e.id
-                WHERE e.org = $1 AND e.id = $2 AND NOT e.deleted AND e.status = 'active' AND coalesce(s.failures, 0) >= $3";
-    if tx.query(find, &[&tenant.org, &step.endpoint.0, &failures_min]).await?.is_empty() {
+                WHERE e.org = $1 AND e.id = $2 AND NOT e.deleted AND e.status = 'active' AND coalesce(s.failures, 0) >= $3
+                AND coalesce(e.resumed_at, $4) <= $4";
+    if tx.query(find, &[&tenant.org, &step.endpoint.0, &failures_min, &step.began_at.0]).await?.is_empty() {
         return Ok(false);
     }
     let is_taken = match &step.act {
@@ -48,14 +49,15 @@ pub(super) async fn take_step(store: &PostgresStore, step: &FailingStep) -> Resu
         }
         FailingAct::Disable { reason, .. } => {
             // Changes of one organisation happen one after the other; it may have been another one's turn just now.
-            changes::count(&tx, tenant.org).await? && {
-                let sql = "UPDATE endpoints e SET status = 'disabled', disabled_reason = $3, updated_at = $4
+            changes::count(&tx, tenant.org).await?
+                && {
+                    let sql = "UPDATE endpoints e SET status = 'disabled', disabled_reason = $3, updated_at = $4
                            WHERE e.org = $1 AND e.id = $2 AND NOT e.deleted AND e.status = 'active' AND $5 <= coalesce(
-                               (SELECT s.failures FROM streaks s WHERE s.org = e.org AND s.endpoint = e.id), 0)";
-                let values: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
-                    [&tenant.org, &step.endpoint.0, reason, &step.at.0, &failures_min];
-                tx.execute(sql, &values).await? == 1
-            }
+                               (SELECT s.failures FROM streaks s WHERE s.org = e.org AND s.endpoint = e.id), 0) AND coalesce(e.resumed_at, $6) <= $6";
+                    let values: [&(dyn tokio_postgres::types::ToSql + Sync); 6] =
+                        [&tenant.org, &step.endpoint.0, reason, &step.at.0, &failures_min, &step.began_at.0];
+                    tx.execute(sql, &values).await? == 1
+                }
         }
     };
     if !is_taken {

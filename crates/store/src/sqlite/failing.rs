@@ -1,7 +1,8 @@
 //! Endpoints that keep failing: their streaks, what is done about them, and what their owners are to be told.
 
 use postrider_domain::{EndpointId, Millis, Notice, NoticeId, OrganizationId, Streak, StreakChange};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
 
 use super::SqliteStore;
 use super::endpoints::count_change;
@@ -91,8 +92,9 @@ pub(super) async fn take_step(store: &SqliteStore, step: &FailingStep) -> Result
     let told = store.operational_for.of_step(&step);
     let write = move |tx: &mut WriteTx<'_>| {
         let find = "SELECT e.no FROM endpoints e LEFT JOIN streaks s ON s.endpoint_no = e.no
-                    WHERE e.id = ? AND e.org_no = ? AND e.deleted = 0 AND e.status = 'active' AND coalesce(s.failures, 0) >= ?";
-        let key = params![step.endpoint.0.as_bytes(), tenant.no, step.failures_min];
+                    WHERE e.id = ?1 AND e.org_no = ?2 AND e.deleted = 0 AND e.status = 'active' AND coalesce(s.failures, 0) >= ?3
+                    AND coalesce(e.resumed_at, ?4) <= ?4";
+        let key = params![step.endpoint.0.as_bytes(), tenant.no, step.failures_min, step.began_at.0];
         let found: Option<i64> = tx.conn.prepare_cached(find)?.query_row(key, |row| row.get(0)).optional()?;
         let Some(endpoint_no) = found else { return Ok(false) };
         let is_taken = match &step.act {
@@ -217,19 +219,27 @@ pub(super) async fn settle_notice(
     again_at: Option<Millis>,
 ) -> Result<()> {
     let (id, until) = (claimed.notice.id, claimed.until);
-    let write = move |tx: &mut WriteTx<'_>| {
-        let key = id.0.as_bytes();
-        match again_at {
-            None => {
-                let sql = "DELETE FROM notices WHERE id = ? AND due_at = ?";
-                tx.conn.prepare_cached(sql)?.execute(params![key, until.0])?;
-            }
-            Some(again_at) => {
-                let sql = "UPDATE notices SET due_at = ? WHERE id = ? AND due_at = ?";
-                tx.conn.prepare_cached(sql)?.execute(params![again_at.0, key, until.0])?;
-            }
-        }
-        Ok(())
-    };
+    let write = move |tx: &mut WriteTx<'_>| Ok(settle(tx.conn, "notices", id.0, until, again_at)?);
     store.writer.write(STEP_BYTES, write).await
+}
+
+/// What was claimed until a moment goes, or waits again; nothing happens where it was claimed anew since.
+pub(super) fn settle(
+    conn: &Connection,
+    table: &str,
+    id: Uuid,
+    until: Millis,
+    again_at: Option<Millis>,
+) -> rusqlite::Result<()> {
+    match again_at {
+        None => {
+            let sql = format!("DELETE FROM {table} WHERE id = ? AND due_at = ?");
+            conn.prepare_cached(&sql)?.execute(params![id.as_bytes(), until.0])?;
+        }
+        Some(again_at) => {
+            let sql = format!("UPDATE {table} SET due_at = ? WHERE id = ? AND due_at = ?");
+            conn.prepare_cached(&sql)?.execute(params![again_at.0, id.as_bytes(), until.0])?;
+        }
+    }
+    Ok(())
 }

@@ -5,6 +5,7 @@ use postrider_domain::{Millis, OperationalEvent, OrganizationId};
 use rusqlite::{Row, params};
 
 use super::SqliteStore;
+use super::failing;
 use super::reader::{Reader, uuid_at};
 use super::rows::millis_at;
 use super::writer::{Fault, WriteTx};
@@ -80,20 +81,8 @@ impl OperationalEvents for SqliteStore {
         again_at: Option<Millis>,
     ) -> Result<()> {
         let (id, until) = (claimed.event.id, claimed.until);
-        let write = move |tx: &mut WriteTx<'_>| {
-            let key = id.0.as_bytes();
-            match again_at {
-                None => {
-                    let sql = "DELETE FROM operational_events WHERE id = ? AND due_at = ?";
-                    tx.conn.prepare_cached(sql)?.execute(params![key, until.0])?;
-                }
-                Some(again_at) => {
-                    let sql = "UPDATE operational_events SET due_at = ? WHERE id = ? AND due_at = ?";
-                    tx.conn.prepare_cached(sql)?.execute(params![again_at.0, key, until.0])?;
-                }
-            }
-            Ok(())
-        };
+        let write =
+            move |tx: &mut WriteTx<'_>| Ok(failing::settle(tx.conn, "operational_events", id.0, until, again_at)?);
         self.writer.write(EVENT_BYTES, write).await
     }
 }
