@@ -10,6 +10,7 @@ postrider_tests::on_each_store!(
     a_derived_event_arrives_signed_and_is_an_event_of_its_own,
     publishing_again_under_the_same_id_derives_nothing_twice,
     publishing_again_after_a_rule_was_edited_answers_as_the_first_time_and_derives_nothing,
+    what_was_accepted_is_answered_alike_when_it_comes_again_under_a_stricter_validation,
 );
 
 /// A contract of the operator's: the CRM publishes updates alone.
@@ -170,6 +171,31 @@ async fn data_that_must_fit_must_fit_the_derived_types_too() {
     assert!(detail.contains("deal.won") && detail.contains("amount"), "{refused}");
     event["previous"] = json!({});
     organization.try_publish(&event).await.expect(202);
+}
+
+/// Whoever did not hear the first answer asks again, and must not be told that nothing was stored.
+async fn what_was_accepted_is_answered_alike_when_it_comes_again_under_a_stricter_validation(store: Store) {
+    let (world, organization, _folder) = acme_on(store).await;
+    let mut event = won("a");
+    event["data"].as_object_mut().unwrap().remove("amount");
+    organization.endpoint(&world.receiver.url("/in"), json!({})).await;
+    let first = organization.try_publish(&event).await.expect(202);
+    world.api.patch(&organization.path(""), &json!({"event_validation": "enforce"})).await.expect(200);
+    assert_eq!(organization.try_publish(&event).await.expect(202), first);
+    let batch = |events: [&Value; 2]| json!({"events": events});
+    let path = organization.path("/events/batch");
+    let answers = items(&world.api.post(&path, &batch([&event, &won("b")])).await.expect(202)["data"]);
+    assert_eq!((answers.len(), &answers[0]["deliveries_count"]), (2, &first["deliveries_count"]));
+    let mut other = event.clone();
+    other["data"]["note"] = json!("other content is no repetition");
+    organization.try_publish(&other).await.problem(422);
+    let mut fresh = event.clone();
+    fresh["id"] = json!("c");
+    organization.try_publish(&fresh).await.problem(422);
+    world.api.post(&path, &batch([&event, &fresh])).await.problem(422);
+    let listed = items(&world.api.get(&organization.path("/events")).await.expect(200)["data"]);
+    let ids: Vec<_> = listed.iter().map(|event| text(&event["id"])).filter(|id| !id.contains('~')).collect();
+    assert_eq!(ids, ["b", "a"], "each was stored once");
 }
 
 #[tokio::test]

@@ -41,6 +41,6 @@ impl Inner {
             hash.copy_from_slice(context.finish().as_ref());
             hash
         });
-        Made { event, fingerprint }
+        Made { event, fingerprint, is_repetition: original.is_repetition }
     }
 }

@@ -10,6 +10,7 @@
 
 mod accept;
 mod attempt;
+mod checking;
 mod clock;
 mod commit;
 mod derive;

@@ -153,6 +153,13 @@ pub trait Store: Operations + OperationalEvents + Statistics + Send + Sync + 'st
         organization: &OrganizationId,
         events: Vec<NewEvent>,
     ) -> Result<Vec<Committed>>;
+    /// Which of these events were committed under ids that their publisher chose, with these fingerprints and within 72 hours before `now`; in order.
+    async fn repetitions(
+        &self,
+        organization: &OrganizationId,
+        events: &[(EventId, [u8; 32])],
+        now: Millis,
+    ) -> Result<Vec<bool>>;
     /// When the earliest open delivery of an endpoint that is due after `after` is due.
     async fn lane_due(
         &self,

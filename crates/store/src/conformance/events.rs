@@ -93,6 +93,21 @@ pub async fn the_same_id_again_within_72_hours_stores_nothing_new(subject: &mut 
     assert_eq!(elsewhere, [STORED], "ids belong to their organisation");
 }
 
+/// By its id and its fingerprint, as long as the id is remembered, and in its own organisation alone.
+pub async fn a_repetition_is_known_before_it_is_committed(subject: &mut impl Subject) {
+    let world = World::new(subject).await;
+    world.commit(vec![chosen(&world, "one", T0, 1), chosen(&world, "two", T0, 2), world.event(at(1))]).await;
+    let asked = [("two", 2), ("one", 2), ("none", 1), ("one", 1)]
+        .map(|(id, content)| (id.parse::<EventId>().unwrap(), [content; 32]));
+    let ask = async |org, now| world.store.repetitions(org, &asked, now).await.unwrap();
+    assert_eq!(ask(&world.org, at(5)).await, [true, false, false, true]);
+    assert_eq!(ask(&world.org, at(72 * HOUR)).await, [false; 4]);
+    let other = World::of(world.store.clone(), "other").await;
+    assert_eq!(ask(&other.org, at(5)).await, [false; 4]);
+    assert_eq!(ask(&org_id("nobody"), at(5)).await, [false; 4]);
+    assert_eq!(world.store.repetitions(&world.org, &[], at(5)).await.unwrap(), [false; 0]);
+}
+
 /// And says which one.
 pub async fn other_content_under_the_same_id_is_refused(subject: &mut impl Subject) {
     let world = World::new(subject).await;

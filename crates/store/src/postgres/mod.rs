@@ -45,6 +45,7 @@ mod record;
 mod record_group;
 mod record_rows;
 mod related;
+mod repetitions;
 mod retention;
 mod retry;
 mod revisions;

@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use super::{
     PostgresStore, audit, claim, commit, config, configuration, deliveries, endpoints, events, failing, hearing,
-    idempotency, lanes, leases, onwards, organizations, overview, record, retention, retry, stats, tenants, test_event,
+    idempotency, lanes, leases, onwards, organizations, overview, record, repetitions, retention, retry, stats,
+    tenants, test_event,
 };
 use crate::edit::{AuditFilter, Edit};
 use crate::error::Result;
@@ -237,6 +238,15 @@ impl Store for PostgresStore {
         page: PageRequest,
     ) -> Result<PageOf<Arc<EventDetail>>> {
         events::list(self, organization, filter, page).await
+    }
+
+    async fn repetitions(
+        &self,
+        organization: &OrganizationId,
+        events: &[(EventId, [u8; 32])],
+        now: Millis,
+    ) -> Result<Vec<bool>> {
+        repetitions::find(self, organization, events, now).await
     }
 
     async fn event(&self, organization: &OrganizationId, id: &EventId) -> Result<Option<EventDetail>> {

@@ -8,11 +8,12 @@ mod codes;
 mod endpoint;
 mod event;
 mod notice;
+mod open;
 mod operation;
 mod origins;
 mod pages;
 
-pub(crate) use attempt::{AttemptRow, Finer, put_finer, seal_attempt, take_finer};
+pub(crate) use attempt::{AttemptRow, Finer, put_finer, put_request_headers, put_response, seal_attempt, take_finer};
 pub(crate) use audit::{AuditRow, actor, audit_examined_max, audit_page, fields, put_actor, put_fields, seal_audit};
 pub(crate) use codes::{fail_code, fail_reason, resume_columns, trigger};
 pub(crate) use endpoint::{
@@ -23,6 +24,7 @@ pub(crate) use event::{
     shown_due,
 };
 pub(crate) use notice::notice_words;
+pub(crate) use open::tell_faults;
 pub(crate) use operation::{OperationRow, WorkColumns, count_column};
 pub(crate) use origins::{origins, put_origins};
 pub(crate) use pages::{is_within, key_range, ms_of, page_of, page_onwards};

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use postrider_domain::{Millis, OrganizationId};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::SqliteStore;
+use super::repetitions::{Used, used_before};
 use super::tenants::Tenant;
 use super::turns;
 use super::writer::{Fault, WriteTx};
 use crate::error::{Result, StoreError, too_late};
-use crate::limits::{CHOSEN_ID_MS, COMMIT_WAITS_MS_MAX};
+use crate::limits::COMMIT_WAITS_MS_MAX;
 use crate::model::{Basis, Committed, NewDelivery, NewEvent, Version, WAITING};
 use crate::rows::{chosen_id, put_resource, record_hash, record_hashes, seal_event};
 
@@ -111,7 +112,7 @@ fn judge(tx: &mut WriteTx<'_>, org_no: i64, events: &[SealedEvent]) -> Result<Ve
         let id = new.event.id.as_str();
         let used = match in_batch.get(id) {
             Some(used) => Some(*used),
-            None => used_before(tx, org_no, new)?,
+            None => used_before(tx.conn, org_no, &new.event.id, new.event.accepted_at)?,
         };
         answers.push(match used {
             None => {
@@ -126,22 +127,6 @@ fn judge(tx: &mut WriteTx<'_>, org_no: i64, events: &[SealedEvent]) -> Result<Ve
         });
     }
     Ok(answers)
-}
-
-/// What an event's id was used for.
-#[derive(Clone, Copy)]
-struct Used {
-    fingerprint: [u8; 32],
-    deliveries_count: u32,
-}
-
-fn used_before(tx: &WriteTx<'_>, org_no: i64, new: &NewEvent) -> Result<Option<Used>, Fault> {
-    let sql = "SELECT fingerprint, deliveries_count FROM event_ids WHERE org_no = ? AND id = ? AND accepted_at > ?";
-    let forgotten_at = new.event.accepted_at.0.saturating_sub(CHOSEN_ID_MS);
-    let used = tx.conn.prepare_cached(sql)?.query_row(params![org_no, new.event.id.as_str(), forgotten_at], |row| {
-        Ok(Used { fingerprint: row.get(0)?, deliveries_count: row.get(1)? })
-    });
-    Ok(used.optional()?)
 }
 
 fn count(new: &NewEvent) -> u32 {

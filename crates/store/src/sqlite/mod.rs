@@ -30,6 +30,7 @@ mod queue;
 mod reader;
 mod record;
 mod related;
+mod repetitions;
 mod resources;
 mod retention;
 mod retry;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     SqliteStore, audit, claim, commit, config, configuration, deliveries, endpoints, events, failing, idempotency,
-    leases, onwards, organizations, overview, record, retention, retry, test_event,
+    leases, onwards, organizations, overview, record, repetitions, retention, retry, test_event,
 };
 use crate::edit::{AuditFilter, Edit};
 use crate::error::Result;
@@ -242,6 +242,15 @@ impl Store for SqliteStore {
         page: PageRequest,
     ) -> Result<PageOf<Arc<EventDetail>>> {
         events::list(self, organization, filter, page).await
+    }
+
+    async fn repetitions(
+        &self,
+        organization: &OrganizationId,
+        events: &[(EventId, [u8; 32])],
+        now: Millis,
+    ) -> Result<Vec<bool>> {
+        repetitions::find(self, organization, events, now).await
     }
 
     async fn event(&self, organization: &OrganizationId, id: &EventId) -> Result<Option<EventDetail>> {
