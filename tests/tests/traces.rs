@@ -15,6 +15,7 @@ use serde_json::json;
 on_each_store![
     a_trace_goes_from_the_request_over_a_retry_and_a_restart_to_the_arrival,
     the_last_spans_are_sent_when_the_program_stops,
+    a_test_event_and_a_probe_are_traced_and_marked,
 ];
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -157,5 +158,27 @@ async fn the_last_spans_are_sent_when_the_program_stops(store: Store) {
     let attempts: Vec<_> = spans(&collector).into_iter().filter(|span| span.name == "attempt").collect();
     for event in events {
         assert!(attempts.iter().any(|span| attribute(span, "messaging.message.id") == event), "{event}");
+    }
+}
+
+async fn a_test_event_and_a_probe_are_traced_and_marked(store: Store) {
+    let collector = Receiver::start().await;
+    let world = World::with_on(store, |setup| traced(setup, &collector)).await;
+    let organization = world.organization("standard").await;
+    let endpoint = organization.endpoint(&world.receiver.url("/in"), json!({})).await;
+    for path in ["test", "diagnose"] {
+        organization.api.post(&endpoint.path(&format!("/{path}")), &json!({})).await.expect(200);
+    }
+    let sent = world.receiver.wait_for("/in", 2).await;
+    for request in sent {
+        let event = request.header("webhook-id").expect("an id");
+        let made = span(&collector, "event", "messaging.message.id", event).await;
+        let attempt = span(&collector, "attempt", "messaging.message.id", event).await;
+        assert_eq!((&attempt.trace_id, &attempt.parent_span_id), (&made.trace_id, &made.span_id));
+        assert_eq!(
+            (attribute(&made, "postrider.test"), attribute(&attempt, "postrider.test")),
+            ("true".to_owned(), "true".to_owned())
+        );
+        assert_eq!(attribute(&attempt, "postrider.endpoint.id"), endpoint.id);
     }
 }

@@ -261,7 +261,7 @@ impl Inner {
             let deliveries_count = match committed {
                 Committed::Stored { elsewhere } => {
                     let count = u32::try_from(one.handovers.len()).unwrap_or(u32::MAX);
-                    let stored = Stored { id: &id, key, deliveries_count: count };
+                    let stored = Stored { id: &id, key, deliveries_count: count, test: false };
                     origin.tell_event(&self.tracer, &view.organization.id, stored);
                     let elsewhere: HashSet<EndpointId> = elsewhere.iter().copied().collect();
                     one.handovers.into_iter().for_each(|handover| self.hand_over(handover, &elsewhere));
@@ -321,7 +321,7 @@ fn unavailable(reason: &str) -> AcceptError {
     AcceptError::Unavailable(reason.to_owned())
 }
 
-fn accept_error(error: StoreError) -> AcceptError {
+pub(crate) fn accept_error(error: StoreError) -> AcceptError {
     // What stays an error of the store's is counted by whoever answers with it.
     if matches!(error, StoreError::Unavailable { .. }) {
         count_store_error(&error);

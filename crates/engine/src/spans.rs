@@ -48,7 +48,7 @@ impl Origin {
     /// The first span of an event's own trace.
     pub(crate) fn tell_event(&self, tracer: &Tracer, organization: &OrganizationId, event: Stored<'_>) {
         let Some(mut span) = self.began.and_then(|began| tracer.event(event.key, began)) else { return };
-        set_event(&mut span, organization, event.id);
+        set_event(&mut span, organization, event.id, event.test);
         span.set("messaging.operation.name", "accept");
         span.set("postrider.deliveries.count", i64::from(event.deliveries_count));
         if let Some(request) = &self.request {
@@ -64,12 +64,16 @@ pub(crate) struct Stored<'a> {
     pub(crate) id: &'a EventId,
     pub(crate) key: Uuid,
     pub(crate) deliveries_count: u32,
+    pub(crate) test: bool,
 }
 
-fn set_event(span: &mut Span, organization: &OrganizationId, event: &EventId) {
+fn set_event(span: &mut Span, organization: &OrganizationId, event: &EventId, test: bool) {
     span.set("messaging.system", "postrider");
     span.set("messaging.message.id", event.as_str());
     span.set("postrider.organization.id", organization.as_str());
+    if test {
+        span.set("postrider.test", true);
+    }
 }
 
 /// An attempt with its one request, or with both of a rotation's overlap. Not where it went to: that is the customer's.
@@ -77,7 +81,7 @@ pub(crate) fn tell_attempt(tracer: &Tracer, delivery: &OpenDelivery, judged: &Ju
     let Some(now) = tracer.now() else { return };
     let Some(mut span) = tracer.below_event(delivery.event.key, "attempt", Kind::Consumer, began) else { return };
     let attempt = &judged.attempt;
-    set_event(&mut span, &delivery.organization, &delivery.event.id);
+    set_event(&mut span, &delivery.organization, &delivery.event.id, delivery.test);
     span.set("messaging.operation.name", "attempt");
     span.set("postrider.endpoint.id", delivery.endpoint.to_string());
     span.set("postrider.delivery.id", delivery.id.to_string());

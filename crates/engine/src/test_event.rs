@@ -14,6 +14,7 @@ use crate::engine::{Engine, Inner};
 use crate::error::{EngineError, TestError};
 use crate::model::TestOutcome;
 use crate::revisions::revision_of;
+use crate::spans::{Origin, Stored, tell_attempt};
 use crate::to_its_end::to_its_end;
 
 impl Engine {
@@ -56,7 +57,11 @@ impl Inner {
         open: Arc<OpenDelivery>,
         audit: &AuditEntry,
     ) -> Result<TestOutcome, TestError> {
+        let (origin, began) = (Origin::of(&self.tracer, None, &[]), self.tracer.now());
         let judged = self.send(endpoint, &open, &endpoint.contract).await;
+        if let Some(began) = began {
+            tell_attempt(&self.tracer, &open, &judged, began);
+        }
         let succeeded = judged.verdict == Verdict::Delivered;
         let transition = if succeeded { Transition::Succeed } else { Transition::Fail(FailReason::Exhausted) };
         let progress = Progress { attempts_count: 1, ..Progress::default() };
@@ -71,7 +76,11 @@ impl Inner {
             streak: StreakChange::None,
         };
         match self.store.record_test(new, &outcome, audit).await.map_err(EngineError::Store)? {
-            Recorded::Recorded | Recorded::Counted(_) => Ok(TestOutcome { delivery: open.id, succeeded, attempt }),
+            Recorded::Recorded | Recorded::Counted(_) => {
+                let stored = Stored { id: &open.event.id, key: open.event.key, deliveries_count: 1, test: true };
+                origin.tell_event(&self.tracer, &open.organization, stored);
+                Ok(TestOutcome { delivery: open.id, succeeded, attempt })
+            }
             Recorded::Stale => Err(TestError::UnknownEndpoint),
         }
     }
