@@ -65,7 +65,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
-                while let Some((Name(name), value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+                while let Some((MemberName(name), value)) = map.next_entry::<MemberName<'de>, &'de RawValue>()? {
                     members.push((name, value));
                 }
                 Ok(members)
@@ -75,10 +75,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     }
 }
 
-/// A member's name, borrowed where it has no escapes.
-struct Name<'a>(Cow<'a, str>);
+/// The name of an object's member, borrowed from the JSON where it has no escapes there.
+pub struct MemberName<'a>(pub Cow<'a, str>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for MemberName<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Text;
         impl<'de> Visitor<'de> for Text {
@@ -93,7 +93,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
                 Ok(Cow::Owned(text.to_owned()))
             }
         }
-        deserializer.deserialize_str(Text).map(Name)
+        deserializer.deserialize_str(Text).map(MemberName)
     }
 }
 
@@ -108,7 +108,7 @@ pub(crate) fn present(json: &str, names: &[&str]) -> Option<u64> {
         }
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<u64, A::Error> {
             let mut bits = 0;
-            while let Some((Name(name), _)) = map.next_entry::<Name<'de>, IgnoredAny>()? {
+            while let Some((MemberName(name), _)) = map.next_entry::<MemberName<'de>, IgnoredAny>()? {
                 if let Some(index) = self.0.iter().take(64).position(|n| *n == name) {
                     bits |= 1 << index;
                 }

@@ -34,6 +34,7 @@ pub use envelope::{Envelope, EnvelopeError, RenderInput};
 pub use file::{KEYS, references};
 pub use filter::{Filter, FilterError, FilterEvent, Judgement};
 pub use headers::{CustomHeaderRules, HeaderError};
+pub use json::MemberName;
 pub use limits::{DisableRule, Limits, Plan, ResponseRules, UrlRules};
 pub use postrider_document::{Mistake, parse_duration};
 pub use promise::{SchemePromise, SignaturePromise};

@@ -7,11 +7,11 @@
 mod read;
 mod text;
 
-use std::borrow::Cow;
 use std::fmt;
 
+use postrider_contract::MemberName;
+use serde::Deserializer;
 use serde::de::{DeserializeSeed, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::code::Code;
@@ -122,7 +122,7 @@ impl<'t> Visitor<'t> for Collect<'_, 't, '_> {
     }
 
     fn visit_map<A: MapAccess<'t>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(Name(name)) = map.next_key::<Name<'t>>()? {
+        while let Some(MemberName(name)) = map.next_key::<MemberName<'t>>()? {
             let value = map.next_value::<&'t RawValue>()?.get();
             match self.known.iter().position(|known| *known == name) {
                 Some(index) if self.values[index].is_none() => self.values[index] = Some(value),
@@ -136,28 +136,6 @@ impl<'t> Visitor<'t> for Collect<'_, 't, '_> {
             }
         }
         Ok(())
-    }
-}
-
-/// A member's name, borrowed where it has no escapes.
-struct Name<'t>(Cow<'t, str>);
-
-impl<'t> Deserialize<'t> for Name<'t> {
-    fn deserialize<D: Deserializer<'t>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameText;
-        impl<'t> Visitor<'t> for NameText {
-            type Value = Cow<'t, str>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a member's name")
-            }
-            fn visit_borrowed_str<E>(self, text: &'t str) -> Result<Self::Value, E> {
-                Ok(Cow::Borrowed(text))
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Cow::Owned(text.to_owned()))
-            }
-        }
-        deserializer.deserialize_str(NameText).map(Name)
     }
 }
 
@@ -320,7 +298,7 @@ impl<'t> Visitor<'t> for AnyMembers {
 
     fn visit_map<A: MapAccess<'t>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members = Vec::new();
-        while let Some((Name(name), value)) = map.next_entry::<Name<'t>, &'t RawValue>()? {
+        while let Some((MemberName(name), value)) = map.next_entry::<MemberName<'t>, &'t RawValue>()? {
             if members.len() >= self.count_max {
                 return Err(serde::de::Error::custom("too many members"));
             }

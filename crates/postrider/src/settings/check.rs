@@ -19,6 +19,17 @@ use super::values::{
 };
 use super::{Purpose, table};
 
+/// What to tell whoever gave a password as a flag: by which variable it is not seen.
+macro_rules! password_seen {
+    ($variable:literal) => {
+        concat!(
+            "--database-url holds a password, which other users of this machine can read in the list of its processes; give it as ",
+            $variable,
+            " or in the settings file"
+        )
+    };
+}
+
 /// Settings as the program uses them.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -86,8 +97,7 @@ pub(crate) struct DatabaseSettings {
 
 impl DatabaseSettings {
     /// What to tell whoever gave a password as a flag.
-    pub(crate) const PASSWORD_SEEN: &str = "--database-url holds a password, which other users of this machine can read in the list of \
-                                            its processes; give it as POSTRIDER_DATABASE_URL or in the settings file";
+    pub(crate) const PASSWORD_SEEN: &str = password_seen!("POSTRIDER_DATABASE_URL");
 }
 
 /// Where the master key is.
@@ -139,8 +149,7 @@ pub(crate) struct SourceSettings {
 
 impl SourceSettings {
     /// What to tell whoever gave a password as a flag.
-    pub(crate) const PASSWORD_SEEN: &str = "--database-url holds a password, which other users of this machine can read in the list of \
-                                            its processes; give it as POSTRIDER_SOURCE_DATABASE_URL or in the settings file";
+    pub(crate) const PASSWORD_SEEN: &str = password_seen!("POSTRIDER_SOURCE_DATABASE_URL");
 }
 
 /// How much at once.

@@ -13,7 +13,7 @@ use super::tenants::Tenant;
 use crate::error::{Result, StoreError};
 use crate::limits::CLAIM_FAULTS_MAX;
 use crate::model::{Event, LeaseNo, OpenDelivery, RevisionId, WAITING};
-use crate::rows::{damaged, trigger};
+use crate::rows::{damaged, tell_faults, trigger};
 
 pub(super) async fn lane_due(
     store: &PostgresStore,
@@ -69,10 +69,7 @@ pub(super) async fn claim_due(
         }
     }
     open.truncate(limit);
-    if let Some((delivery, error)) = faults.first() {
-        let count = faults.len();
-        tracing::error!(%endpoint, count, %delivery, %error, "due deliveries are left out, this one first: they do not open");
-    }
+    tell_faults(endpoint, &faults);
     Ok(open)
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn seal_attempt(sealer: Sealer<'_>, attempt: &Attempt) -> Result<Vec<
     sealer.seal(buffer, RowKind::Attempt, attempt.id.0.as_bytes())
 }
 
-fn put_request_headers(out: &mut Vec<u8>, headers: &[(String, String)]) {
+pub(crate) fn put_request_headers(out: &mut Vec<u8>, headers: &[(String, String)]) {
     put_len(out, headers.len());
     for (name, value) in headers {
         put_str(out, name);
@@ -36,7 +36,8 @@ fn put_request_headers(out: &mut Vec<u8>, headers: &[(String, String)]) {
     }
 }
 
-fn put_response(out: &mut Vec<u8>, response: &Response) {
+/// All of it but its status.
+pub(crate) fn put_response(out: &mut Vec<u8>, response: &Response) {
     put_len(out, response.headers.len());
     for (name, value) in &response.headers {
         put_bytes(out, name);

@@ -15,7 +15,7 @@ use super::writer::Fault;
 use crate::error::{Result, StoreError};
 use crate::limits::CLAIM_FAULTS_MAX;
 use crate::model::{Event, LaneDue, LaneId, OpenDelivery, RevisionId, WAITING};
-use crate::rows::{EventRow, damaged, trigger};
+use crate::rows::{EventRow, damaged, tell_faults, trigger};
 
 pub(super) async fn lanes_due(store: &SqliteStore, after: Option<EndpointId>, limit: usize) -> Result<Vec<LaneDue>> {
     let rows = store.readers.read(move |reader| read_lanes(&reader.conn, after, limit)).await?;
@@ -97,10 +97,7 @@ pub(super) async fn claim_due(
         }
     }
     open.truncate(limit);
-    if let Some((delivery, error)) = faults.first() {
-        let count = faults.len();
-        tracing::error!(%endpoint, count, %delivery, %error, "due deliveries are left out, this one first: they do not open");
-    }
+    tell_faults(endpoint, &faults);
     Ok(open)
 }
 

@@ -1,7 +1,7 @@
 //! API keys, the operator key and contract revisions.
 
 use postrider_domain::{AuditEntry, Key, KeyId, OrganizationId};
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::SqliteStore;
 use super::audit;
@@ -18,6 +18,16 @@ use crate::rows::{damaged, page_of, require_room_for_key, seal_audit};
 const KEY_BYTES: usize = 512;
 pub(super) const OPERATOR_KEY: &str = "operator key hash";
 pub(super) const KEY_COLUMNS: &str = "k.id, k.name, k.scopes, k.hint, k.created_at, k.expires_at";
+
+pub(super) fn insert_key(conn: &Connection, org_no: i64, key: &Key, hash: [u8; 32]) -> rusqlite::Result<()> {
+    let scopes: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
+    let sql = "INSERT INTO api_keys (id, org_no, hash, name, scopes, hint, created_at, expires_at)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    let expires_at = key.expires_at.map(|at| at.0);
+    let id = key.id.0.as_bytes();
+    let values = params![id, org_no, hash, key.name, scopes.join(" "), key.hint, key.created_at.0, expires_at];
+    conn.prepare_cached(sql)?.execute(values).map(|_| ())
+}
 
 pub(super) async fn create_key(
     store: &SqliteStore,
@@ -36,19 +46,7 @@ pub(super) async fn create_key(
         }
         let count = "SELECT count(*) FROM api_keys WHERE org_no = ?";
         require_room_for_key(tx.conn.prepare_cached(count)?.query_row([tenant.no], |row| row.get(0))?, keys_max)?;
-        let scopes: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
-        let sql = "INSERT INTO api_keys (id, org_no, hash, name, scopes, hint, created_at, expires_at)
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
-        tx.conn.prepare_cached(sql)?.execute(params![
-            key.id.0.as_bytes(),
-            tenant.no,
-            hash,
-            key.name,
-            scopes.join(" "),
-            key.hint,
-            key.created_at.0,
-            key.expires_at.map(|at| at.0),
-        ])?;
+        insert_key(tx.conn, tenant.no, &key, hash)?;
         audit::insert(tx, tenant.no, &entry)
     };
     store.writer.write(KEY_BYTES, write).await

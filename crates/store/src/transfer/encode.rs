@@ -24,7 +24,7 @@ use super::portable::{
 use crate::codec::{Decoder, malformed, put_bytes, put_len, put_opt_str, put_str};
 use crate::error::Result;
 use crate::model::{Attempt, ContractRevision, Event, Response, RevisionId, StoredAnswer, Version};
-use crate::rows::{Finer, Habits, put_finer, put_habits, take_finer, take_habits};
+use crate::rows::{Finer, Habits, put_finer, put_habits, put_request_headers, put_response, take_finer, take_habits};
 
 /// Appends a row.
 pub(super) fn put(out: &mut Vec<u8>, row: &Portable) {
@@ -388,21 +388,11 @@ fn put_attempt(out: &mut Vec<u8>, attempt: &Attempt) {
     put_u32(out, attempt.response_time_ms);
     out.push(u8::from(attempt.by_hand));
     put_str(out, &attempt.url);
-    put_len(out, attempt.request_headers.len());
-    for (name, value) in &attempt.request_headers {
-        put_str(out, name);
-        put_str(out, value);
-    }
+    put_request_headers(out, &attempt.request_headers);
     out.push(u8::from(attempt.response.is_some()));
     if let Some(response) = &attempt.response {
         put_u16(out, response.status_code);
-        put_len(out, response.headers.len());
-        for (name, value) in &response.headers {
-            put_bytes(out, name);
-            put_bytes(out, value);
-        }
-        put_bytes(out, &response.body);
-        put_opt_str(out, response.note.as_deref());
+        put_response(out, response);
     }
     out.push(u8::from(attempt.failure.is_some()));
     if let Some(failure) = &attempt.failure {

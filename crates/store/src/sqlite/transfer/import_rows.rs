@@ -21,6 +21,7 @@ use crate::rows::{
 };
 use crate::sqlite::audit;
 use crate::sqlite::claim::endpoint_no;
+use crate::sqlite::config::insert_key;
 use crate::sqlite::failing::insert_notice;
 use crate::sqlite::operational;
 use crate::sqlite::operations;
@@ -127,20 +128,7 @@ impl Chunk<'_, '_> {
         if self.tx.conn.prepare_cached(find)?.exists(params![key.id.0.as_bytes(), hash])? {
             return Err(StoreError::Exists { what: format!("key {}", key.id) }.into());
         }
-        let scopes: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
-        let sql = "INSERT INTO api_keys (id, org_no, hash, name, scopes, hint, created_at, expires_at)
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
-        self.tx.conn.prepare_cached(sql)?.execute(params![
-            key.id.0.as_bytes(),
-            tenant.no,
-            hash,
-            key.name,
-            scopes.join(" "),
-            key.hint,
-            key.created_at.0,
-            key.expires_at.map(|at| at.0),
-        ])?;
-        Ok(())
+        Ok(insert_key(self.tx.conn, tenant.no, key, hash)?)
     }
 
     fn endpoint(&mut self, endpoint: &Endpoint) -> Result<(), Fault> {
