@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use postrider_source::install::Wish;
 
 /// `source`
 #[derive(Debug, Subcommand)]
@@ -39,6 +40,23 @@ pub(crate) struct SourceArgs {
     /// The settings file [default: ./postrider.toml, if it is there]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+}
+
+/// What is wished of an installation.
+#[derive(Args, Debug)]
+pub(crate) struct WishArgs {
+    /// The role that `serve` connects as, where another installs: it is given exactly the rights that it needs
+    #[arg(long, value_name = "NAME")]
+    role: Option<String>,
+    /// With replication: set the mapped tables to tell all of the row before (REPLICA IDENTITY FULL), without which updates have no previous values
+    #[arg(long)]
+    replica_identity_full: bool,
+}
+
+impl WishArgs {
+    pub(crate) fn wish(&self) -> Wish {
+        Wish { role: self.role.clone(), replica_identity_full: self.replica_identity_full }
+    }
 }
 
 pub(super) const SOURCE_EXAMPLES: &str = "Example, a CRM attached in five steps:
@@ -82,12 +100,8 @@ Nothing is changed. Exit status: 0 it can be installed; 1 something stands again
 pub(crate) struct PreflightArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
-    /// The role that `serve` connects as, where another installs
-    #[arg(long, value_name = "NAME")]
-    pub(crate) role: Option<String>,
-    /// With replication: set the mapped tables to tell all of the row before (REPLICA IDENTITY FULL), without which updates have no previous values
-    #[arg(long)]
-    pub(crate) replica_identity_full: bool,
+    #[command(flatten)]
+    pub(crate) wish: WishArgs,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -105,12 +119,8 @@ one by one; a table in use is tried again for half a minute, and its writers nev
 pub(crate) struct InstallArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
-    /// The role that `serve` connects as: it is given exactly the rights that it needs
-    #[arg(long, value_name = "NAME")]
-    pub(crate) role: Option<String>,
-    /// With replication: set the mapped tables to tell all of the row before (REPLICA IDENTITY FULL), without which updates have no previous values
-    #[arg(long)]
-    pub(crate) replica_identity_full: bool,
+    #[command(flatten)]
+    pub(crate) wish: WishArgs,
     /// Print the SQL, and run nothing
     #[arg(long)]
     pub(crate) print: bool,

@@ -5,7 +5,6 @@ mod changes;
 mod server;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use postrider_database::{Address, Connected};
@@ -14,10 +13,10 @@ use postrider_source::catalogue::Catalogue;
 use postrider_source::install::{self, Plan, Wish};
 use postrider_source::mapping::Mapping;
 use tokio::sync::mpsc;
-use tokio::time::MissedTickBehavior;
 
 use super::arrival::{Arrivals, Cause};
 use super::console::Happening;
+use super::pace::Pace;
 use crate::settings::Variables;
 
 use server::PrivateServer;
@@ -108,10 +107,9 @@ pub(super) async fn change(
     rate_per_s: f64,
     happened: mpsc::Sender<Happening>,
 ) {
-    let mut ticks = tokio::time::interval(Duration::from_secs_f64(1.0 / rate_per_s));
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    for sequence in 0.. {
-        ticks.tick().await;
+    let mut pace = Pace::of(rate_per_s);
+    loop {
+        let sequence = pace.turn().await;
         let Some(statement) = changes::statement(&organizations, sequence) else { return };
         arrivals.began(sequence, Cause::Statement(statement.clone()));
         // Told before it is made: its webhooks may arrive before Postgres' answer does.

@@ -1,16 +1,15 @@
 //! The sample CRM: posts one event after another, each with a contract's own sample data, slightly varied.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::Method;
 use postrider_contract::EventType;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use tokio::time::MissedTickBehavior;
 
 use super::arrival::{Arrivals, Cause};
 use super::console::Happening;
+use super::pace::Pace;
 use super::receiver::SEQUENCE;
 use super::stage::{Sample, Stage};
 use crate::http::Api;
@@ -23,10 +22,9 @@ pub(super) async fn publish(
     rate_per_s: f64,
     happened: mpsc::Sender<Happening>,
 ) {
-    let mut ticks = tokio::time::interval(Duration::from_secs_f64(1.0 / rate_per_s));
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    for sequence in 0.. {
-        ticks.tick().await;
+    let mut pace = Pace::of(rate_per_s);
+    loop {
+        let sequence = pace.turn().await;
         let Some((sample, event_type)) = turn(&stage.organizations, sequence) else { return };
         let body = event(event_type, sequence).to_string();
         let event_type = event_type.name.clone();

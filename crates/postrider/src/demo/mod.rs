@@ -8,6 +8,7 @@ mod banner;
 mod console;
 mod crm;
 mod events;
+mod pace;
 mod page;
 mod receiver;
 mod retries;
