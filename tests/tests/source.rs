@@ -7,6 +7,7 @@ mod faults;
 mod losses;
 mod orders;
 mod passwords;
+mod watching;
 
 use std::collections::BTreeMap;
 

@@ -15,6 +15,9 @@ use crate::error::{DatabaseError, at_connecting};
 use crate::limits::{CONNECT_MS_MAX, KEEPALIVE_AFTER_S, KEEPALIVE_EVERY_S, KEEPALIVES_LOST_MAX, UNACKNOWLEDGED_MS_MAX};
 use crate::place::Place;
 
+/// What sessions are called unless somebody says otherwise.
+const SESSIONS: &str = "postrider";
+
 /// A database's address and what is needed to get in; shows no password.
 #[derive(Clone)]
 pub struct Address {
@@ -44,7 +47,7 @@ impl Address {
             config.connect_timeout(Duration::from_millis(CONNECT_MS_MAX));
         }
         if config.get_application_name().is_none() {
-            config.application_name("postrider");
+            config.application_name(SESSIONS);
         }
         config.keepalives(true);
         config.keepalives_idle(Duration::from_secs(KEEPALIVE_AFTER_S));
@@ -54,6 +57,16 @@ impl Address {
         let place = Arc::new(Place::of(&config));
         let tls = tls(&place, ca_pems)?;
         Ok(Address { config, tls, place })
+    }
+
+    /// The same, whose sessions the server's views show under this name, unless the URL says how they are called. The server keeps the first 63 bytes of it.
+    #[must_use]
+    pub fn called(&self, name: &str) -> Self {
+        let mut address = self.clone();
+        if address.config.get_application_name() == Some(SESSIONS) {
+            address.config.application_name(name);
+        }
+        address
     }
 
     /// Which database, for people.

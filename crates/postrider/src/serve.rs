@@ -14,7 +14,7 @@ use postrider_egress::resolve::{Resolve, SystemResolver};
 use postrider_egress::{Client, ClientSettings, UrlRules};
 use postrider_engine::{Clock, Engine, EngineLimits, EngineParts, StoreClock, SystemClock};
 use postrider_mail::{Mailer, SmtpMailer, SmtpSecurity, SmtpSettings};
-use postrider_server::{Passes, ServerLimits, ServerState, Tokens};
+use postrider_server::{Passes, ServerLimits, ServerState, Source, Tokens};
 use postrider_source::handover::HandOver;
 use postrider_store::Store;
 use postrider_traces::Tracer;
@@ -29,6 +29,7 @@ use crate::settings::{
     DatabaseSettings, EgressSettings, MailSettings, Purpose, Settings, Sources, StorePlace, Variables,
 };
 use crate::sign_in::SignIn;
+use crate::source::Looking;
 use crate::stop::StopSignals;
 use crate::{before_start, logs, operator_key, output, source, store, token_keys, traces};
 
@@ -221,6 +222,8 @@ impl Server {
         };
         let passes = Arc::new(Passes::of(store.as_ref())?);
         let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let source = source.map(|source| source.begin(&engine, settings.limits.payload_bytes_max, node_name(settings)));
+        let looking = source.as_ref().map(|source| Arc::new(Looking(source.watch())) as Arc<dyn Source>);
         let api = postrider_server::router(ServerState {
             engine: engine.clone(),
             operator_key_hash,
@@ -230,6 +233,7 @@ impl Server {
             url_rules: Arc::new(rules),
             egress_addresses: settings.egress.addresses.clone().into(),
             limits: limits.clone(),
+            source: looking,
             metrics: Some(metrics),
             #[cfg(feature = "test-clock")]
             clock,
@@ -248,7 +252,6 @@ impl Server {
             let asked = async { drop(asked.await) };
             postrider_server::serve(listener, router, &limits, asked).await;
         });
-        let source = source.map(|source| source.begin(&engine, settings.limits.payload_bytes_max));
         let sign_in = SignIn { passes, public_url, operator_key_hash, now: engine.now() };
         Ok((Server { address, sign_in, engine, store, tracer, source, shutdown, serving, following }, made_key))
     }

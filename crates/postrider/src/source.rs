@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use async_trait::async_trait;
 use postrider_database::Address;
+use postrider_domain::SourceStatus;
 use postrider_engine::Engine;
+use postrider_server::Source;
 use postrider_source::handover::{HandOver, HandOverParts};
 use postrider_source::mapping::Mapping;
+use postrider_source::watch::Watch;
 
 use crate::settings::SourceSettings;
 
@@ -38,11 +42,21 @@ pub(crate) fn place(
     Ok(Some(SourcePlace { mapping, address: address(settings, ca_pem)? }))
 }
 
+/// How a source is, for the API.
+pub(crate) struct Looking(pub(crate) Watch);
+
+#[async_trait]
+impl Source for Looking {
+    async fn look(&self) -> SourceStatus {
+        self.0.look().await
+    }
+}
+
 impl SourcePlace {
-    /// Begins to hand over. The database need not answer yet.
-    pub(crate) fn begin(self, engine: &Engine, event_bytes_max: usize) -> HandOver {
+    /// Begins to hand over. The database need not answer yet. `node` is what this node calls itself.
+    pub(crate) fn begin(self, engine: &Engine, event_bytes_max: usize, node: String) -> HandOver {
         let SourcePlace { mapping, address } = self;
         tracing::info!(database = %address.place(), tables = mapping.tables.len(), "changes in a CRM's database become events");
-        HandOver::start(HandOverParts { mapping, address, engine: engine.clone(), event_bytes_max })
+        HandOver::start(HandOverParts { mapping, address, engine: engine.clone(), event_bytes_max, node })
     }
 }

@@ -31,6 +31,7 @@ mod ready;
 mod routes;
 mod search;
 mod serve;
+mod source;
 mod state;
 mod system_limit;
 mod time;
@@ -51,6 +52,7 @@ pub use meters::install_metrics;
 pub use openapi::openapi_json;
 pub use pass::Passes;
 pub use serve::serve;
+pub use source::Source;
 pub use state::ServerState;
 pub use token::{TokenKey, TokenKeyError, Tokens};
 

@@ -22,6 +22,7 @@ use crate::operator_key::OperatorKey;
 use crate::pass::{Pass, Passes};
 use crate::problem::Problem;
 use crate::ready::Readiness;
+use crate::source::Source;
 use crate::token::Tokens;
 use crate::unkept::Unkept;
 
@@ -44,6 +45,8 @@ pub struct ServerState {
     pub egress_addresses: Arc<[String]>,
     /// The limits.
     pub limits: ServerLimits,
+    /// The CRM's database that events come from, where there is one.
+    pub source: Option<Arc<dyn Source>>,
     /// What `/metrics` shows; without one it says that there are none.
     pub metrics: Option<PrometheusHandle>,
     /// The clock that `/test-clock/advance` moves.

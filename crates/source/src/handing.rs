@@ -142,6 +142,7 @@ impl Handing {
 
     fn let_go(&self, organization: &OrganizationId, result: EventResult, count: u64, event_type: &str) {
         count_events(result, count);
+        self.telling.refuse(count);
         let why = match result {
             EventResult::UnknownOrganization => {
                 "there is no such organization; create it, and tell of its records with `postrider source backfill`"

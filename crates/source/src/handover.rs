@@ -22,6 +22,7 @@ use crate::mapping::{CaptureKind, Mapping};
 use crate::metrics::{ChangeResult, Telling, count_changes};
 use crate::outbox::Outbox;
 use crate::replication::Replication;
+use crate::watch::{Watch, named};
 
 /// Changes that are read together at most.
 const CHANGES_MAX: usize = 2_000;
@@ -47,12 +48,15 @@ pub struct HandOverParts {
     pub engine: Engine,
     /// The largest event, in bytes of its `data` and `changes`.
     pub event_bytes_max: usize,
+    /// What this node calls itself.
+    pub node: String,
 }
 
 /// A hand-over that runs.
 pub struct HandOver {
     stopping: CancellationToken,
     running: JoinHandle<()>,
+    watch: Watch,
 }
 
 impl HandOver {
@@ -60,8 +64,17 @@ impl HandOver {
     #[must_use]
     pub fn start(parts: HandOverParts) -> Self {
         let stopping = CancellationToken::new();
-        let work = Work::new(parts, stopping.clone());
-        HandOver { stopping, running: tokio::spawn(work.run()) }
+        let telling = Arc::new(Telling::new());
+        let (mapping, address, node) = (Arc::clone(&parts.mapping), parts.address.clone(), parts.node.clone());
+        let watch = Watch::new(mapping, address, node, Arc::clone(&telling));
+        let work = Work::new(parts, telling, stopping.clone());
+        HandOver { stopping, running: tokio::spawn(work.run()), watch }
+    }
+
+    /// What looks at how it goes.
+    #[must_use]
+    pub fn watch(&self) -> Watch {
+        self.watch.clone()
     }
 
     /// Stops it. The batch under way is finished when that takes no more than a moment; otherwise it is read again after the next start.
@@ -145,9 +158,9 @@ impl From<Stopped> for Ended {
 }
 
 impl Work {
-    fn new(parts: HandOverParts, stopping: CancellationToken) -> Self {
-        let HandOverParts { mapping, address, engine, event_bytes_max } = parts;
-        let telling = Arc::new(Telling::new());
+    fn new(parts: HandOverParts, telling: Arc<Telling>, stopping: CancellationToken) -> Self {
+        let HandOverParts { mapping, address, engine, event_bytes_max, node } = parts;
+        let address = named(&address, &node);
         let handing = Handing { engine, event_bytes_max, telling: Arc::clone(&telling), stopping };
         Work {
             capture: capture(&address, &mapping),
@@ -282,6 +295,9 @@ impl Work {
         }
         self.state = state;
         self.telling.set_reading(state == State::Reading);
+        if state != State::Failing {
+            self.telling.set_failure(None);
+        }
         let schema = &self.mapping.schema;
         match state {
             State::Reading => {
@@ -309,6 +325,7 @@ impl Work {
     fn failed(&mut self, error: &CaptureError) {
         self.lookup.forget();
         self.backfill.forget();
+        self.telling.set_failure(Some(error.to_string()));
         self.now(State::Failing);
         let fault = Fault::of(error);
         self.telling.set_losing(matches!(fault, Fault::Losing(_)));
@@ -328,6 +345,7 @@ impl Work {
 /// Rows are named by the id of the change alone: what is in them is nobody's to read here.
 fn tell_unplaced(telling: &Telling, change: &Change) -> u64 {
     let (table, id) = (&change.table, change.id);
+    telling.refuse(1);
     telling.warn_of("unplaced", 1, |count| {
         tracing::warn!(count, %table, change = %id, "a change in the CRM's database is let go: whose it is cannot be found");
     });

@@ -1,7 +1,7 @@
 //! What is told of the hand-over to those who run the server: metrics, and warnings that do not flood the log.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use metrics::{counter, gauge};
@@ -87,6 +87,9 @@ pub(crate) struct Telling {
     missed: AtomicU64,
     uncaptured: Mutex<Vec<TableName>>,
     lost: Mutex<Vec<String>>,
+    is_reading: AtomicBool,
+    failure: Mutex<Option<String>>,
+    refused: AtomicU64,
 }
 
 struct Warned {
@@ -107,11 +110,36 @@ impl Telling {
     }
 
     pub(crate) fn set_reading(&self, is_reading: bool) {
+        self.is_reading.store(is_reading, Ordering::Relaxed);
         gauge!("postrider_source_is_reading").set(f64::from(u8::from(is_reading)));
     }
 
     pub(crate) fn set_losing(&self, is_losing: bool) {
         gauge!("postrider_source_is_losing").set(f64::from(u8::from(is_losing)));
+    }
+
+    /// Whether this node reads.
+    pub(crate) fn is_reading(&self) -> bool {
+        self.is_reading.load(Ordering::Relaxed)
+    }
+
+    /// Why nothing can be read now; none when it can.
+    pub(crate) fn set_failure(&self, why: Option<String>) {
+        *self.failure.lock() = why;
+    }
+
+    pub(crate) fn failure(&self) -> Option<String> {
+        self.failure.lock().clone()
+    }
+
+    /// So many more events or changes were let go for good.
+    pub(crate) fn refuse(&self, count: u64) {
+        self.refused.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// How many were let go for good since the start.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// What waits; a warning when it is too much, or when more was missed than before.

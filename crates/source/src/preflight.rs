@@ -1,6 +1,7 @@
 //! What stands against capturing, before anything is done.
 
 use crate::catalogue::{Catalogue, Kind, RowSecurity, SERVER_OLDEST, Table, named_tables};
+use crate::counted::counted;
 use crate::finding::{Finding, Findings};
 use crate::install::Wish;
 use crate::mapping::{CaptureKind, Mapping, TableMapping};
@@ -72,8 +73,10 @@ fn server(mapping: &Mapping, catalogue: &Catalogue, wish: &Wish, findings: &mut 
     }
     let waiting = catalogue.installed.as_ref().and_then(|there| there.outbox).map_or(0, |outbox| outbox.waiting);
     if mapping.capture == CaptureKind::Replication && waiting > 0 {
-        let what = format!("{waiting} changes wait in the outbox, which replication does not read");
-        findings.error(&place, what, "let postrider serve hand them over before the mapping is changed to replication");
+        let waits = counted(waiting, "change waits", "changes wait");
+        let what = format!("{waits} in the outbox, which replication does not read");
+        let advice = "let postrider serve hand over what is there before the mapping is changed to replication";
+        findings.error(&place, what, advice);
     }
 }
 

@@ -1,11 +1,13 @@
 //! How capturing goes: what is installed, what differs from the mapping, what waits.
 
 use crate::catalogue::{Catalogue, Installed, InstalledTable, Outbox};
+use crate::counted::counted;
 use crate::finding::{Finding, Findings, Severity};
 use crate::install::{Plan, TRIGGER, TRUNCATE_TRIGGER, VERSION, Wish};
 use crate::mapping::{CaptureKind, Mapping};
 use crate::replication::needs;
 use crate::replication::publication::Slot;
+use crate::watch::node_of;
 
 /// Over this share of what may wait there is a warning.
 const FULL_ALARM: f64 = 0.5;
@@ -17,8 +19,8 @@ const OLD_MS: u64 = 60_000;
 pub struct Status {
     /// Whether everything of ours is there.
     pub is_installed: bool,
-    /// Whether a node reads now.
-    pub is_read: bool,
+    /// Which node reads now: what its session is called, without a name where it has none.
+    pub reader: Option<String>,
     /// What waits, where there is an outbox.
     pub outbox: Option<Outbox>,
     /// The slot, where there is one.
@@ -38,7 +40,7 @@ impl Status {
             let advice = "run postrider source preflight, then postrider source install";
             findings.error(&format!("schema {}", mapping.schema), "nothing is installed", advice);
             let findings = findings.0;
-            return Status { is_installed: false, is_read: false, outbox: None, slot: None, fullness: 0.0, findings };
+            return Status { is_installed: false, reader: None, outbox: None, slot: None, fullness: 0.0, findings };
         };
         drift(mapping, catalogue, installed, &mut findings);
         let fullness =
@@ -50,7 +52,7 @@ impl Status {
         }
         Status {
             is_installed: true,
-            is_read: installed.is_read,
+            reader: installed.reader.as_deref().map(node_of).map(str::to_owned),
             outbox: installed.outbox,
             slot,
             fullness,
@@ -172,7 +174,7 @@ fn triggers(installed: &Installed, table: &InstalledTable, findings: &mut Findin
 
 fn waiting(mapping: &Mapping, installed: &Installed, outbox: &Outbox, fullness: f64, findings: &mut Findings) {
     let place = format!("outbox of {}", mapping.schema);
-    let shown = format!("{} of {} changes wait", outbox.drawn, mapping.outbox_rows_max);
+    let shown = format!("{} of {}", outbox.drawn, counted(mapping.outbox_rows_max, "change", "changes"));
     if fullness >= 1.0 {
         let advice =
             "see to it that postrider serve runs and reaches its store: changes are missed until some were handed over";
@@ -185,11 +187,12 @@ fn waiting(mapping: &Mapping, installed: &Installed, outbox: &Outbox, fullness: 
         );
     }
     if outbox.missed > 0 {
-        let what = format!("{} changes were missed since it was installed", outbox.missed);
+        let missed = counted(outbox.missed, "change was", "changes were");
+        let what = format!("{missed} missed since it was installed");
         let advice = "the server's log names table and reason (search for \"postrider: a change\"); publish what is missing with postrider source backfill";
         findings.warning(&place, what, advice);
     }
-    if let Some(oldest) = outbox.oldest_ms.filter(|oldest| *oldest > OLD_MS && !installed.is_read) {
+    if let Some(oldest) = outbox.oldest_ms.filter(|oldest| *oldest > OLD_MS && installed.reader.is_none()) {
         let what = format!("nobody reads, and the oldest change has waited for {} s", oldest / 1_000);
         findings.warning(&place, what, "start postrider serve with the setting source");
     }

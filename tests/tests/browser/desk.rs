@@ -1,7 +1,7 @@
 //! Somebody in front of an organisation's dashboard.
 
 use postrider_tests::browser::{Browser, Person};
-use postrider_tests::program::OPERATOR_KEY;
+use postrider_tests::program::{OPERATOR_KEY, Setup};
 use postrider_tests::receiver::{Receiver, Reply};
 use postrider_tests::world::{Organization, Store, World, text};
 use serde_json::json;
@@ -37,8 +37,18 @@ impl Desk {
 
     /// The same on a store of this kind.
     pub(super) async fn unopened_on(store: Store, person: Person, place: Place) -> Self {
+        Self::unopened_with(store, person, place, |setup| setup).await
+    }
+
+    /// The same with changed settings.
+    pub(super) async fn unopened_with(
+        store: Store,
+        person: Person,
+        place: Place,
+        change: impl FnOnce(Setup) -> Setup,
+    ) -> Self {
         // The log says everything, so that what must not be in it would be.
-        let world = World::with_on(store, |setup| setup.env("POSTRIDER_LOG", "trace")).await;
+        let world = World::with_on(store, |setup| change(setup.env("POSTRIDER_LOG", "trace"))).await;
         let organization = world.organization("standard").await;
         let (crm, browser) = (Receiver::start().await, Browser::start(person).await);
         let origins = json!({"frame_ancestors": [crm.url("")]});

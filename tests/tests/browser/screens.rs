@@ -3,10 +3,11 @@
 use postrider_tests::browser::{Looks, Person, Scheme};
 use postrider_tests::receiver::Reply;
 use postrider_tests::wait::until;
-use postrider_tests::world::text;
+use postrider_tests::world::{Store, text};
 use serde_json::json;
 
-use super::desk::{Desk, Place};
+use super::desk::{Desk, LANGUAGES, Place};
+use crate::source::crm::Crm;
 
 /// In CSS pixels: a desk's window, a telephone's, and the narrowest that must do (WCAG 2.2, 1.4.10).
 const WIDTHS: [u32; 3] = [1280, TELEPHONE, NARROWEST];
@@ -231,6 +232,29 @@ async fn the_operators_screens_are_within_everybodys_reach() {
     for (name, path) in lived.of_the_operator() {
         lived.desk.see_operators(&path).await;
         lived.desk.judge(name).await;
+    }
+}
+
+/// In each language: with a backfill under way, and when the database cannot be captured.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_screen_of_a_system_with_a_source_is_within_everybodys_reach() {
+    for language in LANGUAGES {
+        let crm = Crm::new().await;
+        crm.deals(1, 500);
+        crm.run("TRUNCATE postrider_source.outbox");
+        let person = Person::speaking(language);
+        let desk = Desk::unopened_with(Store::Sqlite, person, Place::Own, |setup| crm.used_by(setup)).await;
+        crm.run(
+            "INSERT INTO postrider_source.backfills (id, \"table\", rate, done, total, created_at) \
+             VALUES (gen_random_uuid(), 'public.deals', 1, 0, 500, clock_timestamp())",
+        );
+        desk.sign_in_as_operator().await;
+        desk.see_operators("/operator/system").await;
+        desk.browser.see("#source[data-state=reading] #backfills").await;
+        desk.judge_in(Scheme::Light, &format!("operator-system-source-{language}")).await;
+        crm.run("DROP SCHEMA postrider_source CASCADE");
+        desk.browser.see("#source[data-state=failed] #source-reason").await;
+        desk.judge_in(Scheme::Dark, &format!("operator-system-source-failed-{language}")).await;
     }
 }
 

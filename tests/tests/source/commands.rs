@@ -70,9 +70,10 @@ async fn a_database_is_drafted_checked_installed_looked_at_and_left_as_it_was() 
     );
     let refused = desk.run("uninstall", Some(&mapping), &[]).await;
     assert_eq!(refused.status, Some(1));
-    assert!(refused.stderr.contains("1 changes wait in the outbox"), "{refused:?}");
+    assert!(refused.stderr.contains("1 change waits in the outbox"), "{refused:?}");
     let uninstalled = desk.run("uninstall", Some(&mapping), &["--discard"]).await;
     assert_eq!((uninstalled.status, uninstalled.stdout.as_str()), (Some(0), "uninstalled\n"), "{uninstalled:?}");
+    assert!(uninstalled.stderr.contains("1 change that waited was discarded"), "{uninstalled:?}");
     let left = "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'postrider%' OR to_regnamespace('postrider_source') IS NOT NULL";
     assert_eq!(desk.database.ask(left), "0");
 }

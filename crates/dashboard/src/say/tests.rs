@@ -26,6 +26,8 @@ const FAMILIES: &[&str] = &[
     "refused-",
     "routed-",
     "scope-",
+    "source-capture-",
+    "source-state-",
     "span-last-",
     "status-",
     "store-",

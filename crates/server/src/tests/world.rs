@@ -46,6 +46,7 @@ fn state(engine: &Engine, url_rules: &Arc<UrlRules>, clock: &Arc<MovableClock>, 
         url_rules: Arc::clone(url_rules),
         egress_addresses: ["203.0.113.10".to_owned()].into(),
         limits,
+        source: None,
         metrics: None,
         #[cfg(feature = "test-clock")]
         clock: Arc::clone(clock),

@@ -1,11 +1,15 @@
 //! How the whole is doing, as it is shown.
 
+mod source;
+
+use postrider_domain::SourceStatus;
 use postrider_engine::Status;
 use postrider_store::StoreKind;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::time::Moment;
+use source::SourceBody;
 
 /// How the whole is doing.
 #[derive(Debug, Serialize, ToSchema)]
@@ -31,6 +35,9 @@ pub(crate) struct StatusBody<'a> {
     is_estimate: bool,
     /// Attempts that this node has under way.
     attempts_under_way: usize,
+    /// The source; `null` where there is none (the setting `source`).
+    #[schema(required = true)]
+    source: Option<SourceBody<'a>>,
 }
 
 /// A node.
@@ -49,7 +56,7 @@ pub(crate) struct NodeBody<'a> {
 }
 
 impl<'a> StatusBody<'a> {
-    pub(crate) fn new(status: &'a Status) -> Self {
+    pub(crate) fn new(status: &'a Status, source: Option<&'a SourceStatus>) -> Self {
         let overview = &status.overview;
         let own_lanes = u64::try_from(status.lanes).unwrap_or(u64::MAX);
         let nodes = overview.nodes.iter().map(|node| NodeBody {
@@ -70,6 +77,7 @@ impl<'a> StatusBody<'a> {
             oldest_due_at: overview.open.oldest_due_at.map(Moment),
             is_estimate: overview.open.is_estimate,
             attempts_under_way: status.attempts_under_way,
+            source: source.map(SourceBody::new),
         }
     }
 }

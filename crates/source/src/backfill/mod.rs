@@ -23,7 +23,7 @@ use crate::lookup::Lookup;
 use crate::mapping::{Mapping, TableMapping};
 use crate::metrics::{ChangeResult, count_changes};
 use held::Held;
-pub use order::{Backfills, NewOrder, OrderError, OrderState};
+pub use order::{Backfills, NewOrder, OrderError, OrderState, rows_in_words};
 use order::{Order, end, open_order, progress};
 use rows::{Page, page};
 

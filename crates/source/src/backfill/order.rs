@@ -9,6 +9,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::capture::CaptureError;
+use crate::counted::counted;
 use crate::lookup::{Tables, table_in_sql};
 use crate::mapping::{Mapping, TableMapping};
 use crate::session::{Use, open, quoted, refused};
@@ -270,13 +271,16 @@ fn state(row: &Answer) -> OrderState {
     }
 }
 
+/// How far a backfill has come, in words: `1 row`, `3 of 10 rows`.
+#[must_use]
+pub fn rows_in_words(done: u64, total: Option<u64>) -> String {
+    let counted = |count| counted(count, "row", "rows");
+    total.map_or_else(|| counted(done), |total| format!("{done} of {}", counted(total)))
+}
+
 impl fmt::Display for OrderState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "backfill {} of {}: {}", self.id, self.table, self.done)?;
-        if let Some(total) = self.total {
-            write!(f, " of {total}")?;
-        }
-        write!(f, " rows")?;
+        write!(f, "backfill {} of {}: {}", self.id, self.table, rows_in_words(self.done, self.total))?;
         match (&self.error, self.is_ended) {
             (Some(error), _) => write!(f, ", ended: {error}"),
             (None, true) => write!(f, ", done"),

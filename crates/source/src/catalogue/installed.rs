@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use postrider_domain::SourceBackfill;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::{Client, Error};
 use uuid::Uuid;
@@ -24,11 +25,11 @@ pub struct Installed {
     /// What waits, where there is an outbox.
     pub outbox: Option<Outbox>,
     /// Backfills that have not ended.
-    pub backfills: Vec<Backfill>,
+    pub backfills: Vec<SourceBackfill>,
     /// Of which tables changes were lost that no backfill has made good since.
     pub lost: Vec<Lost>,
-    /// Whether a node reads now.
-    pub is_read: bool,
+    /// What the session calls itself that reads now; none where no node does.
+    pub reader: Option<String>,
 }
 
 /// The one row of `installation`.
@@ -166,17 +167,6 @@ pub(crate) async fn lost_of(client: &Client, schema: &str) -> Result<Vec<Lost>, 
     rows.iter().map(|row| Ok(Lost { table: row.try_get(0)?, before: row.try_get(1)? })).collect()
 }
 
-/// A backfill that has not ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Backfill {
-    /// The table, as the mapping names it.
-    pub table: String,
-    /// Rows that were told.
-    pub done: u64,
-    /// Rows that there were, where they were counted.
-    pub total: Option<u64>,
-}
-
 impl Installed {
     pub(super) async fn read(client: &Client, schema: &str) -> Result<Option<Self>, Error> {
         let exists = client.query_opt("SELECT FROM pg_namespace WHERE nspname = $1", &[&schema]).await?;
@@ -206,11 +196,7 @@ impl Installed {
         }
         found.read_outbox(client, &own).await?;
         found.read_backfills(client, &own).await?;
-        let sql = "SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database() \
-                   CROSS JOIN hashtextextended('postrider source ' || $1::text, 0) AS key \
-                   WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted \
-                   AND l.classid::bigint = ((key >> 32) & 4294967295) AND l.objid::bigint = (key & 4294967295))";
-        found.is_read = client.query_one(sql, &[&schema]).await?.try_get(0)?;
+        found.reader = reader(client, schema).await?;
         Ok(Some(found))
     }
 
@@ -224,17 +210,9 @@ impl Installed {
         if !["outbox", "outbox_id_seq", "handed", "missed"].iter().all(|name| self.has(name)) {
             return Ok(());
         }
-        let sql = format!(
-            "SELECT (SELECT count(*) FROM {own}.outbox), \
-             (SELECT greatest(0, 1000 * date_part('epoch', clock_timestamp() - at))::bigint FROM {own}.outbox ORDER BY id LIMIT 1), \
-             (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {own}.outbox_id_seq) - (SELECT last_value FROM {own}.handed), \
-             (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {own}.missed)"
-        );
-        let row = client.query_one(&sql, &[]).await?;
-        let count = |at: usize| Ok::<_, Error>(u64::try_from(row.try_get::<_, i64>(at)?).unwrap_or_default());
-        let oldest: Option<i64> = row.try_get(1)?;
-        let oldest_ms = oldest.and_then(|age| u64::try_from(age).ok());
-        self.outbox = Some(Outbox { waiting: count(0)?, oldest_ms, drawn: count(2)?, missed: count(3)? });
+        let rows: i64 = client.query_one(&format!("SELECT count(*) FROM {own}.outbox"), &[]).await?.try_get(0)?;
+        let Waiting { drawn, oldest_ms, missed } = waiting(client, own).await?;
+        self.outbox = Some(Outbox { waiting: count(rows), oldest_ms, drawn, missed });
         Ok(())
     }
 
@@ -242,13 +220,55 @@ impl Installed {
         if !self.has("backfills") {
             return Ok(());
         }
-        let sql =
-            format!("SELECT \"table\", done, total FROM {own}.backfills WHERE ended_at IS NULL ORDER BY created_at");
-        for row in client.query(&sql, &[]).await? {
-            let count = |number: i64| u64::try_from(number).unwrap_or_default();
-            let total = row.try_get::<_, Option<i64>>(2)?.map(count);
-            self.backfills.push(Backfill { table: row.try_get(0)?, done: count(row.try_get(1)?), total });
-        }
+        self.backfills = backfills(client, own, usize::MAX).await?;
         Ok(())
     }
+}
+
+fn count(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
+}
+
+/// What the session calls itself that holds the lock of whoever reads; nothing where it has no name, none where nobody reads.
+pub(crate) async fn reader(client: &Client, schema: &str) -> Result<Option<String>, Error> {
+    let sql = "SELECT coalesce(a.application_name, '') FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database() \
+               LEFT JOIN pg_stat_activity a ON a.pid = l.pid CROSS JOIN hashtextextended('postrider source ' || $1::text, 0) AS key \
+               WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted \
+               AND l.classid::bigint = ((key >> 32) & 4294967295) AND l.objid::bigint = (key & 4294967295)";
+    client.query_opt(sql, &[&schema]).await?.map(|row| row.try_get(0)).transpose()
+}
+
+/// What waits, without counting rows.
+pub(crate) struct Waiting {
+    /// Ids that were drawn and are not handed over.
+    pub(crate) drawn: u64,
+    /// The age of the oldest row, in milliseconds.
+    pub(crate) oldest_ms: Option<u64>,
+    /// Changes that could not be captured.
+    pub(crate) missed: u64,
+}
+
+/// What waits in the outbox; `own` is the schema as SQL writes it.
+pub(crate) async fn waiting(client: &Client, own: &str) -> Result<Waiting, Error> {
+    let sql = format!(
+        "SELECT (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {own}.outbox_id_seq) - (SELECT last_value FROM {own}.handed), \
+         (SELECT greatest(0, 1000 * date_part('epoch', clock_timestamp() - at))::bigint FROM {own}.outbox ORDER BY id LIMIT 1), \
+         (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {own}.missed)"
+    );
+    let row = client.query_one(&sql, &[]).await?;
+    let oldest_ms = row.try_get::<_, Option<i64>>(1)?.map(count);
+    Ok(Waiting { drawn: count(row.try_get(0)?), oldest_ms, missed: count(row.try_get(2)?) })
+}
+
+/// Backfills that have not ended, oldest first; `own` is the schema as SQL writes it.
+pub(crate) async fn backfills(client: &Client, own: &str, limit: usize) -> Result<Vec<SourceBackfill>, Error> {
+    let sql = format!(
+        "SELECT \"table\", done, total FROM {own}.backfills WHERE ended_at IS NULL ORDER BY created_at LIMIT $1"
+    );
+    let rows = client.query(&sql, &[&i64::try_from(limit).unwrap_or(i64::MAX)]).await?;
+    let backfill = |row: &tokio_postgres::Row| {
+        let total = row.try_get::<_, Option<i64>>(2)?.map(count);
+        Ok(SourceBackfill { table: row.try_get(0)?, done: count(row.try_get(1)?), total })
+    };
+    rows.iter().map(backfill).collect()
 }

@@ -4,8 +4,8 @@ mod installed;
 mod read;
 mod sql;
 
-pub(crate) use installed::lost_of;
-pub use installed::{Backfill, Granted, Installation, Installed, InstalledTable, Lost, Outbox, Record, Trigger};
+pub use installed::{Granted, Installation, Installed, InstalledTable, Lost, Outbox, Record, Trigger};
+pub(crate) use installed::{backfills, lost_of, reader, waiting};
 
 use crate::mapping::{KnownTable, Mapping, Placing, TableName};
 use crate::replication::publication;

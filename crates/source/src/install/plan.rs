@@ -8,6 +8,7 @@ use super::{
     grants,
 };
 use crate::catalogue::{Catalogue, Granted, Installed, InstalledTable, Record, Trigger};
+use crate::counted::counted;
 use crate::mapping::{CaptureKind, Mapping, TableName};
 use crate::quote;
 use crate::replication::needs;
@@ -147,7 +148,7 @@ impl<'a> Planning<'a> {
         }
         let granted = self.rights(is_new, &mut sql);
         let record = Record {
-            capture: capture_name(self.mapping.capture).to_owned(),
+            capture: self.mapping.capture.as_str().to_owned(),
             tables: self.tables.clone(),
             role: self.role.clone(),
             granted,
@@ -250,7 +251,8 @@ impl<'a> Planning<'a> {
             }
         }
         let key = table.key.join(", ");
-        let what = format!("Triggers on {name}: {} columns, key ({key})", table.columns.len());
+        let columns = counted(table.columns.len() as u64, "column", "columns");
+        let what = format!("Triggers on {name}: {columns}, key ({key})");
         (!sql.is_empty()).then(|| Step::locking(what, &name, sql.join("\n")))
     }
 
@@ -335,14 +337,6 @@ pub(crate) fn wanted(mapping: &Mapping, catalogue: &Catalogue, installed: &Insta
         });
     }
     tables
-}
-
-/// The way of capture in the words of the mapping.
-fn capture_name(capture: CaptureKind) -> &'static str {
-    match capture {
-        CaptureKind::Triggers => "triggers",
-        CaptureKind::Replication => "replication",
-    }
 }
 
 fn installation(schema: &str, record: &Record) -> String {

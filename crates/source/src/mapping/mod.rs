@@ -39,6 +39,17 @@ pub enum CaptureKind {
     Replication,
 }
 
+impl CaptureKind {
+    /// As the file says it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CaptureKind::Triggers => "triggers",
+            CaptureKind::Replication => "replication",
+        }
+    }
+}
+
 /// A whole file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {

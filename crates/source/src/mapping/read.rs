@@ -98,15 +98,12 @@ fn capture(root: &Section<'_, '_>) -> Option<CaptureKind> {
     let Some(found) = root.text("capture") else {
         return (!root.has("capture")).then_some(CaptureKind::Triggers);
     };
-    match found.value {
-        "triggers" => Some(CaptureKind::Triggers),
-        "replication" => Some(CaptureKind::Replication),
-        other => {
-            let advice = "write \"triggers\" or \"replication\"";
-            root.document().mistake(&found.place, format!("{other:?} is no way to capture"), advice);
-            None
-        }
+    let known = [CaptureKind::Triggers, CaptureKind::Replication].into_iter().find(|kind| kind.as_str() == found.value);
+    if known.is_none() {
+        let advice = "write \"triggers\" or \"replication\"";
+        root.document().mistake(&found.place, format!("{:?} is no way to capture", found.value), advice);
     }
+    known
 }
 
 impl Reader {

@@ -155,7 +155,7 @@ fn server(mapping: &Mapping, catalogue: &Catalogue, found: &Found, findings: &mu
     match &found.slot {
         None if server.slots >= i64::from(server.slots_max) => findings.error(
             &place,
-            format!("has all of its {} slots", server.slots_max),
+            format!("has no slot left of {}", server.slots_max),
             "raise max_replication_slots in Postgres and restart it, or drop a slot that nobody reads",
         ),
         Some(slot) if !slot.is_ours => {

@@ -127,15 +127,7 @@ impl Found {
             None => None,
             Some(row) => Some(Publication { tables: published(client, name).await?, is_whole: row.try_get(0)? }),
         };
-        let slot = match client.query_opt(SLOT, &[name]).await? {
-            None => None,
-            Some(row) => Some(Slot {
-                is_ours: row.try_get(0)?,
-                is_read: row.try_get(1)?,
-                is_lost: row.try_get(2)?,
-                log_bytes: u64::try_from(row.try_get::<_, i64>(3)?).unwrap_or_default(),
-            }),
-        };
+        let slot = slot(client, name).await?;
         Ok(Found { publication, slot, identities: identities(client, &tables).await? })
     }
 
@@ -145,6 +137,17 @@ impl Found {
         let of_table = self.identities.iter().filter(|identified| identified.mapped == *table);
         of_table.map(|identified| identified.identity).min().unwrap_or(Identity::Missing)
     }
+}
+
+/// The slot of this name.
+pub(crate) async fn slot(client: &Client, name: &str) -> Result<Option<Slot>, Error> {
+    let Some(row) = client.query_opt(SLOT, &[&name]).await? else { return Ok(None) };
+    Ok(Some(Slot {
+        is_ours: row.try_get(0)?,
+        is_read: row.try_get(1)?,
+        is_lost: row.try_get(2)?,
+        log_bytes: u64::try_from(row.try_get::<_, i64>(3)?).unwrap_or_default(),
+    }))
 }
 
 /// The tables of a publication; of a partitioned one that is published as a whole, itself alone.

@@ -19,7 +19,7 @@ async fn nothing_is_installed_then_all_is_well() {
     assert!(!status.is_installed && !status.is_well());
     crm.install().await;
     let status = crm.status().await;
-    assert!(status.is_installed && status.is_well() && !status.is_read, "{:#?}", status.findings);
+    assert!(status.is_installed && status.is_well() && status.reader.is_none(), "{:#?}", status.findings);
 }
 
 #[tokio::test]
@@ -65,8 +65,8 @@ async fn what_waits_how_full_it_is_and_what_was_missed() {
 async fn a_node_that_reads_is_seen() {
     let crm = Crm::captured().await;
     let node = crm.session().await;
-    node.batch_execute("SELECT pg_advisory_lock(hashtextextended('postrider source postrider_source', 0))")
+    node.batch_execute("SET application_name = 'postrider node-a'; SELECT pg_advisory_lock(hashtextextended('postrider source postrider_source', 0))")
         .await
         .unwrap();
-    assert!(crm.status().await.is_read);
+    assert_eq!(crm.status().await.reader.as_deref(), Some("node-a"));
 }

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::Source;
+
 /// Nodes, and what waits.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Status {
@@ -13,6 +15,7 @@ pub(crate) struct Status {
     pub(crate) oldest_due_at: Option<String>,
     pub(crate) is_estimate: bool,
     attempts_under_way: u64,
+    pub(crate) source: Option<Source>,
 }
 
 /// A node.

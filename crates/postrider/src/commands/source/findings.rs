@@ -1,5 +1,6 @@
 //! How findings are written.
 
+use postrider_source::counted::counted;
 use postrider_source::finding::{Finding, Severity};
 use serde_json::{Value, json};
 
@@ -39,13 +40,10 @@ pub(super) fn json_of(findings: &[Finding]) -> Value {
 }
 
 /// How many of each kind there are, in words.
-pub(super) fn counted(findings: &[Finding]) -> String {
-    let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
+pub(super) fn summary(findings: &[Finding]) -> String {
+    let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count() as u64;
     let counts = [("error", Severity::Error), ("warning", Severity::Warning), ("note", Severity::Note)];
-    let words = counts.map(|(word, severity)| match count(severity) {
-        1 => format!("1 {word}"),
-        many => format!("{many} {word}s"),
-    });
+    let words = counts.map(|(word, severity)| counted(count(severity), word, &format!("{word}s")));
     words.join(", ")
 }
 

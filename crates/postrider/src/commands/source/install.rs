@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use anyhow::{bail, ensure};
 use postrider_source::catalogue::Catalogue;
+use postrider_source::counted::counted;
 use postrider_source::finding::{Finding, Severity};
-use postrider_source::install::{self, Plan, Wish};
+use postrider_source::install::{self, Plan};
 use postrider_source::preflight;
 
 use super::{connect, findings, open, refused};
@@ -17,9 +18,9 @@ use crate::settings::Variables;
 pub(super) async fn run(args: &InstallArgs, variables: &Variables) -> anyhow::Result<ExitCode> {
     let (mapping, address) = open(&args.source, variables)?;
     let connected = connect(&address).await?;
-    let read = Catalogue::read(&connected.client, &mapping, args.role.as_deref()).await;
+    let wish = args.wish.wish();
+    let read = Catalogue::read(&connected.client, &mapping, wish.role.as_deref()).await;
     let catalogue = read.map_err(|error| refused(&error))?;
-    let wish = Wish { role: args.role.clone(), replica_identity_full: args.replica_identity_full };
     let found: Vec<Finding> = preflight::findings(&mapping, &catalogue, &wish);
     let worth_telling: Vec<_> = found.iter().filter(|finding| finding.severity > Severity::Note).cloned().collect();
     if !worth_telling.is_empty() {
@@ -27,7 +28,7 @@ pub(super) async fn run(args: &InstallArgs, variables: &Variables) -> anyhow::Re
     }
     // Whoever runs what is printed may have rights that this role has not: only what is wrong with the mapping itself would be printed wrong.
     if findings::has_error(&found) && !args.print {
-        bail!("nothing was installed: {}", findings::counted(&found));
+        bail!("nothing was installed: {}", findings::summary(&found));
     }
     let plan = Plan::of(&mapping, &catalogue, &wish);
     if args.print {
@@ -56,11 +57,13 @@ pub(super) async fn run_uninstall(args: &UninstallArgs, variables: &Variables) -
     let waiting = removal.waiting;
     ensure!(
         waiting == 0 || args.discard,
-        "{waiting} changes wait in the outbox: let postrider serve hand them over, or lose them with --discard"
+        "{} in the outbox: let postrider serve hand over what is there, or lose it with --discard",
+        counted(waiting, "change waits", "changes wait")
     );
     carry_out(&connected.client, &removal.plan).await?;
     if waiting > 0 {
-        output::note(&format!("{waiting} changes that waited were discarded"));
+        let discarded = counted(waiting, "change that waited was", "changes that waited were");
+        output::note(&format!("{discarded} discarded"));
     }
     if !removal.others.is_empty() {
         let others = removal.others.join(", ");

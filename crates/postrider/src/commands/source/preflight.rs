@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use postrider_source::catalogue::Catalogue;
-use postrider_source::install::{Plan, Wish};
+use postrider_source::install::Plan;
 use postrider_source::mapping::Mapping;
 use postrider_source::preflight;
 use serde_json::json;
@@ -18,9 +18,9 @@ use crate::settings::Variables;
 pub(super) async fn run(args: &PreflightArgs, variables: &Variables) -> anyhow::Result<ExitCode> {
     let (mapping, address) = open(&args.source, variables)?;
     let connected = connect(&address).await?;
-    let read = Catalogue::read(&connected.client, &mapping, args.role.as_deref()).await;
+    let wish = args.wish.wish();
+    let read = Catalogue::read(&connected.client, &mapping, wish.role.as_deref()).await;
     let catalogue = read.map_err(|error| refused(&error))?;
-    let wish = Wish { role: args.role.clone(), replica_identity_full: args.replica_identity_full };
     let found = preflight::findings(&mapping, &catalogue, &wish);
     let plan = Plan::of(&mapping, &catalogue, &wish);
     output::line(&if args.json {
@@ -86,5 +86,5 @@ fn steps(plan: &Plan) -> String {
 fn verdict(found: &[postrider_source::finding::Finding]) -> String {
     let list = if found.is_empty() { String::new() } else { format!("{}\n\n", findings::text(found)) };
     let answer = if findings::has_error(found) { "it cannot be installed like this" } else { "it can be installed" };
-    format!("{list}{answer}: {}", findings::counted(found))
+    format!("{list}{answer}: {}", findings::summary(found))
 }

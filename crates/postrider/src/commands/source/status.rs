@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use postrider_source::catalogue::{Backfill, Catalogue};
+use postrider_domain::SourceBackfill;
+use postrider_source::backfill::rows_in_words;
+use postrider_source::catalogue::Catalogue;
+use postrider_source::counted::counted;
 use postrider_source::mapping::Mapping;
 use postrider_source::status::Status;
 use serde_json::json;
@@ -27,7 +30,7 @@ pub(super) async fn run(args: &StatusArgs, variables: &Variables) -> anyhow::Res
     Ok(if status.is_well() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
-fn backfills(catalogue: &Catalogue) -> &[Backfill] {
+fn backfills(catalogue: &Catalogue) -> &[SourceBackfill] {
     catalogue.installed.as_ref().map_or(&[], |installed| &installed.backfills)
 }
 
@@ -39,7 +42,7 @@ fn as_json(status: &Status, mapping: &Mapping, catalogue: &Catalogue) -> String 
         .collect();
     json!({
         "installed": status.is_installed, "version": installation.map(|there| there.version),
-        "installed_at": installation.map(|there| there.installed_at.clone()), "reading": status.is_read,
+        "installed_at": installation.map(|there| there.installed_at.clone()), "reading": status.reader.is_some(), "reader": status.reader,
         "waiting": status.outbox.map(|outbox| outbox.waiting), "oldest_ms": status.outbox.and_then(|outbox| outbox.oldest_ms),
         "outbox_rows_max": mapping.outbox_rows_max, "fullness": status.fullness, "missed": status.outbox.map(|outbox| outbox.missed),
         "slot_bytes": status.slot.as_ref().map(|slot| slot.log_bytes), "slot_bytes_max": mapping.slot_bytes_max,
@@ -48,27 +51,32 @@ fn as_json(status: &Status, mapping: &Mapping, catalogue: &Catalogue) -> String 
     .to_string()
 }
 
+/// Which node reads; a session that is called by no node's name is somebody's all the same.
+fn reading(node: &str) -> String {
+    if node.is_empty() { "yes, by a node".to_owned() } else { format!("yes, by {}", output::plain(node)) }
+}
+
 fn as_text(status: &Status, mapping: &Mapping, catalogue: &Catalogue) -> String {
     let mut lines = Vec::new();
     let mut told = |name: &str, value: String| lines.push(format!("{name:<12} {value}"));
     if let Some(there) = catalogue.installed.as_ref().and_then(|installed| installed.installation.as_ref()) {
-        let (version, at, tables) = (there.version, &there.installed_at, there.record.tables.len());
-        told("installed", format!("version {version} in schema {}, {tables} tables, at {at}", mapping.schema));
-        told("reading", if status.is_read { "yes, by a node" } else { "no node reads now" }.to_owned());
+        let (version, at) = (there.version, &there.installed_at);
+        let tables = counted(there.record.tables.len() as u64, "table", "tables");
+        told("installed", format!("version {version} in schema {}, {tables}, at {at}", mapping.schema));
+        told("reading", status.reader.as_ref().map_or_else(|| "no node reads now".to_owned(), |node| reading(node)));
     }
     if let Some(outbox) = status.outbox {
         let oldest =
             outbox.oldest_ms.map_or_else(String::new, |age| format!(", the oldest for {:.1} s", age as f64 / 1_000.0));
-        told("waiting", format!("{} changes{oldest}", outbox.waiting));
+        told("waiting", format!("{}{oldest}", counted(outbox.waiting, "change", "changes")));
         told("fullness", format!("{:.1} % of {}", status.fullness * 100.0, mapping.outbox_rows_max));
         told("missed", outbox.missed.to_string());
     }
     if let Some(slot) = &status.slot {
-        told("log kept", format!("{} of {} bytes", slot.log_bytes, mapping.slot_bytes_max));
+        told("log kept", format!("{} of {}", slot.log_bytes, counted(mapping.slot_bytes_max, "byte", "bytes")));
     }
     for backfill in backfills(catalogue) {
-        let of = backfill.total.map_or_else(String::new, |total| format!(" of {total}"));
-        told("backfill", format!("{}: {}{of} rows", backfill.table, backfill.done));
+        told("backfill", format!("{}: {}", backfill.table, rows_in_words(backfill.done, backfill.total)));
     }
     if !status.findings.is_empty() {
         lines.push(String::new());
