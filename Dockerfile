@@ -12,6 +12,7 @@ COPY Cargo.toml Cargo.lock ./
 COPY contracts contracts
 COPY crates crates
 COPY bench bench
+COPY fuzz fuzz
 COPY tests tests
 RUN cargo build --release --locked -p postrider
 # Line tables are three quarters of the file; backtraces keep the functions' names without them.
