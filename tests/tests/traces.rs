@@ -167,7 +167,8 @@ async fn a_test_event_and_a_probe_are_traced_and_marked(store: Store) {
     let organization = world.organization("standard").await;
     let endpoint = organization.endpoint(&world.receiver.url("/in"), json!({})).await;
     for path in ["test", "diagnose"] {
-        organization.api.post(&endpoint.path(&format!("/{path}")), &json!({})).await.expect(200);
+        let path = organization.path(&format!("/endpoints/{}/{path}", endpoint.id));
+        organization.api.post(&path, &json!({})).await.expect(200);
     }
     let sent = world.receiver.wait_for("/in", 2).await;
     for request in sent {

@@ -46,7 +46,7 @@ pub enum SourceState {
 /// What waits in an outbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SourceOutbox {
-    /// About how many changes wait.
+    /// How many changes wait; about when there are many.
     pub changes: u64,
     /// How many may wait.
     pub changes_max: u64,

@@ -37,7 +37,9 @@ impl Database {
     /// When there is no server.
     #[must_use]
     pub fn create() -> Self {
-        Database { is_dropped: true, ..Self::create_on(&server_url()) }
+        let mut database = Self::create_on(&server_url());
+        database.is_dropped = true;
+        database
     }
 
     /// A fresh one on the server of this URL, which is a test's own and goes with it.

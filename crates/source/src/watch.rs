@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_postgres::Client;
 
 use crate::capture::CaptureError;
-use crate::catalogue::{backfills, reader, waiting};
+use crate::catalogue::{ROWS_COUNTED_MAX, backfills, reader, waiting};
 use crate::mapping::{CaptureKind, Mapping};
 use crate::metrics::Telling;
 use crate::quote;
@@ -63,6 +63,7 @@ struct Seen {
     outbox: Option<SourceOutbox>,
     slot: Option<SourceSlot>,
     backfills: Vec<SourceBackfill>,
+    refused: u64,
 }
 
 impl Watch {
@@ -82,7 +83,7 @@ impl Watch {
             state,
             outbox: seen.as_ref().and_then(|seen| seen.outbox),
             slot: seen.as_ref().and_then(|seen| seen.slot),
-            refused: telling.refused(),
+            refused: seen.as_ref().map_or_else(|| telling.refused(), |seen| seen.refused),
             backfills: seen.map(|seen| seen.backfills).unwrap_or_default(),
         }
     }
@@ -117,14 +118,19 @@ impl Inner {
             reader: reader(client, schema).await?,
             outbox: None,
             slot: None,
+            refused: self.telling.refused(),
             backfills: backfills(client, &own, SourceStatus::BACKFILLS_MAX).await?,
         };
         match capture {
             CaptureKind::Triggers => {
                 let found = waiting(client, &own).await?;
-                let (changes, changes_max) = (found.drawn, *outbox_rows_max);
-                let oldest_ms = found.oldest_ms.filter(|_| changes > 0);
-                seen.outbox = Some(SourceOutbox { changes, changes_max, oldest_ms, missed: found.missed });
+                let are_counted = found.counted <= ROWS_COUNTED_MAX;
+                seen.outbox = Some(SourceOutbox {
+                    changes: if are_counted { found.counted } else { found.drawn.max(found.counted) },
+                    changes_max: *outbox_rows_max,
+                    oldest_ms: found.oldest_ms,
+                    missed: found.missed,
+                });
             }
             CaptureKind::Replication => {
                 let found = slot(client, schema).await?;

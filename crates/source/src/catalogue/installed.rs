@@ -167,6 +167,9 @@ pub(crate) async fn lost_of(client: &Client, schema: &str) -> Result<Vec<Lost>, 
     rows.iter().map(|row| Ok(Lost { table: row.try_get(0)?, before: row.try_get(1)? })).collect()
 }
 
+/// Rows of an outbox that are counted where it is looked at often.
+pub(crate) const ROWS_COUNTED_MAX: u64 = 10_000;
+
 impl Installed {
     pub(super) async fn read(client: &Client, schema: &str) -> Result<Option<Self>, Error> {
         let exists = client.query_opt("SELECT FROM pg_namespace WHERE nspname = $1", &[&schema]).await?;
@@ -211,7 +214,7 @@ impl Installed {
             return Ok(());
         }
         let rows: i64 = client.query_one(&format!("SELECT count(*) FROM {own}.outbox"), &[]).await?.try_get(0)?;
-        let Waiting { drawn, oldest_ms, missed } = waiting(client, own).await?;
+        let Waiting { drawn, oldest_ms, missed, .. } = waiting(client, own).await?;
         self.outbox = Some(Outbox { waiting: count(rows), oldest_ms, drawn, missed });
         Ok(())
     }
@@ -238,8 +241,10 @@ pub(crate) async fn reader(client: &Client, schema: &str) -> Result<Option<Strin
     client.query_opt(sql, &[&schema]).await?.map(|row| row.try_get(0)).transpose()
 }
 
-/// What waits, without counting rows.
+/// What waits, without counting many rows.
 pub(crate) struct Waiting {
+    /// Rows, as far as they are counted: one more than [`ROWS_COUNTED_MAX`] where there are more.
+    pub(crate) counted: u64,
     /// Ids that were drawn and are not handed over.
     pub(crate) drawn: u64,
     /// The age of the oldest row, in milliseconds.
@@ -251,13 +256,15 @@ pub(crate) struct Waiting {
 /// What waits in the outbox; `own` is the schema as SQL writes it.
 pub(crate) async fn waiting(client: &Client, own: &str) -> Result<Waiting, Error> {
     let sql = format!(
-        "SELECT (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {own}.outbox_id_seq) - (SELECT last_value FROM {own}.handed), \
+        "SELECT (SELECT count(*) FROM (SELECT FROM {own}.outbox LIMIT {ROWS_COUNTED_MAX} + 1) AS counted), \
+         (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {own}.outbox_id_seq) - (SELECT last_value FROM {own}.handed), \
          (SELECT greatest(0, 1000 * date_part('epoch', clock_timestamp() - at))::bigint FROM {own}.outbox ORDER BY id LIMIT 1), \
          (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {own}.missed)"
     );
     let row = client.query_one(&sql, &[]).await?;
-    let oldest_ms = row.try_get::<_, Option<i64>>(1)?.map(count);
-    Ok(Waiting { drawn: count(row.try_get(0)?), oldest_ms, missed: count(row.try_get(2)?) })
+    let oldest_ms = row.try_get::<_, Option<i64>>(2)?.map(count);
+    let (counted, drawn) = (count(row.try_get(0)?), count(row.try_get(1)?));
+    Ok(Waiting { counted, drawn, oldest_ms, missed: count(row.try_get(3)?) })
 }
 
 /// Backfills that have not ended, oldest first; `own` is the schema as SQL writes it.

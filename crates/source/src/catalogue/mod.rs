@@ -5,7 +5,7 @@ mod read;
 mod sql;
 
 pub use installed::{Granted, Installation, Installed, InstalledTable, Lost, Outbox, Record, Trigger};
-pub(crate) use installed::{backfills, lost_of, reader, waiting};
+pub(crate) use installed::{ROWS_COUNTED_MAX, backfills, lost_of, reader, waiting};
 
 use crate::mapping::{KnownTable, Mapping, Placing, TableName};
 use crate::replication::publication;

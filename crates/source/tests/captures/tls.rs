@@ -52,7 +52,7 @@ async fn changes_come_over_tls_from_a_server_that_is_known() {
     let (user, rest) = url.split_once('@').unwrap();
     let (server, rest) = rest.split_once('/').unwrap();
     let (at, certificate) = tls_in_front_of(server.to_owned()).await;
-    let and = if rest.ends_with('?') { "" } else { "&" };
+    let and = if rest.contains('?') { "&" } else { "?" };
     let url = format!("{user}@localhost:{}/{rest}{and}sslmode=require", at.port());
     let capture = |authorities: &[Vec<u8>]| {
         let address = Address::new(&url, authorities).unwrap();

@@ -50,7 +50,7 @@ pub(crate) struct SourceNodeBody<'a> {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SourceOutbox)]
 pub(crate) struct SourceOutboxBody {
-    /// About how many changes wait.
+    /// How many changes wait; about when there are more than 10,000.
     changes: u64,
     /// How many may wait: those beyond are missed.
     changes_max: u64,
