@@ -66,7 +66,7 @@ async fn events_are_searched_and_all_that_are_found_chosen_at_once() {
     browser.fill("#events-search", "no such event").await;
     browser.unsee("input[name=events][value=\"deal.won\"]").await;
     browser.click("#save").await;
-    browser.see("#secret").await;
+    browser.see("#test-send").await;
     let made = organization.api.get(&organization.path("/endpoints")).await.expect(200);
     let events: Vec<_> =
         made["data"][0]["events"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();

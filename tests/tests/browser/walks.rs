@@ -72,6 +72,8 @@ async fn create_send_test_event_activate_see_the_delivery(desk: &Desk) {
     browser.fill("#url", &world.receiver.url("/in")).await;
     browser.click("input[name=events][value=\"deal.won\"]").await;
     browser.click("#save").await;
+    // The form has a part of that name as well.
+    browser.see("#test-send").await;
     let secret = told(browser, "#secret").await;
     assert!(secret.starts_with("whsec_"), "{secret}");
     assert_eq!(world.receiver.count(), 0, "nothing is sent before somebody asks");
