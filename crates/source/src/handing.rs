@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_domain::OrganizationId;
+use postrider_domain::{Millis, OrganizationId};
 use postrider_engine::{AcceptError, Engine, EventMistake, EventMistakeKind, IncomingEvent};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -21,6 +21,9 @@ const ORGANIZATIONS_AT_ONCE_MAX: usize = 32;
 /// How long nothing is asked of a store that cannot commit, at first and at most.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// The store refuses an id that it was given within 72 hours. A change that is older, less an hour for clocks that differ, may have been handed over before
+/// that: whoever has its event is asked, in milliseconds.
+const SURE_FOR_MS: i64 = 71 * 3_600_000;
 /// How often events are checked again at once because their organisation changes all the time.
 const CHECKS_MAX: u32 = 5;
 
@@ -71,6 +74,10 @@ impl Handing {
                 self.let_go(organization, EventResult::TooLarge, 1, &event.event_type);
                 continue;
             }
+            if self.is_handed_long_ago(organization, &event).await? {
+                count_events(EventResult::Accepted, 1);
+                continue;
+            }
             if together.len() >= EVENTS_AT_ONCE_MAX || (bytes + size > BYTES_AT_ONCE_MAX && !together.is_empty()) {
                 self.hand_together(organization, std::mem::take(&mut together)).await?;
                 bytes = 0;
@@ -79,6 +86,20 @@ impl Handing {
             together.push(event);
         }
         self.hand_together(organization, together).await
+    }
+
+    /// Whether it is in the store already, for longer than the store refuses its id: a node that was killed between storing it and saying so, and
+    /// that nobody started for days.
+    async fn is_handed_long_ago(&self, organization: &OrganizationId, event: &IncomingEvent) -> Result<bool, Stopped> {
+        let sure_from = Millis(self.engine.now().0.saturating_sub(SURE_FOR_MS));
+        let (Some(id), Some(true)) = (&event.id, event.occurred_at.map(|at| at < sure_from)) else { return Ok(false) };
+        let mut pause = PAUSE_MIN;
+        loop {
+            match self.engine.store().event(organization, id).await {
+                Ok(found) => return Ok(found.is_some()),
+                Err(error) => self.cannot_store(&error, &mut pause).await?,
+            }
+        }
     }
 
     /// In one commit, unless one of them was handed over before with other content: then one by one.
@@ -113,13 +134,7 @@ impl Handing {
                 }
                 Err(AcceptError::EventDiffers { .. }) => return Ok(false),
                 Err(AcceptError::Invalid(_)) if checks < CHECKS_MAX => checks += 1,
-                Err(error) => {
-                    self.telling.warn("store", || {
-                        tracing::warn!(%error, "events of the source cannot be stored at the moment; they wait in the CRM's database");
-                    });
-                    self.pause(pause).await?;
-                    pause = (pause * 2).min(PAUSE_MAX);
-                }
+                Err(error) => self.cannot_store(&error, &mut pause).await?,
             }
         }
     }
@@ -156,6 +171,15 @@ impl Handing {
         self.telling.warn_of(result.name(), count, |count| {
             tracing::warn!(count, %organization, event_type, "an event of the source is let go: {why}");
         });
+    }
+
+    async fn cannot_store(&self, error: &(dyn std::fmt::Display + Sync), pause: &mut Duration) -> Result<(), Stopped> {
+        self.telling.warn("store", || {
+            tracing::warn!(%error, "events of the source cannot be stored at the moment; they wait in the CRM's database");
+        });
+        self.pause(*pause).await?;
+        *pause = (*pause * 2).min(PAUSE_MAX);
+        Ok(())
     }
 
     async fn pause(&self, pause: Duration) -> Result<(), Stopped> {

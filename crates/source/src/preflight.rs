@@ -59,13 +59,7 @@ fn server(mapping: &Mapping, catalogue: &Catalogue, wish: &Wish, findings: &mut 
         let make = format!("make it: CREATE ROLE {} LOGIN PASSWORD '…'", quote::identifier(role));
         findings.error(&place, format!("the role {role} does not exist"), make);
     }
-    if server.role.is_superuser && mapping.capture == CaptureKind::Triggers {
-        findings.warning(
-            &place,
-            format!("{} is a superuser, and the triggers' functions would run with its rights", server.role.name),
-            "install as a role without special rights that has TRIGGER on the mapped tables, where whoever owns them is not trusted as much as a superuser",
-        );
-    }
+    owner(mapping, catalogue, wish, &place, findings);
     if wish.role.is_none() && catalogue.reader.is_none() {
         let name = &server.role.name;
         let advice = "name the role that postrider serve connects as with --role, and it gets exactly what it needs";
@@ -77,6 +71,31 @@ fn server(mapping: &Mapping, catalogue: &Catalogue, wish: &Wish, findings: &mut 
         let what = format!("{waits} in the outbox, which replication does not read");
         let advice = "let postrider serve hand over what is there before the mapping is changed to replication";
         findings.error(&place, what, advice);
+    }
+}
+
+/// With whose rights the triggers' functions run.
+fn owner(mapping: &Mapping, catalogue: &Catalogue, wish: &Wish, place: &str, findings: &mut Findings) {
+    let me = &catalogue.server.role;
+    let Some(owner) = &catalogue.owner else {
+        if let Some(name) = &wish.owner {
+            let make = format!("make it: CREATE ROLE {} NOLOGIN", quote::identifier(name));
+            findings.error(&place, format!("the role {name} does not exist"), make);
+        } else if me.is_superuser && mapping.capture == CaptureKind::Triggers {
+            let what = format!("{} is a superuser, and the triggers' functions would run with its rights", me.name);
+            let advice = "CREATE ROLE postrider_owner NOLOGIN, and name it with --owner: the functions then run with the rights of that role, which needs none";
+            findings.warning(&place, what, advice);
+        }
+        return;
+    };
+    if owner.is_superuser && mapping.capture == CaptureKind::Triggers {
+        let what = format!("{} is a superuser, and the triggers' functions would run with its rights", owner.name);
+        findings.warning(&place, what, "name a role without rights with --owner");
+    }
+    if !owner.may_be_given {
+        let what = format!("{} may not give {} what it installs", me.name, owner.name);
+        let (owner, me) = (quote::identifier(&owner.name), quote::identifier(&me.name));
+        findings.error(&place, what, format!("have an administrator run: GRANT {owner} TO {me}"));
     }
 }
 
@@ -156,6 +175,12 @@ fn columns(mapped: &TableMapping, table: &Table, findings: &mut Findings) {
             format!("has binary data in {binary}, which receivers get in hex"),
             "omit it unless they want it",
         );
+    }
+    if !table.virtual_columns.is_empty() {
+        let shown = table.virtual_columns.join(", ");
+        let what =
+            format!("computes {shown} when it is read, which nothing that captures changes sees: it is left out");
+        findings.note(name, what, "make it STORED where receivers are to get it");
     }
     let facts = table.known.columns.iter().zip(&table.columns).filter(|(column, _)| is_captured(&column.name));
     let generated: Vec<_> =

@@ -28,6 +28,8 @@ by_each_way!(
         of_two_nodes_one_reads_and_the_other_takes_over;
 );
 
+postrider_tests::on_each_store!(what_was_accepted_and_stayed_in_the_outbox_for_days_is_not_told_again);
+
 /// Deals that the writers change.
 const DEALS: u64 = 3;
 /// Changes that are on their way at once, about.
@@ -140,6 +142,30 @@ async fn a_kill_between_accepting_and_forgetting_repeats_nothing(store: Store, b
     crm.run("UPDATE deals SET number = number + 1");
     everything_came_once(&crm, &again(&world, &acme), &world.receiver).await;
     assert_eq!(world.receiver.count_at("/in"), 6, "what was recorded is not sent again");
+}
+
+async fn what_was_accepted_and_stayed_in_the_outbox_for_days_is_not_told_again(store: Store) {
+    // The store refuses an id that it was given for 72 hours.
+    const DAYS_MS: i64 = 73 * 3_600_000;
+    let crm = Crm::new().await;
+    let (world, acme) = begun(&crm, store).await;
+    world.program.pause();
+    crm.run("UPDATE deals SET number = number + 1");
+    let mut lock = crm.seat().await;
+    lock.run("BEGIN; LOCK TABLE postrider_source.outbox IN SHARE MODE").await.unwrap();
+    world.program.resume();
+    world.receiver.wait_for("/in", 3).await;
+    acme.drained().await;
+    crm.somebody_waits().await;
+    let killed = world.killed_and_started();
+    // What the program had asked for before it was killed does not happen either.
+    crm.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'");
+    lock.run("LOCK TABLE postrider_source.outbox IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let world = killed.await;
+    world.advance_ms(DAYS_MS).await;
+    lock.run("ROLLBACK").await.unwrap();
+    everything_came_once(&crm, &again(&world, &acme), &world.receiver).await;
+    assert_eq!(world.receiver.count_at("/in"), 3, "nothing is sent again");
 }
 
 async fn kills_at_any_moment_lose_and_repeat_nothing(store: Store, by: By) {

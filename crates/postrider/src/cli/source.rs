@@ -48,6 +48,10 @@ pub(crate) struct WishArgs {
     /// The role that `serve` connects as, where another installs: it is given exactly the rights that it needs
     #[arg(long, value_name = "NAME")]
     role: Option<String>,
+    /// The role that what is installed belongs to, with whose rights the triggers' functions run; it needs none. The one that was named before, or else
+    /// whoever installs
+    #[arg(long, value_name = "NAME")]
+    owner: Option<String>,
     /// With replication: set the mapped tables to tell all of the row before (REPLICA IDENTITY FULL), without which updates have no previous values
     #[arg(long)]
     replica_identity_full: bool,
@@ -55,7 +59,7 @@ pub(crate) struct WishArgs {
 
 impl WishArgs {
     pub(crate) fn wish(&self) -> Wish {
-        Wish { role: self.role.clone(), replica_identity_full: self.replica_identity_full }
+        Wish { role: self.role.clone(), owner: self.owner.clone(), replica_identity_full: self.replica_identity_full }
     }
 }
 
@@ -108,8 +112,8 @@ pub(crate) struct PreflightArgs {
 }
 
 const INSTALL_EXAMPLES: &str = "Examples:
-  postrider source install --mapping source.toml --role postrider
-  postrider source install --mapping source.toml --role postrider --print > install.sql   # for a DBA to read and run
+  postrider source install --mapping source.toml --role postrider --owner postrider_owner
+  postrider source install --mapping source.toml --role postrider --owner postrider_owner --print > install.sql   # for a DBA to read and run
 
 Run it again after each change of the mapping or of the tables: only what differs is done, and what waits stays. Tables get their triggers
 one by one; a table in use is tried again for half a minute, and its writers never queue behind that for longer than a quarter of a second.";

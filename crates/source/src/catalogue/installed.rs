@@ -30,6 +30,10 @@ pub struct Installed {
     pub lost: Vec<Lost>,
     /// What the session calls itself that reads now; none where no node does.
     pub reader: Option<String>,
+    /// Whom it belongs to: the outbox or, where there is none, the rest.
+    pub owner: Option<String>,
+    /// Whether the outbox keeps rows as `jsonb`, as version 1 had it.
+    pub holds_jsonb: bool,
 }
 
 /// The one row of `installation`.
@@ -70,7 +74,10 @@ pub struct Record {
     /// The role that was given rights, where one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// The columns that it was given to read and could not read before.
+    /// The role that all of it belongs to, where one was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// The columns that the role that reads was given and could not read before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub granted: Vec<Granted>,
     /// Whether the slot has been made.
@@ -179,6 +186,8 @@ impl Installed {
         let relations = client.query(sql::OURS, &[&schema]).await?;
         let relations = relations.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
         let mut found = Installed { relations, ..Installed::default() };
+        let owner = client.query_opt(sql::OWNER_OF_OURS, &[&schema]).await?;
+        found.owner = owner.map(|row| row.try_get(0)).transpose()?;
         for row in client.query(sql::TRIGGERS, &[&schema]).await? {
             found.triggers.push(Trigger {
                 table: TableName { schema: row.try_get(0)?, name: row.try_get(1)? },
@@ -216,6 +225,8 @@ impl Installed {
         let rows: i64 = client.query_one(&format!("SELECT count(*) FROM {own}.outbox"), &[]).await?.try_get(0)?;
         let Waiting { drawn, oldest_ms, missed, .. } = waiting(client, own).await?;
         self.outbox = Some(Outbox { waiting: count(rows), oldest_ms, drawn, missed });
+        let sql = "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = $1::text::regclass AND attname = 'before' AND atttypid = 'jsonb'::regtype)";
+        self.holds_jsonb = client.query_one(sql, &[&format!("{own}.outbox")]).await?.try_get(0)?;
         Ok(())
     }
 

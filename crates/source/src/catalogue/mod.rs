@@ -27,6 +27,8 @@ pub struct Catalogue {
     pub others: Vec<TableName>,
     /// The role that reads, where another than this session's was named and exists.
     pub reader: Option<Role>,
+    /// The role that what is installed belongs to or shall belong to, where one was named and is there.
+    pub owner: Option<Owner>,
     /// What of ours is there; nothing where the schema is not.
     pub installed: Option<Installed>,
     /// What is there for replication, whatever the way of capture is now.
@@ -67,6 +69,17 @@ pub struct Role {
     pub bypasses_rls: bool,
     /// Whether it may read slots.
     pub may_replicate: bool,
+}
+
+/// A role that what is installed belongs to: the triggers' functions run with its rights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Its name.
+    pub name: String,
+    /// Whether it may do anything.
+    pub is_superuser: bool,
+    /// Whether this session may give it what it makes.
+    pub may_be_given: bool,
 }
 
 /// What a relation is (`pg_class.relkind`).
@@ -119,6 +132,8 @@ pub struct Table {
     pub rows: Option<u64>,
     /// Its size on disk with indexes, in bytes.
     pub bytes: u64,
+    /// Columns that are computed when they are read (Postgres 18 and later): nothing that captures changes sees them, and they are not among its columns.
+    pub virtual_columns: Vec<String>,
 }
 
 /// Whether policies say who sees which rows.

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use tokio_postgres::types::Oid;
 use tokio_postgres::{Client, Error, Row};
 
-use super::{Catalogue, ColumnFacts, Installed, Kind, OTHERS_MAX, Role, RowSecurity, Server, Table, named_tables, sql};
+use super::{
+    Catalogue, ColumnFacts, Installed, Kind, OTHERS_MAX, Owner, Role, RowSecurity, Server, Table, named_tables, sql,
+};
 use crate::mapping::{KnownColumn, KnownTable, Mapping, TableName};
 use crate::replication::publication;
 
@@ -32,6 +34,25 @@ impl Catalogue {
         }
         catalogue.replication = publication::Found::read(client, mapping).await?;
         Ok(catalogue)
+    }
+
+    /// The same with the role that what is installed shall belong to: the one that was named when it was installed, unless another is named now.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn owned_by(mut self, client: &Client, owner: Option<&str>) -> Result<Self, Error> {
+        let record = self.installed.as_ref().and_then(|there| there.installation.as_ref()).map(|there| &there.record);
+        let Some(name) = owner.or(record.and_then(|record| record.owner.as_deref())) else { return Ok(self) };
+        let row = client.query_opt(sql::OWNER, &[&name]).await?;
+        let read = |row: Row| {
+            Ok::<_, Error>(Owner {
+                name: row.try_get(0)?,
+                is_superuser: row.try_get(1)?,
+                may_be_given: row.try_get(2)?,
+            })
+        };
+        self.owner = row.map(read).transpose()?;
+        Ok(self)
     }
 
     /// The same of any tables.
@@ -70,7 +91,7 @@ impl Catalogue {
         let tables = tables(client, names, &reads).await?;
         let installed = Installed::read(client, schema).await?;
         let replication = publication::Found::default();
-        Ok(Catalogue { server, tables, others: Vec::new(), reader: named, installed, replication })
+        Ok(Catalogue { server, tables, others: Vec::new(), reader: named, owner: None, installed, replication })
     }
 }
 
@@ -167,5 +188,6 @@ fn table(row: &Row, columns: &[Row], keys: &[Row]) -> Result<Table, Error> {
         replica_identity: row.try_get::<_, String>(14)?.chars().next().unwrap_or('d'),
         rows: (rows >= 0.0).then_some(rows as u64),
         bytes: u64::try_from(row.try_get::<_, i64>(16)?).unwrap_or_default(),
+        virtual_columns: row.try_get(17)?,
     })
 }

@@ -7,6 +7,11 @@ pub(super) const SERVER: &str = "SELECT current_setting('server_version_num')::i
 /// `$1`: a role's name, or null for this session's.
 pub(super) const ROLE: &str = "SELECT rolname::text, rolsuper, rolbypassrls OR rolsuper, rolreplication OR rolsuper FROM pg_roles WHERE rolname = coalesce($1, current_user)";
 
+/// `$1`: a role's name. Giving something away takes the right to become that role.
+pub(super) const OWNER: &str = "SELECT r.rolname::text, r.rolsuper, me.rolsuper OR CASE
+    WHEN current_setting('server_version_num')::int >= 160000 THEN pg_has_role(r.oid, 'SET') ELSE pg_has_role(r.oid, 'MEMBER') END
+  FROM pg_roles r JOIN pg_roles me ON me.rolname = current_user WHERE r.rolname = $1";
+
 /// `$1`, `$2`: schemas and names; `$3`: who reads.
 pub(super) const TABLES: &str = "SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text,
     (SELECT jsonb_build_array(rn.nspname, r.relname)::text FROM pg_class r JOIN pg_namespace rn ON rn.oid = r.relnamespace
@@ -16,7 +21,8 @@ pub(super) const TABLES: &str = "SELECT c.oid, n.nspname::text, c.relname::text,
     c.relrowsecurity AND NOT (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = $3)
       AND (c.relforcerowsecurity OR NOT pg_has_role($3, c.relowner, 'USAGE')),
     has_table_privilege(c.oid, 'TRIGGER'), has_any_column_privilege(c.oid, 'SELECT'), pg_has_role(c.relowner, 'USAGE'),
-    has_schema_privilege($3, n.oid, 'USAGE'), c.relreplident::text, c.reltuples::float8, pg_total_relation_size(c.oid)
+    has_schema_privilege($3, n.oid, 'USAGE'), c.relreplident::text, c.reltuples::float8, pg_total_relation_size(c.oid),
+    ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = 'v' AND NOT a.attisdropped ORDER BY a.attnum)
   FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted (schema, name, at)
   JOIN pg_namespace n ON n.nspname = wanted.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name
   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY wanted.at";
@@ -25,9 +31,9 @@ pub(super) const TABLES: &str = "SELECT c.oid, n.nspname::text, c.relname::text,
 pub(super) const OTHERS: &str = "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' ORDER BY 1, 2 LIMIT $1";
 
-/// `$1`: oids; `$2`: who reads. A domain's type is the one under it, and types are without what limits them.
+/// `$1`: oids; `$2`: who reads. Virtual generated columns are left out: they are computed when they are read, and no trigger sees them. A domain's type is the one under it, and types are without what limits them.
 pub(super) const COLUMNS: &str = "WITH RECURSIVE under AS (
-    SELECT a.attrelid, a.attnum, a.atttypid AS type FROM pg_attribute a WHERE a.attrelid = ANY ($1) AND a.attnum > 0 AND NOT a.attisdropped
+    SELECT a.attrelid, a.attnum, a.atttypid AS type FROM pg_attribute a WHERE a.attrelid = ANY ($1) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'
     UNION ALL SELECT u.attrelid, u.attnum, t.typbasetype FROM under u JOIN pg_type t ON t.oid = u.type WHERE t.typtype = 'd'
   )
   SELECT a.attrelid, a.attname::text, format_type(u.type, NULL), a.attgenerated <> '', NOT a.attnotnull,
@@ -46,6 +52,11 @@ pub(super) const KEYS: &str = "SELECT x.indrelid, x.indisprimary,
 /// `$1`: our schema.
 pub(super) const OURS: &str =
     "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1";
+
+/// `$1`: our schema.
+pub(super) const OWNER_OF_OURS: &str =
+    "SELECT pg_get_userbyid(c.relowner)::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = $1 AND c.relname IN ('outbox', 'installation') ORDER BY c.relname DESC LIMIT 1";
 
 /// `$1`: our schema. Triggers that call its functions, wherever they are; those of partitions are their parents'.
 pub(super) const TRIGGERS: &str =

@@ -13,10 +13,35 @@ const OUTBOX: &str = include_str!("sql/outbox.sql");
 /// What stands round the bodies in `functions.sql`.
 const QUOTES: &str = "$postrider$";
 
-/// Values are written as JSON in one form, whatever the session is set to; and no deadline for locks but that of the function itself holds, since
-/// a table that grows is locked for a moment.
-const SETTINGS: &str = "SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO, YMD' SET IntervalStyle = 'iso_8601' \
-                        SET bytea_output = 'hex' SET extra_float_digits = 1 SET lock_timeout = 0";
+/// What every function is set to. No deadline for locks but that of the function itself holds, since a table that grows is locked for a moment.
+const SETTINGS: &str = "SET search_path = pg_catalog, pg_temp SET lock_timeout = 0";
+/// What the functions of tables with other than plain columns are set to as well, so that values are written in one form whatever the session is set to.
+/// Each setting costs every write.
+const FORMS: &str =
+    "SET DateStyle = 'ISO, YMD' SET IntervalStyle = 'iso_8601' SET bytea_output = 'hex' SET extra_float_digits = 1";
+/// What moments need to be written in one form.
+const ZONE: &str = "SET TimeZone = 'UTC'";
+/// The type of moments.
+const MOMENT: &str = "timestamp with time zone";
+/// Types that `to_json` writes as `to_jsonb` does, in one form whatever the session is set to but for the zone of moments. Of all others `to_jsonb` is asked.
+const PLAIN: [&str; 14] = [
+    "smallint",
+    "integer",
+    "bigint",
+    "numeric",
+    "boolean",
+    "text",
+    "character varying",
+    "character",
+    "uuid",
+    "date",
+    "time without time zone",
+    "timestamp without time zone",
+    MOMENT,
+    "jsonb",
+];
+/// A row that is larger as JSON is made column by column, which leaves out what is too large: more than `jsonb` can hold, in bytes.
+const ROW_BYTES_MAX: u32 = 0x0FFF_FFFF;
 
 /// What is made whatever the way of capture. The schema itself is made where it is missing alone: Postgres asks for the right to make one even where
 /// somebody made it beforehand.
@@ -62,11 +87,12 @@ pub(super) fn function(schema: &str, table: &InstalledTable, rows_max: u64) -> F
     let values = [
         ("columns", quote::text_array(names())),
         ("keys", quote::text_array(keys())),
-        ("was", object("OLD", names())),
-        ("became", object("NEW", names())),
-        ("key_was", key("OLD", keys())),
-        ("key_became", key("NEW", keys())),
+        ("was", object("OLD", table)),
+        ("became", object("NEW", table)),
+        ("key_was", key("OLD", table)),
+        ("key_became", key("NEW", table)),
         ("rows_max", rows_max.to_string()),
+        ("row_bytes_max", ROW_BYTES_MAX.to_string()),
         ("table", quote::literal(&whole)),
     ];
     let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -75,25 +101,50 @@ pub(super) fn function(schema: &str, table: &InstalledTable, rows_max: u64) -> F
     let about = format!("{whole}: {}", types.join(", ")).replace(|c: char| c.is_control(), " ");
     let body = format!("-- {about}\n{}", fill(CAPTURE, schema, &values));
     let sql = format!(
-        "CREATE OR REPLACE FUNCTION {}.{}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER\n{SETTINGS}\nAS {};",
+        "CREATE OR REPLACE FUNCTION {}.{}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER\n{}\nAS {};",
         quote::identifier(schema),
         function_name(table.number),
+        settings(table),
         quote::body(&body)
     );
     Function { sql, body: format!("\n{body}") }
 }
 
-/// A row's columns as one object.
-fn object<'a>(row: &str, columns: impl Iterator<Item = &'a str>) -> String {
-    let pairs: Vec<_> =
-        columns.map(|name| format!("{}, {row}.{}", quote::literal(name), quote::identifier(name))).collect();
+/// What a table's function is set to: as little as its columns need.
+fn settings(table: &InstalledTable) -> String {
+    let types = || table.columns.iter().map(|(_, type_name)| type_name.as_str());
+    let all_plain = types().all(|type_name| PLAIN.contains(&type_name));
+    let has_moments = !all_plain || types().any(|type_name| type_name == MOMENT);
+    let wanted = [(true, SETTINGS), (has_moments, ZONE), (!all_plain, FORMS)];
+    wanted.iter().filter(|(is_wanted, _)| *is_wanted).map(|(_, sql)| *sql).collect::<Vec<_>>().join(" ")
+}
+
+/// A row's columns as one object. More than one call can take are put together as `jsonb`, since `json` cannot be.
+fn object(row: &str, table: &InstalledTable) -> String {
+    let names = || table.columns.iter().map(|(name, _)| (quote::literal(name), name));
+    if table.columns.len() <= PAIRS_MAX {
+        let pairs: Vec<_> = names().map(|(key, name)| format!("{key}, {}", value(row, table, name))).collect();
+        return format!("json_build_object({})", pairs.join(", "));
+    }
+    let pairs: Vec<_> = names().map(|(key, name)| format!("{key}, {row}.{}", quote::identifier(name))).collect();
     let objects = pairs.chunks(PAIRS_MAX).map(|pairs| format!("jsonb_build_object({})", pairs.join(", ")));
     objects.collect::<Vec<_>>().join(" || ")
 }
 
-fn key<'a>(row: &str, columns: impl Iterator<Item = &'a str>) -> String {
-    let values: Vec<_> = columns.map(|name| format!("{row}.{}", quote::identifier(name))).collect();
-    format!("jsonb_build_array({})::text", values.join(", "))
+fn key(row: &str, table: &InstalledTable) -> String {
+    let values: Vec<_> = table.key.iter().map(|name| value(row, table, name)).collect();
+    format!("json_build_array({})::text", values.join(", "))
+}
+
+/// A column's value, for functions that write it as `to_json` does.
+fn value(row: &str, table: &InstalledTable, name: &str) -> String {
+    let known = table.columns.iter().find(|(column, _)| column == name);
+    let value = format!("{row}.{}", quote::identifier(name));
+    if known.is_some_and(|(_, type_name)| PLAIN.contains(&type_name.as_str())) {
+        value
+    } else {
+        format!("to_jsonb({value})")
+    }
 }
 
 /// Puts values into a template, in one pass: what a value says is never taken for a place of another.
@@ -143,6 +194,18 @@ mod tests {
     fn a_call_has_no_more_arguments_than_postgres_takes() {
         let function = function("s", &table(120), 7);
         assert_eq!(function.body.matches("jsonb_build_object(").count(), 6);
+    }
+
+    #[test]
+    fn a_function_is_set_to_no_more_than_its_columns_need() {
+        let settings = |type_name: &str| {
+            let mut table = table(2);
+            table.columns[1].1 = type_name.to_owned();
+            super::settings(&table)
+        };
+        assert_eq!(settings("integer"), SETTINGS);
+        assert_eq!(settings(MOMENT), format!("{SETTINGS} {ZONE}"));
+        assert_eq!(settings("timestamp with time zone[]"), format!("{SETTINGS} {ZONE} {FORMS}"));
     }
 
     #[test]

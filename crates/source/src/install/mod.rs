@@ -6,6 +6,7 @@
 
 mod capture;
 mod grants;
+mod owner;
 mod plan;
 mod removal;
 mod run;
@@ -17,7 +18,7 @@ pub use removal::{Removal, removal};
 pub use run::{InstallError, run};
 
 /// Which version of what is installed this program makes.
-pub const VERSION: i32 = 1;
+pub const VERSION: i32 = 2;
 /// The trigger for rows.
 pub const TRIGGER: &str = "postrider_capture";
 /// The trigger for `TRUNCATE`.
@@ -39,5 +40,7 @@ pub const LOCK_WAIT_MS_MAX: u32 = 250;
 pub const TRIES_MAX: u32 = 60;
 /// How long it pauses before it is tried again, in milliseconds.
 pub const PAUSE_MS: u64 = 500;
-/// The most columns of one call of `jsonb_build_object`: Postgres takes 100 arguments.
+/// The most rows that wait in an outbox of an older version while it is brought up to date, which nobody can write to meanwhile.
+pub const CONVERTED_ROWS_MAX: u32 = 10_000;
+/// The most columns of one call of `json_build_object`: Postgres takes 100 arguments.
 pub(crate) const PAIRS_MAX: usize = 50;

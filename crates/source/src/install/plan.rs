@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::capture::{self, Function};
 use super::{
-    FUNCTION_PREFIX, LOCK_WAIT_MS_MAX, RELATIONS, SEQUENCES, TRIGGER, TRUNCATE_FUNCTION, TRUNCATE_TRIGGER, VERSION,
-    grants,
+    CONVERTED_ROWS_MAX, FUNCTION_PREFIX, LOCK_WAIT_MS_MAX, RELATIONS, SEQUENCES, TRIGGER, TRUNCATE_FUNCTION,
+    TRUNCATE_TRIGGER, VERSION, grants, owner,
 };
 use crate::catalogue::{Catalogue, Granted, Installed, InstalledTable, Record, Trigger};
 use crate::counted::counted;
@@ -18,6 +18,9 @@ use crate::replication::needs;
 pub struct Wish {
     /// The role that Postrider connects as, where another installs; the one that was named before where it is nothing.
     pub role: Option<String>,
+    /// The role that all of it belongs to, so that the triggers' functions run with its rights; the one that was named before where it is nothing, and
+    /// whoever installs where none was.
+    pub owner: Option<String>,
     /// With replication: whether tables are set to tell all of the row before (`REPLICA IDENTITY FULL`).
     pub replica_identity_full: bool,
 }
@@ -90,6 +93,7 @@ struct Planning<'a> {
     installed: Installed,
     before: Record,
     role: Option<String>,
+    owner: Option<String>,
     replica_identity_full: bool,
     tables: Vec<InstalledTable>,
 }
@@ -99,14 +103,15 @@ impl<'a> Planning<'a> {
         let installed = catalogue.installed.clone().unwrap_or_default();
         let before = installed.installation.as_ref().map(|there| there.record.clone()).unwrap_or_default();
         let role = wish.role.clone().or_else(|| before.role.clone());
+        let owner = wish.owner.clone().or_else(|| before.owner.clone());
         let tables = wanted(mapping, catalogue, &installed);
         let replica_identity_full = wish.replica_identity_full;
-        Planning { mapping, catalogue, installed, before, role, replica_identity_full, tables }
+        Planning { mapping, catalogue, installed, before, role, owner, replica_identity_full, tables }
     }
 
     fn plan(&self) -> Plan {
         let captures = self.mapping.capture == CaptureKind::Triggers;
-        let mut steps: Vec<Step> = self.own().into_iter().collect();
+        let mut steps: Vec<Step> = self.own().into_iter().chain(self.conversion()).chain(self.handing_on()).collect();
         if captures {
             steps.extend(self.tables.iter().filter_map(|table| self.triggers(table)));
         }
@@ -147,10 +152,14 @@ impl<'a> Planning<'a> {
             }
         }
         let granted = self.rights(is_new, &mut sql);
+        if let Some(owner) = self.owner.as_ref().filter(|_| !sql.is_empty() && !self.changes_hands()) {
+            sql.push(self.given_to(owner, is_new));
+        }
         let record = Record {
             capture: self.mapping.capture.as_str().to_owned(),
             tables: self.tables.clone(),
             role: self.role.clone(),
+            owner: self.owner.clone(),
             granted,
             has_slot: self.before.has_slot && !captures,
             lost: self.lost(),
@@ -169,6 +178,52 @@ impl<'a> Planning<'a> {
         let mut lost = self.before.lost.clone();
         lost.retain(|name, _| self.tables.iter().any(|table| table.table().to_string() == *name));
         lost
+    }
+
+    /// An outbox of version 1 becomes as it is now. The functions of both versions can write to either.
+    fn conversion(&self) -> Option<Step> {
+        let outbox = self.outbox().filter(|_| self.installed.holds_jsonb)?;
+        let own = quote::table(&outbox);
+        let sql = format!(
+            "DO $postrider$\nBEGIN\n  IF (SELECT count(*) FROM (SELECT FROM {own} LIMIT {CONVERTED_ROWS_MAX} + 1) AS waiting) > {CONVERTED_ROWS_MAX} THEN\n    \
+             RAISE EXCEPTION 'over {CONVERTED_ROWS_MAX} changes wait in the outbox, which would be locked for too long: \
+             let postrider serve hand them over and install again';\n  END IF;\nEND\n$postrider$;\n\
+             ALTER TABLE {own} ALTER COLUMN before TYPE json USING before::json, ALTER COLUMN after TYPE json USING after::json;"
+        );
+        Some(Step::locking("The outbox keeps rows as json, which costs the CRM's writes less", &outbox, sql))
+    }
+
+    /// The outbox that is there already, which the CRM's transactions have locked.
+    fn outbox(&self) -> Option<TableName> {
+        let there = self.installed.has("outbox");
+        there.then(|| TableName { schema: self.mapping.schema.clone(), name: "outbox".to_owned() })
+    }
+
+    /// Whether what is there already is to be another role's.
+    fn changes_hands(&self) -> bool {
+        self.owner.is_some() && self.installed.owner.is_some() && self.owner != self.installed.owner
+    }
+
+    /// What is there already is given to another role all at once: functions of one role could not write to an outbox of another.
+    fn handing_on(&self) -> Option<Step> {
+        let owner = self.owner.as_ref().filter(|_| self.changes_hands())?;
+        let what = format!("What is Postrider's belongs to {owner}, with whose rights the triggers' functions run");
+        let sql = self.given_to(owner, true);
+        Some(match self.outbox() {
+            Some(outbox) => Step::locking(what, &outbox, sql),
+            None => Step::free(what, sql),
+        })
+    }
+
+    /// Gives the functions to a role, and the rest, too, unless it has that.
+    fn given_to(&self, owner: &str, with_relations: bool) -> String {
+        let schema = &self.mapping.schema;
+        let mut functions: Vec<String> = Vec::new();
+        if self.mapping.capture == CaptureKind::Triggers {
+            functions.extend(capture::shared(schema).into_keys());
+            functions.extend(self.tables.iter().map(|table| capture::function_name(table.number)));
+        }
+        owner::given(schema, self.mapping.capture, owner, &functions, with_relations)
     }
 
     /// Those that are missing, or say something else.

@@ -76,7 +76,7 @@ fn is_own_function(name: &str) -> bool {
 }
 
 /// The types that tell one of our functions from others of its name.
-fn arguments(name: &str) -> &'static str {
+pub(super) fn arguments(name: &str) -> &'static str {
     match name {
         "missed" => "(text, text)",
         "by_column" => "(anyelement, text[])",

@@ -110,9 +110,11 @@ impl Step<'_> {
             Told::Column(_) => "before ->> $4",
             Told::Row(_) => "CASE WHEN $4 = '' THEN before::text END",
         };
+        // A column that became json since it was installed may hold a \u0000, which Postgres can write and not read.
         let sql = format!(
-            "SELECT before ->> $3, {told} FROM {}.outbox \
-             WHERE \"table\" = $1 AND after IS NULL AND before ->> $3 = ANY($2) ORDER BY id",
+            "SELECT before ->> $3, {told} FROM (SELECT id, CASE WHEN before::text !~ '(^|[^\\\\])(\\\\\\\\)*\\\\u0000' THEN before END AS before \
+               FROM {}.outbox WHERE \"table\" = $1 AND after IS NULL) AS gone \
+             WHERE before ->> $3 = ANY($2) ORDER BY id",
             quoted(schema)
         );
         let column = if let Told::Column(column) = self.told { column } else { "" };

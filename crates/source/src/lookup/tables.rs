@@ -26,13 +26,13 @@ pub(crate) struct Tables {
     events: Events,
 }
 
-/// The columns of some tables in their order, each with its type and its place in the primary key.
+/// The columns of some tables that are captured in their order, each with its type and its place in the primary key.
 const COLUMNS: &str = "SELECT n.nspname::text, c.relname::text, a.attname::text, format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL), \
                        coalesce((SELECT array_position((i.indkey::int2[])[0:i.indnkeyatts - 1], a.attnum)::int4 FROM pg_index i \
                                  WHERE i.indrelid = c.oid AND i.indisprimary), 0) \
                        FROM unnest($1::text[], $2::text[]) AS w(schema, name) \
                        JOIN pg_namespace n ON n.nspname = w.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = w.name \
-                       JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped JOIN pg_type t ON t.oid = a.atttypid \
+                       JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v' JOIN pg_type t ON t.oid = a.atttypid \
                        ORDER BY c.oid, a.attnum";
 
 impl Tables {

@@ -23,8 +23,15 @@ pub(crate) fn steps(
 ) -> Vec<Step> {
     let schema = &mapping.schema;
     let mut steps = Vec::new();
-    let lacking =
-        found.identities.iter().filter(|table| table.identity != Identity::Full && tables.contains(&table.mapped));
+    // Before a table tells all of its old rows: of one that is published already Postgres might refuse updates otherwise.
+    if found.publication.as_ref().is_some_and(|there| !there.is_whole) {
+        let what = format!("The publication {schema} tells of all that happens to rows");
+        steps.push(Step::free(what, publication::whole_sql(schema)));
+    }
+    let lacking = found
+        .identities
+        .iter()
+        .filter(|table| table.identity != Identity::Full && table.may_be_full && tables.contains(&table.mapped));
     for table in lacking.filter(|_| in_full) {
         let what = format!(
             "All values of the row before in changes of {}: its updates and deletions write more log",
@@ -33,8 +40,9 @@ pub(crate) fn steps(
         steps.push(Step::locking(what, &table.table, table.full_sql()));
     }
     // Of a published table without an identity Postgres refuses updates and deletions.
-    let fit: Vec<TableName> =
-        tables.iter().filter(|table| in_full || found.identity(table) != Identity::Missing).cloned().collect();
+    let is_fit =
+        |table: &&TableName| (in_full && found.may_be_full(table)) || found.identity(table) != Identity::Missing;
+    let fit: Vec<TableName> = tables.iter().filter(is_fit).cloned().collect();
     steps.extend(noted(mapping, found, &fit, before));
     if !fit.is_empty() && !is_published(found, &fit) {
         let what = format!("The publication {schema}; tables in it: {}", fit.len());
@@ -101,7 +109,7 @@ pub(crate) fn removal(schema: &str, found: &Found) -> Vec<Step> {
 
 fn is_published(found: &Found, tables: &[TableName]) -> bool {
     found.publication.as_ref().is_some_and(|there| {
-        there.is_whole && there.tables.len() == tables.len() && tables.iter().all(|table| there.tables.contains(table))
+        there.tables.len() == tables.len() && tables.iter().all(|table| there.tables.contains(table))
     })
 }
 
@@ -120,7 +128,7 @@ pub(crate) fn findings(mapping: &Mapping, catalogue: &Catalogue, wish: &Wish, fi
             let advice = format!("run as {}, who owns it", table.owner);
             findings.error(name, "can be published by its owner alone", advice);
         }
-        if !wish.replica_identity_full {
+        if !wish.replica_identity_full || !found.may_be_full(name) {
             identity(name, found, findings);
         }
     }
@@ -178,6 +186,18 @@ fn identity(name: &TableName, found: &Found, findings: &mut Findings) {
         several => format!(" (so it is with {})", several.join(", ")),
     };
     let missing = of(Identity::Missing);
+    if !missing.is_empty() && !found.may_be_full(name) {
+        let what = format!(
+            "cannot be published with all of its old rows: it has a virtual generated column, and Postgres would refuse updates and deletions{}",
+            shown(&missing)
+        );
+        findings.error(
+            name,
+            what,
+            "give it a primary key and ALTER TABLE … REPLICA IDENTITY DEFAULT, or make the column STORED",
+        );
+        return;
+    }
     if !missing.is_empty() {
         let what = format!(
             "cannot be published: Postgres would refuse updates and deletions of rows that nothing identifies{}",
@@ -191,7 +211,12 @@ fn identity(name: &TableName, found: &Found, findings: &mut Findings) {
             "tells the key alone of the row before: updates have no previous values, and a deletion has but the key{}",
             shown(&by_key)
         );
-        findings.warning(name, what, IN_FULL);
+        let advice = if found.may_be_full(name) {
+            IN_FULL
+        } else {
+            "make its virtual generated columns STORED, and run postrider source install --replica-identity-full"
+        };
+        findings.warning(name, what, advice);
     }
 }
 

@@ -28,6 +28,9 @@ pub struct Identified {
     pub table: TableName,
     /// How its old rows are told.
     pub identity: Identity,
+    /// Whether all of them can be told. From Postgres 18 on a table with a column that is computed when it is read (a virtual one) cannot: Postgres refuses
+    /// its updates and deletions then.
+    pub may_be_full: bool,
 }
 
 impl Identified {
@@ -53,7 +56,8 @@ pub async fn identities(client: &Client, tables: &[TableName]) -> Result<Vec<Ide
             _ => Identity::Missing,
         };
         let mapped = TableName { schema: row.try_get(0)?, name: row.try_get(1)? };
-        Ok(Identified { mapped, table: TableName { schema: row.try_get(2)?, name: row.try_get(3)? }, identity })
+        let table = TableName { schema: row.try_get(2)?, name: row.try_get(3)? };
+        Ok(Identified { mapped, table, identity, may_be_full: row.try_get(5)? })
     };
     rows.iter().map(identified).collect()
 }
@@ -67,11 +71,12 @@ const IDENTITIES: &str = "WITH RECURSIVE given AS (
       JOIN pg_inherits i ON i.inhparent = parts.part
   )
   SELECT parts.nspname::text, parts.relname::text, n.nspname::text, c.relname::text, CASE
-      WHEN c.relreplident = 'f' THEN 'full'
+      WHEN c.relreplident = 'f' AND NOT is_virtual THEN 'full'
       WHEN c.relreplident = 'd' AND EXISTS (SELECT FROM pg_index x WHERE x.indrelid = c.oid AND x.indisprimary AND x.indisvalid) THEN 'key'
       WHEN c.relreplident = 'i' AND EXISTS (SELECT FROM pg_index x WHERE x.indrelid = c.oid AND x.indisreplident AND x.indisvalid) THEN 'key'
-      ELSE 'missing' END
+      ELSE 'missing' END, NOT is_virtual
   FROM parts JOIN pg_class c ON c.oid = parts.part JOIN pg_namespace n ON n.oid = c.relnamespace
+    CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = 'v' AND NOT a.attisdropped)) AS v (is_virtual)
   WHERE c.relkind = 'r' OR parts.part = parts.oid ORDER BY 1, 2, 3, 4";
 
 /// What is there for replication.
@@ -90,7 +95,8 @@ pub struct Found {
 pub struct Publication {
     /// Its tables.
     pub tables: Vec<TableName>,
-    /// Whether it tells of all that happens to rows, and of partitions as their table.
+    /// Whether it tells of all that happens to rows, and of partitions as their table; from Postgres 18 on of stored generated columns, too, without
+    /// which Postgres refuses updates of tables that tell all of their old rows.
     pub is_whole: bool,
 }
 
@@ -137,6 +143,12 @@ impl Found {
         let of_table = self.identities.iter().filter(|identified| identified.mapped == *table);
         of_table.map(|identified| identified.identity).min().unwrap_or(Identity::Missing)
     }
+
+    /// Whether a mapped table and all of its partitions can tell all of their old rows.
+    #[must_use]
+    pub fn may_be_full(&self, table: &TableName) -> bool {
+        self.identities.iter().filter(|identified| identified.mapped == *table).all(|identified| identified.may_be_full)
+    }
 }
 
 /// The slot of this name.
@@ -160,7 +172,8 @@ pub(super) async fn published(client: &Client, name: &str) -> Result<Vec<TableNa
 /// How often it is looked whether a slot is free that is to be made anew, and the pause in between, in seconds: 30 seconds in all.
 const RENEWAL_TRIES_MAX: u32 = 120;
 const RENEWAL_PAUSE_S: f32 = 0.25;
-const PUBLICATION: &str = "SELECT pubinsert AND pubupdate AND pubdelete AND pubtruncate AND pubviaroot FROM pg_publication WHERE pubname = $1";
+const PUBLICATION: &str = "SELECT pubinsert AND pubupdate AND pubdelete AND pubtruncate AND pubviaroot AND coalesce(to_jsonb(p) ->> 'pubgencols', 's') = 's' \
+    FROM pg_publication p WHERE pubname = $1";
 const SLOT: &str = "SELECT slot_type = 'logical' AND plugin = 'pgoutput' AND database = current_database(), active, \
     coalesce(wal_status = 'lost', false), \
     coalesce(pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END, restart_lsn), 0)::bigint \
@@ -174,9 +187,20 @@ pub fn publication_sql(schema: &str, tables: &[TableName]) -> String {
     let literal = literal(schema);
     format!(
         "DO $install$ BEGIN\n  IF EXISTS (SELECT FROM pg_publication WHERE pubname = {literal}) THEN\n    \
-         ALTER PUBLICATION {name} SET TABLE {list};\n    \
-         ALTER PUBLICATION {name} SET (publish = 'insert, update, delete, truncate', publish_via_partition_root = true);\n  \
-         ELSE\n    CREATE PUBLICATION {name} FOR TABLE {list} WITH (publish_via_partition_root = true);\n  END IF;\nEND $install$;"
+         ALTER PUBLICATION {name} SET TABLE {list};\n  \
+         ELSE\n    CREATE PUBLICATION {name} FOR TABLE {list};\n  END IF;\nEND $install$;\n{}",
+        whole_sql(schema)
+    )
+}
+
+/// Has the publication tell of all that happens to rows.
+#[must_use]
+pub fn whole_sql(schema: &str) -> String {
+    let name = identifier(schema);
+    format!(
+        "ALTER PUBLICATION {name} SET (publish = 'insert, update, delete, truncate', publish_via_partition_root = true);\n\
+         DO $install$ BEGIN\n  IF current_setting('server_version_num')::int >= 180000 THEN\n    \
+         ALTER PUBLICATION {name} SET (publish_generated_columns = stored);\n  END IF;\nEND $install$;"
     )
 }
 

@@ -46,8 +46,11 @@ impl Crm {
         let mut database = Database::create();
         let name = database.name().to_owned();
         let admin = database.client().await;
-        admin.batch_execute(&format!("CREATE ROLE {name}_app; CREATE ROLE {name}_reader")).await.unwrap();
-        database.then_run(&format!("DROP ROLE {name}_app, {name}_reader"));
+        admin
+            .batch_execute(&format!("CREATE ROLE {name}_app; CREATE ROLE {name}_reader; CREATE ROLE {name}_owner"))
+            .await
+            .unwrap();
+        database.then_run(&format!("DROP ROLE {name}_app, {name}_reader, {name}_owner"));
         admin.batch_execute(SCHEMA).await.unwrap();
         let grants = format!(
             "GRANT USAGE ON SCHEMA \"Sales Data\" TO {name}_app; GRANT ALL ON ALL TABLES IN SCHEMA public, \"Sales Data\" TO {name}_app"
@@ -72,6 +75,11 @@ impl Crm {
     /// The role that reads.
     pub(crate) fn reader(&self) -> String {
         format!("{}_reader", self.database.name())
+    }
+
+    /// A role without any rights.
+    pub(crate) fn owner(&self) -> String {
+        format!("{}_owner", self.database.name())
     }
 
     /// The role of the CRM's application.
@@ -102,6 +110,21 @@ impl Crm {
 
     pub(crate) async fn install(&self) {
         install::run(&self.admin, &self.plan().await, |_| {}).await.unwrap();
+    }
+
+    /// Has all that is installed belong to the role without rights.
+    pub(crate) async fn install_for_owner(&self) {
+        install::run(&self.admin, &self.plan_for_owner().await, |_| {}).await.unwrap();
+    }
+
+    pub(crate) async fn plan_for_owner(&self) -> Plan {
+        let wish = Wish { owner: Some(self.owner()), ..Wish::default() };
+        Plan::of(&self.mapping, &self.owned_catalogue(&self.admin, Some(&self.owner())).await, &wish)
+    }
+
+    /// What a session sees, with the role that what is installed shall belong to.
+    pub(crate) async fn owned_catalogue(&self, session: &Client, owner: Option<&str>) -> Catalogue {
+        Catalogue::read(session, &self.mapping, None).await.unwrap().owned_by(session, owner).await.unwrap()
     }
 
     pub(crate) async fn findings(&self) -> Vec<Finding> {

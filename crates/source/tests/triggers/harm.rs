@@ -278,3 +278,39 @@ async fn values_with_a_cast_of_the_owners_own_that_fails() {
     let [made] = crm.take().await.try_into().unwrap();
     assert_eq!(made.after, Some(json!({"id": 1, "n": 2})));
 }
+
+#[tokio::test]
+async fn the_outbox_is_looked_at_again_once_a_savepoint_has_given_its_lock_back() {
+    let crm = with_a_deal().await;
+    let app = crm.app().await;
+    app.batch_execute("BEGIN; SAVEPOINT s; UPDATE deals SET title = 'b'; ROLLBACK TO s").await.unwrap();
+    // Nothing keeps the outbox from going now.
+    crm.admin.batch_execute("DROP TABLE postrider_source.outbox").await.unwrap();
+    app.batch_execute("UPDATE deals SET title = 'c'; COMMIT").await.unwrap();
+    assert_eq!(crm.missed().await, 1);
+}
+
+#[tokio::test]
+async fn a_mark_that_the_writer_sets_or_takes_away_changes_nothing() {
+    let crm = with_a_deal().await;
+    let app = crm.app().await;
+    app.batch_execute(
+        "SET postrider_source.looked_at = 'x'; UPDATE deals SET title = 'b'; RESET postrider_source.looked_at; UPDATE deals SET title = 'c'",
+    )
+    .await
+    .unwrap();
+    assert_eq!((crm.take().await.len(), crm.missed().await), (1, 0));
+}
+
+#[tokio::test]
+async fn a_column_became_json_that_nothing_can_read() {
+    let crm = with_a_deal().await;
+    crm.admin
+        .batch_execute("UPDATE deals SET notes = '{\"a\": \"\\u0000\"}'; ALTER TABLE deals ALTER COLUMN notes TYPE json USING notes::json")
+        .await
+        .unwrap();
+    crm.take().await;
+    crm.app().await.batch_execute("DELETE FROM deals").await.unwrap();
+    let [gone] = crm.take().await.try_into().unwrap();
+    assert!(gone.before.is_some() && gone.after.is_none());
+}

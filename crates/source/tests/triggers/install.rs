@@ -181,3 +181,79 @@ async fn the_owner_of_the_tables_installs_without_being_a_superuser_and_takes_it
     install::run(&session, &removal.plan, |_| {}).await.unwrap();
     assert!(catalogue().await.installed.is_none());
 }
+
+/// Who has what lies in our schema, the schema itself included.
+const OWNERS: &str = "SELECT string_agg(DISTINCT owner::regrole::text, ', ') FROM (
+    SELECT relowner AS owner FROM pg_class WHERE relnamespace = 'postrider_source'::regnamespace
+    UNION ALL SELECT proowner FROM pg_proc WHERE pronamespace = 'postrider_source'::regnamespace
+    UNION ALL SELECT nspowner FROM pg_namespace WHERE nspname = 'postrider_source') AS owners";
+
+#[tokio::test]
+async fn what_is_installed_belongs_to_the_role_that_is_named_and_captures_with_its_rights() {
+    let crm = Crm::bare().await;
+    crm.install_for_owner().await;
+    let owners = async || crm.admin.query_one(OWNERS, &[]).await.unwrap().get::<_, String>(0);
+    assert_eq!(owners().await, crm.owner());
+    assert_eq!(crm.plan().await.steps, [], "the role is remembered");
+    assert!(crm.status().await.is_well());
+    let app = crm.app().await;
+    let insert = format!("INSERT INTO deals (id, organization_id, title) VALUES (1, '{ACME}', 'a')");
+    app.batch_execute(&insert).await.unwrap();
+    app.batch_execute("UPDATE deals SET title = 'b'; TRUNCATE messages").await.unwrap();
+    // A value that cannot be JSON takes the long way round.
+    app.batch_execute(&format!(
+        "INSERT INTO contacts (organization_id, first_name, raw) VALUES ('{ACME}', 'Ann', '\"\\u0000\"')"
+    ))
+    .await
+    .unwrap();
+    assert_eq!((crm.take().await.len(), crm.missed().await), (4, 0));
+    crm.admin.batch_execute("ALTER TABLE deals ADD COLUMN region text").await.unwrap();
+    crm.install().await;
+    assert_eq!(owners().await, crm.owner(), "another function is its, too");
+    app.batch_execute("UPDATE deals SET region = 'EU'").await.unwrap();
+    assert_eq!(crm.take().await[0].values("region").1, json!("EU"));
+}
+
+#[tokio::test]
+async fn what_is_installed_is_given_to_another_role_while_it_is_used() {
+    let crm = Crm::captured().await;
+    let app = crm.app().await;
+    let deal = format!("INSERT INTO deals (organization_id, title) VALUES ('{ACME}', 'a')");
+    app.batch_execute(&deal).await.unwrap();
+    crm.install_for_owner().await;
+    assert_eq!(crm.admin.query_one(OWNERS, &[]).await.unwrap().get::<_, String>(0), crm.owner());
+    assert_eq!(crm.plan().await.steps, []);
+    app.batch_execute(&deal).await.unwrap();
+    assert_eq!((crm.take().await.len(), crm.missed().await), (2, 0));
+}
+
+#[tokio::test]
+async fn an_outbox_of_the_first_version_is_brought_up_to_date_and_keeps_what_waits() {
+    let crm = Crm::captured().await;
+    let app = crm.app().await;
+    let deal = |title: &str| format!("INSERT INTO deals (organization_id, title) VALUES ('{ACME}', '{title}')");
+    let old = "ALTER TABLE postrider_source.outbox ALTER COLUMN before TYPE jsonb USING before::jsonb, ALTER COLUMN after TYPE jsonb USING after::jsonb; \
+               UPDATE postrider_source.installation SET version = 1";
+    crm.admin.batch_execute(old).await.unwrap();
+    app.batch_execute(&deal("before")).await.unwrap();
+    let status = crm.status().await;
+    assert!(
+        status.findings.iter().any(|finding| finding.what.contains("version 1 is installed")),
+        "{:?}",
+        status.findings
+    );
+    let many =
+        format!("INSERT INTO deals (organization_id, title) SELECT '{ACME}', 'x' FROM generate_series(1, 10000)");
+    app.batch_execute(&many).await.unwrap();
+    let refused = install::run(&crm.admin, &crm.plan().await, |_| {}).await.unwrap_err();
+    assert!(refused.to_string().contains("let postrider serve hand them over"), "{refused}");
+    crm.admin.batch_execute("DELETE FROM postrider_source.outbox WHERE after ->> 'title' = 'x'").await.unwrap();
+    crm.install().await;
+    assert_eq!(crm.plan().await.steps, []);
+    assert!(crm.status().await.is_well());
+    app.batch_execute(&deal("after")).await.unwrap();
+    let titles: Vec<_> = crm.take().await.iter().map(|row| row.values("title").1).collect();
+    assert_eq!((titles, crm.missed().await), (vec![json!("before"), json!("after")], 0));
+    let types = "SELECT count(*) FROM pg_attribute WHERE attrelid = 'postrider_source.outbox'::regclass AND atttypid = 'json'::regtype";
+    assert_eq!(crm.number(types).await, 2);
+}

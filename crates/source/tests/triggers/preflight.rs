@@ -87,3 +87,22 @@ async fn rights_that_are_missing_are_told_with_what_grants_them() {
     let catalogue = crm.catalogue(Some("nobody_of_this_name")).await;
     assert_found(&findings(&mapping(MAPPING), &catalogue, &wish), Severity::Error, "database", "does not exist");
 }
+
+#[tokio::test]
+async fn whom_what_is_installed_shall_belong_to_is_looked_at() {
+    let crm = Crm::bare().await;
+    let wish = |owner: &str| Wish { owner: Some(owner.to_owned()), ..Wish::default() };
+    let owner = crm.owner();
+    let found = findings(&crm.mapping, &crm.owned_catalogue(&crm.admin, Some(&owner)).await, &wish(&owner));
+    assert!(!has(&found, Severity::Warning, "database", "superuser"), "{found:#?}");
+    let found = findings(&crm.mapping, &crm.owned_catalogue(&crm.admin, Some("nobody")).await, &wish("nobody"));
+    assert_found(&found, Severity::Error, "database", "the role nobody does not exist");
+    let found = findings(&crm.mapping, &crm.owned_catalogue(&crm.admin, Some("postgres")).await, &wish("postgres"));
+    assert_found(&found, Severity::Warning, "database", "postgres is a superuser");
+    let app = crm.app().await;
+    let found = findings(&crm.mapping, &crm.owned_catalogue(&app, Some(&owner)).await, &wish(&owner));
+    assert_found(&found, Severity::Error, "database", "may not give");
+    crm.admin.batch_execute(&format!("GRANT {owner} TO {}", crm.app_role())).await.unwrap();
+    let found = findings(&crm.mapping, &crm.owned_catalogue(&app, Some(&owner)).await, &wish(&owner));
+    assert!(!has(&found, Severity::Error, "database", "may not give"), "{found:#?}");
+}

@@ -219,3 +219,43 @@ async fn concurrent_transactions_that_commit_out_of_order_are_all_there() {
     let keys: Vec<_> = crm.outbox().await.into_iter().map(|row| row.key).collect();
     assert_eq!(keys, ["[1]", "[2]"]);
 }
+
+#[tokio::test]
+async fn a_trigger_of_the_crms_own_that_changes_the_row_again_is_told_first_and_put_behind() {
+    let crm = Crm::captured().await;
+    // Triggers run in the order of their names: this one's change of the row is told before the change that it comes from.
+    let own = "CREATE FUNCTION number_deals() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN UPDATE deals SET notes = coalesce(notes, '') || '!' WHERE id = NEW.id; RETURN NULL; END $$;
+        CREATE TRIGGER a_first AFTER INSERT OR UPDATE ON deals FOR EACH ROW WHEN (pg_trigger_depth() < 1) EXECUTE FUNCTION number_deals()";
+    crm.admin.batch_execute(own).await.unwrap();
+    let app = crm.app().await;
+    app.batch_execute(&format!("INSERT INTO deals (id, organization_id, title) VALUES (1, '{ACME}', 'a')"))
+        .await
+        .unwrap();
+    app.batch_execute("UPDATE deals SET title = 'b'").await.unwrap();
+    app.batch_execute("BEGIN; UPDATE deals SET title = 'c'; UPDATE deals SET title = 'd'; COMMIT").await.unwrap();
+    let changes = crm.take().await;
+    let titles: Vec<_> = changes.iter().map(|change| change.values("title")).collect();
+    let titled = |before: &str, after: &str| (json!(before), json!(after));
+    assert_eq!(titles, [(Value::Null, json!("a")), titled("a", "b"), titled("b", "d")]);
+    let notes: Vec<_> = changes.iter().map(|change| change.values("notes")).collect();
+    assert_eq!(notes, [(Value::Null, json!("!")), titled("!", "!!"), titled("!!", "!!!!")]);
+}
+
+#[tokio::test]
+async fn many_changes_of_a_record_in_one_transaction_and_its_savepoints_are_one() {
+    let crm = Crm::captured().await;
+    let app = crm.app().await;
+    app.batch_execute(&format!("INSERT INTO deals (id, organization_id, title) VALUES (1, '{ACME}', 'a')"))
+        .await
+        .unwrap();
+    crm.take().await;
+    let sql = "BEGIN; SAVEPOINT s; UPDATE deals SET title = 'b'; ROLLBACK TO s; UPDATE deals SET title = 'c'; SAVEPOINT t; UPDATE deals SET title = 'd';
+         ROLLBACK TO t; UPDATE deals SET title = 'e'; UPDATE deals SET title = 'a'; UPDATE deals SET stage = 'won'; COMMIT";
+    app.batch_execute(sql).await.unwrap();
+    let [changed] = crm.take().await.try_into().unwrap();
+    assert_eq!(
+        (changed.values("title"), changed.values("stage")),
+        ((json!("a"), json!("a")), (json!("new"), json!("won")))
+    );
+}

@@ -9,7 +9,7 @@ use postrider_source::finding::{Finding, Severity};
 use postrider_source::install::{self, Plan};
 use postrider_source::preflight;
 
-use super::{connect, findings, open, refused};
+use super::{connect, findings, open, read, refused};
 use crate::cli::{InstallArgs, UninstallArgs};
 use crate::output;
 use crate::settings::Variables;
@@ -19,8 +19,7 @@ pub(super) async fn run(args: &InstallArgs, variables: &Variables) -> anyhow::Re
     let (mapping, address) = open(&args.source, variables)?;
     let connected = connect(&address).await?;
     let wish = args.wish.wish();
-    let read = Catalogue::read(&connected.client, &mapping, wish.role.as_deref()).await;
-    let catalogue = read.map_err(|error| refused(&error))?;
+    let catalogue = read(&connected.client, &mapping, &wish).await?;
     let found: Vec<Finding> = preflight::findings(&mapping, &catalogue, &wish);
     let worth_telling: Vec<_> = found.iter().filter(|finding| finding.severity > Severity::Note).cloned().collect();
     if !worth_telling.is_empty() {

@@ -11,7 +11,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use postrider_database::{Address, Connected};
+use postrider_source::catalogue::Catalogue;
+use postrider_source::install::Wish;
 use postrider_source::mapping::Mapping;
+use tokio_postgres::Client;
 
 use crate::cli::{SourceArgs, SourceCommand};
 use crate::failure::all;
@@ -66,6 +69,14 @@ fn reach(
 /// A session for one of these commands.
 async fn connect(address: &Address) -> anyhow::Result<Connected> {
     Ok(address.connect(SESSION).await?)
+}
+
+/// What a database has, for an installation as it is wished.
+async fn read(client: &Client, mapping: &Mapping, wish: &Wish) -> anyhow::Result<Catalogue> {
+    let read = async || {
+        Catalogue::read(client, mapping, wish.role.as_deref()).await?.owned_by(client, wish.owner.as_deref()).await
+    };
+    read().await.map_err(|error| refused(&error))
 }
 
 /// What the database says of a statement, as an error.

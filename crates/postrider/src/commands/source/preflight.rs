@@ -8,7 +8,7 @@ use postrider_source::mapping::Mapping;
 use postrider_source::preflight;
 use serde_json::json;
 
-use super::{connect, findings, open, refused};
+use super::{connect, findings, open, read};
 use crate::cli::PreflightArgs;
 use crate::failure::FAILED;
 use crate::output;
@@ -19,8 +19,7 @@ pub(super) async fn run(args: &PreflightArgs, variables: &Variables) -> anyhow::
     let (mapping, address) = open(&args.source, variables)?;
     let connected = connect(&address).await?;
     let wish = args.wish.wish();
-    let read = Catalogue::read(&connected.client, &mapping, wish.role.as_deref()).await;
-    let catalogue = read.map_err(|error| refused(&error))?;
+    let catalogue = read(&connected.client, &mapping, &wish).await?;
     let found = preflight::findings(&mapping, &catalogue, &wish);
     let plan = Plan::of(&mapping, &catalogue, &wish);
     output::line(&if args.json {

@@ -1,8 +1,8 @@
 DECLARE
-  columns CONSTANT text[] := {{columns}};
-  keys CONSTANT text[] := {{keys}};
-  was jsonb;
-  became jsonb;
+  was json;
+  became json;
+  known_was jsonb;
+  known_became jsonb;
   key_was text;
   key_became text;
   row_id int8;
@@ -23,33 +23,45 @@ BEGIN
           became := {{became}};
           key_became := {{key_became}};
         END IF;
+        IF was::text = became::text THEN
+          RETURN NULL;
+        END IF;
+        IF greatest(octet_length(was::text), octet_length(became::text)) > {{row_bytes_max}} THEN
+          RAISE program_limit_exceeded;
+        END IF;
       ELSE
         -- Some column has another type than it had, or is gone, or holds what no JSON can hold.
         IF TG_OP <> 'INSERT' THEN
-          was := {{schema}}.by_column(OLD, columns);
+          known_was := {{schema}}.by_column(OLD, {{columns}});
         END IF;
         IF TG_OP <> 'DELETE' THEN
-          became := {{schema}}.by_column(NEW, columns);
+          known_became := {{schema}}.by_column(NEW, {{columns}});
         END IF;
         IF TG_OP = 'UPDATE' THEN
-          was := {{schema}}.members_of(was, became);
-          became := {{schema}}.members_of(became, was);
+          known_was := {{schema}}.members_of(known_was, known_became);
+          known_became := {{schema}}.members_of(known_became, known_was);
         END IF;
-        key_was := {{schema}}.key_of(was, keys);
-        key_became := {{schema}}.key_of(became, keys);
-      END IF;
-      IF was = became THEN
-        IF tries = 1 OR NOT (OLD *<> NEW) THEN
-          RETURN NULL;
+        key_was := {{schema}}.key_of(known_was, {{keys}});
+        key_became := {{schema}}.key_of(known_became, {{keys}});
+        IF known_was = known_became THEN
+          IF NOT (OLD *<> NEW) THEN
+            RETURN NULL;
+          END IF;
+          trouble := 'what changed cannot be JSON';
+          EXIT;
         END IF;
-        trouble := 'what changed cannot be JSON';
-        EXIT;
+        was := known_was;
+        became := known_became;
       END IF;
-      LOCK TABLE {{schema}}.outbox IN ROW EXCLUSIVE MODE NOWAIT;
-      -- Finds an outbox that has not its columns, and writes nothing.
-      INSERT INTO {{schema}}.outbox (id, transaction, "table", key, before, after, at, note)
-        SELECT 0, '0'::xid8, '', '', was, became, clock_timestamp(), '' WHERE false
-        ON CONFLICT (transaction, "table", left(key, 600)) DO UPDATE SET after = EXCLUDED.after;
+      -- Looked at once in a transaction: the lock then keeps the outbox as it is. A savepoint that gives the lock back takes the mark back, too.
+      IF current_setting('postrider_source.looked_at', true) IS DISTINCT FROM pg_current_xact_id()::text || ' {{schema_text}}' THEN
+        LOCK TABLE {{schema}}.outbox IN ROW EXCLUSIVE MODE NOWAIT;
+        -- Finds an outbox that has not its columns, and writes nothing.
+        INSERT INTO {{schema}}.outbox (id, transaction, "table", key, before, after, at, note)
+          SELECT 0, '0'::xid8, '', '', was, became, clock_timestamp(), '' WHERE false
+          ON CONFLICT (transaction, "table", left(key, 600)) DO UPDATE SET before = EXCLUDED.before, after = EXCLUDED.after;
+        PERFORM set_config('postrider_source.looked_at', pg_current_xact_id()::text || ' {{schema_text}}', true);
+      END IF;
       row_id := nextval('{{schema_text}}.outbox_id_seq'::regclass);
       IF row_id - pg_sequence_last_value('{{schema_text}}.handed'::regclass) > {{rows_max}} THEN
         trouble := 'full';
@@ -80,7 +92,18 @@ BEGIN
   END IF;
   INSERT INTO {{schema}}.outbox (id, transaction, "table", key, before, after, at)
     VALUES (row_id, pg_current_xact_id(), {{table}}, COALESCE(key_became, key_was), was, became, clock_timestamp())
-    ON CONFLICT (transaction, "table", left(key, 600)) DO UPDATE SET after = EXCLUDED.after
+    ON CONFLICT (transaction, "table", left(key, 600)) DO NOTHING;
+  IF FOUND THEN
+    RETURN NULL;
+  END IF;
+  -- The transaction has changed this record already. This change goes on from there, or it is the earlier one: where a trigger of the CRM's own changes the
+  -- row once more, that change is told first.
+  INSERT INTO {{schema}}.outbox (id, transaction, "table", key, before, after, at)
+    VALUES (row_id, pg_current_xact_id(), {{table}}, COALESCE(key_became, key_was), was, became, clock_timestamp())
+    ON CONFLICT (transaction, "table", left(key, 600)) DO UPDATE SET (before, after) = (
+      SELECT CASE WHEN is_earlier THEN EXCLUDED.before ELSE outbox.before END, CASE WHEN is_earlier THEN outbox.after ELSE EXCLUDED.after END
+      FROM (SELECT outbox.before::text IS NOT DISTINCT FROM EXCLUDED.after::text AND outbox.after::text IS DISTINCT FROM EXCLUDED.before::text) AS known (is_earlier)
+    )
     WHERE outbox.key = EXCLUDED.key;
   IF NOT FOUND THEN
     PERFORM {{schema}}.missed({{table}}, 'a key that begins as another');

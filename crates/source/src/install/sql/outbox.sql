@@ -13,8 +13,8 @@ CREATE TABLE IF NOT EXISTS {{schema}}.outbox (
   transaction xid8 NOT NULL,
   "table" text NOT NULL,
   key text NOT NULL,
-  before jsonb,
-  after jsonb,
+  before json,
+  after json,
   at timestamptz NOT NULL,
   note text
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0, vacuum_truncate = off);
