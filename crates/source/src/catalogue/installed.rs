@@ -32,8 +32,8 @@ pub struct Installed {
     pub reader: Option<String>,
     /// Whom it belongs to: the outbox or, where there is none, the rest.
     pub owner: Option<String>,
-    /// Whether the outbox keeps rows as `jsonb`, as version 1 had it.
-    pub holds_jsonb: bool,
+    /// Whether the outbox is as version 1 made it.
+    pub is_old: bool,
 }
 
 /// The one row of `installation`.
@@ -225,8 +225,9 @@ impl Installed {
         let rows: i64 = client.query_one(&format!("SELECT count(*) FROM {own}.outbox"), &[]).await?.try_get(0)?;
         let Waiting { drawn, oldest_ms, missed, .. } = waiting(client, own).await?;
         self.outbox = Some(Outbox { waiting: count(rows), oldest_ms, drawn, missed });
-        let sql = "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = $1::text::regclass AND attname = 'before' AND atttypid = 'jsonb'::regtype)";
-        self.holds_jsonb = client.query_one(sql, &[&format!("{own}.outbox")]).await?.try_get(0)?;
+        let sql =
+            "SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = $1::text::regclass AND attname = 'depth')";
+        self.is_old = client.query_one(sql, &[&format!("{own}.outbox")]).await?.try_get(0)?;
         Ok(())
     }
 

@@ -111,7 +111,7 @@ impl<'a> Planning<'a> {
 
     fn plan(&self) -> Plan {
         let captures = self.mapping.capture == CaptureKind::Triggers;
-        let mut steps: Vec<Step> = self.own().into_iter().chain(self.conversion()).chain(self.handing_on()).collect();
+        let mut steps: Vec<Step> = self.conversion().into_iter().chain(self.own()).chain(self.handing_on()).collect();
         if captures {
             steps.extend(self.tables.iter().filter_map(|table| self.triggers(table)));
         }
@@ -180,17 +180,17 @@ impl<'a> Planning<'a> {
         lost
     }
 
-    /// An outbox of version 1 becomes as it is now. The functions of both versions can write to either.
+    /// An outbox of version 1 becomes as it is now, before any function needs it so: those of version 1 can write to it, too.
     fn conversion(&self) -> Option<Step> {
-        let outbox = self.outbox().filter(|_| self.installed.holds_jsonb)?;
+        let outbox = self.outbox().filter(|_| self.installed.is_old)?;
         let own = quote::table(&outbox);
         let sql = format!(
             "DO $postrider$\nBEGIN\n  IF (SELECT count(*) FROM (SELECT FROM {own} LIMIT {CONVERTED_ROWS_MAX} + 1) AS waiting) > {CONVERTED_ROWS_MAX} THEN\n    \
              RAISE EXCEPTION 'over {CONVERTED_ROWS_MAX} changes wait in the outbox, which would be locked for too long: \
              let postrider serve hand them over and install again';\n  END IF;\nEND\n$postrider$;\n\
-             ALTER TABLE {own} ALTER COLUMN before TYPE json USING before::json, ALTER COLUMN after TYPE json USING after::json;"
+             ALTER TABLE {own} ADD COLUMN depth int, ALTER COLUMN before TYPE json USING before::json, ALTER COLUMN after TYPE json USING after::json;"
         );
-        Some(Step::locking("The outbox keeps rows as json, which costs the CRM's writes less", &outbox, sql))
+        Some(Step::locking("The outbox as this version needs it, with what waits in it", &outbox, sql))
     }
 
     /// The outbox that is there already, which the CRM's transactions have locked.

@@ -117,7 +117,7 @@ async fn a_lost_connection_loses_nothing() {
     let mut crm = deals().await;
     crm.run("INSERT INTO deals VALUES (1, 'one', 'new')").await;
     let first = crm.next(10).await;
-    let kill = "SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots WHERE slot_name = $1";
+    let kill = "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1";
     crm.client.query_one(kill, &[&crm.mapping.schema]).await.unwrap();
     let lost = timeout(PATIENCE, async {
         loop {

@@ -57,8 +57,8 @@ BEGIN
       IF current_setting('postrider_source.looked_at', true) IS DISTINCT FROM pg_current_xact_id()::text || ' {{schema_text}}' THEN
         LOCK TABLE {{schema}}.outbox IN ROW EXCLUSIVE MODE NOWAIT;
         -- Finds an outbox that has not its columns, and writes nothing.
-        INSERT INTO {{schema}}.outbox (id, transaction, "table", key, before, after, at, note)
-          SELECT 0, '0'::xid8, '', '', was, became, clock_timestamp(), '' WHERE false
+        INSERT INTO {{schema}}.outbox (id, transaction, "table", key, before, after, at, note, depth)
+          SELECT 0, '0'::xid8, '', '', was, became, clock_timestamp(), '', 1 WHERE false
           ON CONFLICT (transaction, "table", left(key, 600)) DO UPDATE SET before = EXCLUDED.before, after = EXCLUDED.after;
         PERFORM set_config('postrider_source.looked_at', pg_current_xact_id()::text || ' {{schema_text}}', true);
       END IF;
@@ -83,26 +83,27 @@ BEGIN
   END IF;
   IF key_was <> key_became THEN
     -- Another key is another record: the old one went, and a new one came.
-    INSERT INTO {{schema}}.outbox (id, transaction, "table", key, before, at)
-      VALUES (row_id, pg_current_xact_id(), {{table}}, key_was, was, clock_timestamp())
-      ON CONFLICT (transaction, "table", left(key, 600)) DO UPDATE SET after = NULL
+    INSERT INTO {{schema}}.outbox (id, transaction, "table", key, before, at, depth)
+      VALUES (row_id, pg_current_xact_id(), {{table}}, key_was, was, clock_timestamp(), pg_trigger_depth())
+      ON CONFLICT (transaction, "table", left(key, 600)) DO UPDATE SET after = NULL, depth = EXCLUDED.depth
       WHERE outbox.key = EXCLUDED.key;
     was := NULL;
     row_id := nextval('{{schema_text}}.outbox_id_seq'::regclass);
   END IF;
-  INSERT INTO {{schema}}.outbox (id, transaction, "table", key, before, after, at)
-    VALUES (row_id, pg_current_xact_id(), {{table}}, COALESCE(key_became, key_was), was, became, clock_timestamp())
+  INSERT INTO {{schema}}.outbox (id, transaction, "table", key, before, after, at, depth)
+    VALUES (row_id, pg_current_xact_id(), {{table}}, COALESCE(key_became, key_was), was, became, clock_timestamp(), pg_trigger_depth())
     ON CONFLICT (transaction, "table", left(key, 600)) DO NOTHING;
   IF FOUND THEN
     RETURN NULL;
   END IF;
-  -- The transaction has changed this record already. This change goes on from there, or it is the earlier one: where a trigger of the CRM's own changes the
-  -- row once more, that change is told first.
-  INSERT INTO {{schema}}.outbox (id, transaction, "table", key, before, after, at)
-    VALUES (row_id, pg_current_xact_id(), {{table}}, COALESCE(key_became, key_was), was, became, clock_timestamp())
-    ON CONFLICT (transaction, "table", left(key, 600)) DO UPDATE SET (before, after) = (
-      SELECT CASE WHEN is_earlier THEN EXCLUDED.before ELSE outbox.before END, CASE WHEN is_earlier THEN outbox.after ELSE EXCLUDED.after END
-      FROM (SELECT outbox.before::text IS NOT DISTINCT FROM EXCLUDED.after::text AND outbox.after::text IS DISTINCT FROM EXCLUDED.before::text) AS known (is_earlier)
+  -- The transaction has changed this record already. This change goes on from there, or it is an earlier one that comes late: where a trigger of the CRM's
+  -- own changes the row once more, that change is told first, from a greater depth.
+  INSERT INTO {{schema}}.outbox (id, transaction, "table", key, before, after, at, depth)
+    VALUES (row_id, pg_current_xact_id(), {{table}}, COALESCE(key_became, key_was), was, became, clock_timestamp(), pg_trigger_depth())
+    ON CONFLICT (transaction, "table", left(key, 600)) DO UPDATE SET (before, after, depth) = (
+      SELECT CASE WHEN is_late AND is_first THEN EXCLUDED.before ELSE outbox.before END, CASE WHEN is_late THEN outbox.after ELSE EXCLUDED.after END, EXCLUDED.depth
+      FROM (SELECT outbox.before::text IS NOT DISTINCT FROM EXCLUDED.after::text) AS first (is_first)
+      CROSS JOIN LATERAL (SELECT outbox.depth > EXCLUDED.depth AND (is_first OR outbox.after::text IS DISTINCT FROM EXCLUDED.before::text)) AS late (is_late)
     )
     WHERE outbox.key = EXCLUDED.key;
   IF NOT FOUND THEN

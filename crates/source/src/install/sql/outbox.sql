@@ -16,6 +16,7 @@ CREATE TABLE IF NOT EXISTS {{schema}}.outbox (
   before json,
   after json,
   at timestamptz NOT NULL,
-  note text
+  note text,
+  depth int
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0, vacuum_truncate = off);
 CREATE UNIQUE INDEX IF NOT EXISTS outbox_net ON {{schema}}.outbox (transaction, "table", left(key, 600));
