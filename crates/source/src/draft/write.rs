@@ -109,7 +109,7 @@ impl Draft<'_> {
     fn of_moments(&self, records: &[&Table]) -> String {
         let is_bare =
             |table: &&Table| table.known.columns.iter().any(|column| column.type_name == "timestamp without time zone");
-        if !records.iter().any(|table| is_bare(table)) {
+        if !records.iter().any(is_bare) {
             return String::new();
         }
         match &self.found.keeps_utc {
