@@ -30,6 +30,7 @@ by_each_way!(
     on_one:
         what_cannot_be_placed_is_told_and_holds_up_nobody,
         what_went_with_its_company_is_still_its_organisations,
+        what_went_after_its_company_in_a_large_transaction_is_its_organisations_through_a_kill,
         a_record_that_moves_is_deleted_here_and_created_there;
 );
 
@@ -209,6 +210,31 @@ async fn what_went_with_its_company_is_still_its_organisations(by: By) {
     let unassigned = &of_type(&requests, "deal.unassigned")[0]["data"];
     assert_eq!((&unassigned["title"], &unassigned["owner"]["person"]), (&json!("Coffee"), &json!("ann")));
     assert_eq!(of_type(&requests, "company.deleted").len(), 1);
+}
+
+async fn what_went_after_its_company_in_a_large_transaction_is_its_organisations_through_a_kill(by: By) {
+    const DEALS: u32 = 9_000;
+    let crm = Crm::by(by).await;
+    crm.run("ALTER TABLE deals DROP CONSTRAINT deals_company_id_fkey");
+    crm.deals(1, DEALS);
+    crm.discard();
+    let world = world_of(&crm, Store::Sqlite).await;
+    let acme = organization(&world, "acme", "standard").await;
+    crm.run("DELETE FROM companies WHERE id = 1; DELETE FROM deals");
+    let accepted = "postrider_source_events_total{result=\"accepted\"}";
+    until("some of it is in the store", async || (metric(&world, accepted).await > 0.0).then_some(())).await;
+    let world = world.killed_and_started().await;
+    crm.handed_over().await;
+    let count = async |event_type: &str| {
+        let (mut count, mut page) = (0, acme.path(&format!("/events?limit=250&type={event_type}")));
+        loop {
+            let events = world.api.get(&page).await.expect(200);
+            count += events["data"].as_array().expect("a page").len();
+            let Some(cursor) = events["next_cursor"].as_str() else { return count };
+            page = acme.path(&format!("/events?limit=250&type={event_type}&cursor={cursor}"));
+        }
+    };
+    assert_eq!((count("company.deleted").await, count("deal.deleted").await), (1, DEALS as usize));
 }
 
 async fn a_record_that_moves_is_deleted_here_and_created_there(by: By) {

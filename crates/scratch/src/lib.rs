@@ -8,6 +8,9 @@ use tokio_postgres::{Client, NoTls};
 /// How long a reader of a slot is waited for that is in the way of a drop, in milliseconds.
 const READER_MS_MAX: i64 = 10_000;
 
+/// How databases are made.
+const UTF8: &str = "ENCODING 'UTF8'";
+
 /// Where the run's server is, with a user who may make databases. Its log is fit for logical replication.
 ///
 /// # Panics
@@ -37,7 +40,16 @@ impl Database {
     /// When there is no server.
     #[must_use]
     pub fn create() -> Self {
-        let mut database = Self::create_on(&server_url());
+        Self::create_with(UTF8)
+    }
+
+    /// The same as Postgres shall make it, e.g. with another encoding.
+    ///
+    /// # Panics
+    /// When there is no server, or it refuses.
+    #[must_use]
+    pub fn create_with(options: &str) -> Self {
+        let mut database = Self::made(&server_url(), options);
         database.is_dropped = true;
         database
     }
@@ -48,8 +60,12 @@ impl Database {
     /// When the server refuses.
     #[must_use]
     pub fn create_on(server: &str) -> Self {
+        Self::made(server, UTF8)
+    }
+
+    fn made(server: &str, options: &str) -> Self {
         let name = format!("test_{}", uuid::Uuid::new_v4().simple());
-        run(server, &format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"));
+        run(server, &format!("CREATE DATABASE {name} TEMPLATE template0 {options}"));
         Database { server: server.to_owned(), name, is_dropped: false, afterwards: String::new() }
     }
 

@@ -75,6 +75,16 @@ impl Events {
         Events { tables: known.iter().filter_map(reading).collect() }
     }
 
+    /// Why nothing can be told of a mapped table at the moment; nothing where it can.
+    #[must_use]
+    pub fn cannot_tell(&self, table: &TableName) -> Option<&'static str> {
+        match self.tables.get(table) {
+            None => Some("no table has this name any more"),
+            Some(reading) if !reading.has_key() => Some("it has no key any more that would say which record it is"),
+            Some(_) => None,
+        }
+    }
+
     /// The events that a change is, in the order in which they are told. The same change makes the same events with the same ids.
     #[must_use]
     pub fn of(&self, change: &Change, found: &Found) -> Vec<Told> {

@@ -14,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backfill::{Backfill, Interrupted};
 use crate::capture::{Batch, Capture, CaptureError};
-use crate::change::{Change, Gap};
+use crate::change::Change;
 use crate::events::Found;
 use crate::handing::{ByOrganization, Handing, Stopped};
 use crate::lookup::Lookup;
-use crate::mapping::{CaptureKind, Mapping};
+use crate::mapping::{CaptureKind, Mapping, TableName};
 use crate::metrics::{ChangeResult, Telling, count_changes};
 use crate::outbox::Outbox;
 use crate::replication::Replication;
@@ -223,7 +223,7 @@ impl Work {
     }
 
     async fn hand_over(&mut self, batch: Batch) -> Result<(), Ended> {
-        batch.gaps.iter().for_each(|gap| self.tell_gap(gap));
+        batch.gaps.iter().for_each(|gap| tell_gap(&self.telling, &gap.table, &gap.what));
         if batch.changes.is_empty() {
             return Ok(());
         }
@@ -232,6 +232,10 @@ impl Work {
         let mut by_organization = ByOrganization::new();
         let (mut spoken, mut silent, mut unplaced) = (0, 0, 0);
         for (change, found) in batch.changes.iter().zip(&found) {
+            if let Some(why) = events.cannot_tell(&change.table) {
+                tell_gap(&self.telling, &change.table, why);
+                continue;
+            }
             // Of a record that a backfill has read as it was before this change, that is told first.
             for one in self.backfill.overtaken_by(change) {
                 by_organization.entry(one.organization).or_default().push(one.event);
@@ -273,19 +277,6 @@ impl Work {
             self.watched_at = Some(Instant::now());
         }
         Ok(())
-    }
-
-    fn tell_gap(&self, gap: &Gap) {
-        count_changes(ChangeResult::Gap, 1);
-        let (table, what) = (&gap.table, &gap.what);
-        self.telling.warn_of("gap", 1, |count| {
-            tracing::warn!(
-                count,
-                %table,
-                what,
-                "changes in the CRM's database are no events; `postrider source backfill` tells of rows as they are now"
-            );
-        });
     }
 
     /// How it goes is told when it changes.
@@ -340,6 +331,18 @@ impl Work {
         }
         self.fault = Some(fault);
     }
+}
+
+fn tell_gap(telling: &Telling, table: &TableName, what: &str) {
+    count_changes(ChangeResult::Gap, 1);
+    telling.warn_of("gap", 1, |count| {
+        tracing::warn!(
+            count,
+            %table,
+            what,
+            "changes in the CRM's database are no events; `postrider source backfill` tells of rows as they are now"
+        );
+    });
 }
 
 /// Rows are named by the id of the change alone: what is in them is nobody's to read here.

@@ -46,6 +46,14 @@ fn server(mapping: &Mapping, catalogue: &Catalogue, wish: &Wish, findings: &mut 
     if server.is_standby {
         findings.error(&place, "is a standby", "name the primary: changes are captured where they are made");
     }
+    if server.encoding == "SQL_ASCII" {
+        let what = "takes texts of any encoding (SQL_ASCII), and a change with one that is not UTF-8 cannot be told";
+        let advice = "such changes are told as gaps by triggers; replication stands still at them";
+        match mapping.capture {
+            CaptureKind::Triggers => findings.warning(&place, what, advice),
+            CaptureKind::Replication => findings.error(&place, what, "capture by triggers"),
+        }
+    }
     let has_schema = catalogue.installed.is_some();
     if !has_schema && !server.may_create_schema {
         let grant = format!(

@@ -9,11 +9,12 @@ pub(crate) use crate::quote::identifier as quoted;
 /// How long a statement on the CRM's database may take, in milliseconds.
 pub(crate) const STATEMENT_MS_MAX: u64 = 30_000;
 
-/// What every session is set to: values are written in one form whatever the database's own settings, nothing waits long for a lock of the CRM's,
-/// and a session whose other end is gone is soon ended by the server, so that another node gets its advisory lock.
+/// What every session is set to: values are written in one form whatever the database's own settings, no read of ours is one that Postgres would abort a
+/// serialisable transaction of the CRM's for, nothing waits long for a lock of the CRM's, and a session whose other end is gone is soon ended by the
+/// server, so that another node gets its advisory lock.
 const SESSION: &str = "-c search_path=pg_catalog -c client_min_messages=warning -c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=iso_8601 \
-                       -c extra_float_digits=1 -c bytea_output=hex -c jit=off -c idle_in_transaction_session_timeout=30s -c lock_timeout=5s \
-                       -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3";
+                       -c extra_float_digits=1 -c bytea_output=hex -c default_transaction_isolation=read\\ committed -c jit=off \
+                       -c idle_in_transaction_session_timeout=30s -c lock_timeout=5s -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3";
 
 /// What a session is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +45,10 @@ pub(crate) async fn open(address: &Address, purpose: Use) -> Result<Connected, C
 pub(crate) fn options(purpose: Use) -> String {
     let own = match purpose {
         Use::Outbox => {
-            "-c synchronous_commit=off -c enable_seqscan=off -c enable_bitmapscan=off -c plan_cache_mode=force_generic_plan"
+            "-c row_security=off -c default_transaction_read_only=off -c synchronous_commit=off -c enable_seqscan=off -c enable_bitmapscan=off -c plan_cache_mode=force_generic_plan"
         }
         Use::Tables => "-c row_security=off -c default_transaction_read_only=on",
-        Use::Orders => "-c row_security=off -c statement_timeout=10s",
+        Use::Orders => "-c row_security=off -c default_transaction_read_only=off -c statement_timeout=10s",
         // It runs no statements that could take too long.
         Use::Slot => return SESSION.to_owned(),
     };

@@ -35,6 +35,9 @@ const STEP_MS: u64 = 100;
 const HELD_LOOK: Duration = Duration::from_millis(10);
 /// Rows that one step reads at most, whatever the rate.
 const STEP_ROWS_MAX: u64 = 500;
+/// How often a step that fails is made again before its order is ended, and how long it is waited for between, at the most.
+const FAILURES_MAX: u32 = 12;
+const FAILURE_PAUSE_MAX: Duration = Duration::from_secs(60);
 /// Bytes of rows as JSON from which on a step reads no more.
 const STEP_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -45,6 +48,8 @@ pub(crate) struct Backfill {
     pace: Pace,
     /// The page that was read last, until it is told.
     held: Option<Held>,
+    /// How many steps in a row failed.
+    failures: u32,
 }
 
 /// How many rows a step may take: a second's worth in ten steps, parts of a row included.
@@ -89,7 +94,7 @@ impl From<Stopped> for Interrupted {
 
 impl Backfill {
     pub(crate) fn new(mapping: Arc<Mapping>) -> Self {
-        Backfill { mapping, next_at: Instant::now(), pace: Pace::default(), held: None }
+        Backfill { mapping, next_at: Instant::now(), pace: Pace::default(), held: None, failures: 0 }
     }
 
     /// How long until there may be something to do.
@@ -109,7 +114,7 @@ impl Backfill {
     }
 
     /// Tells the held page when everything before `settled` that it shows is told; then, if no live change waits and it is time for it, does the next step
-    /// of the oldest order. A step that fails is made again.
+    /// of the oldest order. A read that fails is made again after a while, and holds up no live change.
     pub(crate) async fn step(
         &mut self,
         is_busy: bool,
@@ -130,8 +135,26 @@ impl Backfill {
         if rows_max == 0 {
             return Ok(());
         }
-        self.held = self.read(order, rows_max, lookup).await?;
+        match self.read(order.clone(), rows_max, lookup).await {
+            Ok(held) => (self.held, self.failures) = (held, 0),
+            Err(Interrupted::Failed(error)) => self.put_off(&order, &error, lookup).await?,
+            Err(stopped) => return Err(stopped),
+        }
         self.tell(settled, lookup, handing).await
+    }
+
+    /// The order waits after a failure, longer each time, and is ended after so many.
+    async fn put_off(&mut self, order: &Order, error: &CaptureError, lookup: &mut Lookup) -> Result<(), CaptureError> {
+        lookup.forget();
+        self.failures += 1;
+        let pause = Duration::from_millis(STEP_MS << self.failures.min(16)).min(FAILURE_PAUSE_MAX);
+        self.next_at = Instant::now() + pause;
+        tracing::warn!(%error, table = order.table, failures = self.failures, "the next rows of a backfill cannot be read at the moment");
+        if self.failures < FAILURES_MAX {
+            return Ok(());
+        }
+        self.failures = 0;
+        end(lookup.tables().await?, &self.mapping.schema, order, Some(&error.to_string())).await
     }
 
     /// Reads the next page of an order; nothing when the order was ended because it cannot be done.

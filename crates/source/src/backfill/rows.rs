@@ -208,6 +208,11 @@ async fn mark(tables: &mut Tables) -> Result<Position, Error> {
 fn texts_of(key: &str) -> Result<Vec<String>, CaptureError> {
     let wrong = |_| CaptureError::Unusable(format!("the order has come to {key:?}, which is no key"));
     let values: Vec<Box<RawValue>> = serde_json::from_str(key).map_err(wrong)?;
+    if values.iter().any(|value| value.get() == "null") {
+        let what =
+            format!("a row has {key} as its key, with a null; name a key in the mapping whose columns are never null");
+        return Err(CaptureError::Unusable(what));
+    }
     Ok(values
         .iter()
         .map(|value| serde_json::from_str::<String>(value.get()).unwrap_or_else(|_| value.get().to_owned()))

@@ -56,6 +56,10 @@ pub struct Server {
     pub slots: i64,
     /// Whether it is a standby, which nothing can be written to.
     pub is_standby: bool,
+    /// The encoding of the database's texts (`server_encoding`).
+    pub encoding: String,
+    /// Whose answers commits wait for (`synchronous_standby_names`).
+    pub synchronous_standbys: String,
 }
 
 /// A role.

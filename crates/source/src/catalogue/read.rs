@@ -86,6 +86,8 @@ impl Catalogue {
             slots_max: row.try_get(5)?,
             slots: row.try_get(6)?,
             is_standby: row.try_get(7)?,
+            encoding: row.try_get(8)?,
+            synchronous_standbys: row.try_get(9)?,
         };
         let reads = named.as_ref().unwrap_or(&server.role).name.clone();
         let tables = tables(client, names, &reads).await?;

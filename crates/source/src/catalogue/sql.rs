@@ -2,7 +2,7 @@
 
 pub(super) const SERVER: &str = "SELECT current_setting('server_version_num')::int, current_setting('server_version'), current_database()::text,
   has_database_privilege(current_database(), 'CREATE'), current_setting('wal_level'), current_setting('max_replication_slots')::int,
-  (SELECT count(*) FROM pg_replication_slots), pg_is_in_recovery()";
+  (SELECT count(*) FROM pg_replication_slots), pg_is_in_recovery(), current_setting('server_encoding'), current_setting('synchronous_standby_names')";
 
 /// `$1`: a role's name, or null for this session's.
 pub(super) const ROLE: &str = "SELECT rolname::text, rolsuper, rolbypassrls OR rolsuper, rolreplication OR rolsuper FROM pg_roles WHERE rolname = coalesce($1, current_user)";

@@ -72,6 +72,11 @@ impl Reading {
         self.ignored.contains(column)
     }
 
+    /// Whether something identifies a row, or the record that it concerns.
+    pub(super) fn has_key(&self) -> bool {
+        !self.key.is_empty() || self.via().is_some()
+    }
+
     /// The column that identifies a row, where it is one alone.
     pub(super) fn key_column(&self) -> Option<&str> {
         match self.key.as_slice() {

@@ -186,7 +186,10 @@ mod tests {
         assert!(![store("s", false), outbox("s")].concat().contains("{{"));
         let shared = shared("s");
         let names: Vec<_> = shared.keys().map(String::as_str).collect();
-        assert_eq!(names, ["await_outbox", "by_column", "capture_truncate", "key_of", "members_of", "missed"]);
+        assert_eq!(
+            names,
+            ["await_outbox", "by_column", "capture_truncate", "is_other", "key_of", "members_of", "missed"]
+        );
         assert!(shared.values().all(|function| !function.sql.contains("{{") && function.sql.contains(&function.body)));
     }
 

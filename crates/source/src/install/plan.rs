@@ -7,7 +7,7 @@ use super::{
     CONVERTED_ROWS_MAX, FUNCTION_PREFIX, LOCK_WAIT_MS_MAX, RELATIONS, SEQUENCES, TRIGGER, TRUNCATE_FUNCTION,
     TRUNCATE_TRIGGER, VERSION, grants, owner,
 };
-use crate::catalogue::{Catalogue, Granted, Installed, InstalledTable, Record, Trigger};
+use crate::catalogue::{Catalogue, Granted, Installed, InstalledTable, Kind, Record, Trigger};
 use crate::counted::counted;
 use crate::mapping::{CaptureKind, Mapping, TableName};
 use crate::quote;
@@ -81,7 +81,9 @@ impl Plan {
              -- whole again; what is done already is left as it is by a script that is printed anew.\n"
             .to_owned();
         for step in &self.steps {
-            script.push_str(&format!("\n-- {}\n{}", step.what, step.transaction()));
+            // Names of the CRM's stand in it, whose ends of line would end the comment.
+            let what = step.what.replace(|c: char| c.is_control(), " ");
+            script.push_str(&format!("\n-- {what}\n{}", step.transaction()));
         }
         script
     }
@@ -112,10 +114,17 @@ impl<'a> Planning<'a> {
     fn plan(&self) -> Plan {
         let captures = self.mapping.capture == CaptureKind::Triggers;
         let mut steps: Vec<Step> = self.conversion().into_iter().chain(self.own()).chain(self.handing_on()).collect();
-        if captures {
-            steps.extend(self.tables.iter().filter_map(|table| self.triggers(table)));
+        let mut outlived = self.outlived_triggers();
+        for table in self.tables.iter().filter(|_| captures) {
+            let Some(mut step) = self.triggers(table) else { continue };
+            // What a partition had as a table of its own is in the way of its table's triggers, and goes in the same moment.
+            if self.catalogue.table(&table.table()).is_some_and(|known| known.kind == Kind::Partitioned) {
+                let gone = outlived.drain(..).map(|step| step.sql + "\n").collect::<String>();
+                step.sql.insert_str(0, &gone);
+            }
+            steps.push(step);
         }
-        steps.extend(self.outlived_triggers());
+        steps.extend(outlived);
         steps.extend(self.outlived_functions());
         steps.extend(self.replication());
         Plan { steps }

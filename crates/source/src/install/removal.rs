@@ -72,7 +72,7 @@ fn revocations(catalogue: &Catalogue, record: &Record) -> Vec<String> {
 
 fn is_own_function(name: &str) -> bool {
     name.starts_with(super::FUNCTION_PREFIX)
-        || ["missed", "await_outbox", "by_column", "members_of", "key_of"].contains(&name)
+        || ["missed", "await_outbox", "by_column", "members_of", "is_other", "key_of"].contains(&name)
 }
 
 /// The types that tell one of our functions from others of its name.
@@ -81,6 +81,7 @@ pub(super) fn arguments(name: &str) -> &'static str {
         "missed" => "(text, text)",
         "by_column" => "(anyelement, text[])",
         "members_of" => "(jsonb, jsonb)",
+        "is_other" => "(json, json)",
         "key_of" => "(jsonb, text[])",
         _ => "()",
     }

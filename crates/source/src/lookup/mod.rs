@@ -1,5 +1,6 @@
 //! Whose a change is, and what it is about: what the mapping's joins lead to, many changes at a time.
 
+mod gone;
 mod steps;
 mod tables;
 
@@ -13,6 +14,7 @@ use crate::change::Change;
 use crate::events::{Found, Side};
 use crate::mapping::{CaptureKind, Join, Mapping, Placing, TableMapping, TableName};
 use crate::row::Row;
+use gone::Gone;
 use steps::{Step, Told};
 pub(crate) use steps::{cast_to, is_of_a_value};
 pub(crate) use tables::{Tables, table_in_sql};
@@ -22,6 +24,7 @@ pub(crate) struct Lookup {
     address: Address,
     mapping: Arc<Mapping>,
     tables: Option<Tables>,
+    gone: Gone,
 }
 
 /// By value, where it leads to.
@@ -29,15 +32,12 @@ type Led = HashMap<String, String>;
 
 impl Lookup {
     pub(crate) fn new(address: Address, mapping: Arc<Mapping>) -> Self {
-        Lookup { address, mapping, tables: None }
+        Lookup { address, gone: Gone::new(&mapping), mapping, tables: None }
     }
 
     /// The session; a new one after [`Lookup::forget`].
     pub(crate) async fn tables(&mut self) -> Result<&mut Tables, CaptureError> {
-        if self.tables.is_none() {
-            self.tables = Some(Tables::open(&self.address, &self.mapping).await?);
-        }
-        self.tables.as_mut().ok_or_else(|| CaptureError::Unavailable("the connection was lost".to_owned()))
+        opened(&mut self.tables, &self.address, &self.mapping).await
     }
 
     /// Something failed: the next look-up has a session of its own.
@@ -59,6 +59,7 @@ impl Lookup {
 
     async fn find_by_table(&mut self, changes: &[Change]) -> Result<Vec<Found>, CaptureError> {
         let mapping = Arc::clone(&self.mapping);
+        self.gone.remember(changes);
         self.tables().await?.look_again(&mapping).await?;
         let mut found: Vec<Found> = changes.iter().map(|_| Found::default()).collect();
         let mut by_table: BTreeMap<&TableName, Vec<usize>> = BTreeMap::new();
@@ -87,7 +88,7 @@ impl Lookup {
             Placing::By { column, joins, .. } => (Some(column), joins.as_slice()),
         };
         let from = column.map(|column| values(changes, places, column)).unwrap_or_default();
-        let led = self.walk(joins, from, changes).await?;
+        let led = self.walk(joins, from).await?;
         let whose = |row: &Row| match column {
             Some(column) => placing.organization(led.get(&row.text(column)?)?).ok(),
             None => placing.organization("").ok(),
@@ -97,34 +98,25 @@ impl Lookup {
     }
 
     /// Goes from values over the joins, one after the other; values that lead nowhere are missing.
-    async fn walk(
-        &mut self,
-        joins: &[Join],
-        values: BTreeSet<String>,
-        changes: &[Change],
-    ) -> Result<Led, CaptureError> {
+    async fn walk(&mut self, joins: &[Join], values: BTreeSet<String>) -> Result<Led, CaptureError> {
         let mut led: Led = values.into_iter().map(|value| (value.clone(), value)).collect();
         for join in joins {
             let step = Step { table: &join.table, key: &join.key, told: Told::Column(&join.column) };
-            let next = self.take(&step, &led.values().cloned().collect(), changes).await?;
+            let next = self.take(&step, &led.values().cloned().collect()).await?;
             led = led.into_iter().filter_map(|(from, at)| Some((from, next.get(&at)?.clone()))).collect();
         }
         Ok(led)
     }
 
-    async fn take(
-        &mut self,
-        step: &Step<'_>,
-        values: &BTreeSet<String>,
-        changes: &[Change],
-    ) -> Result<Led, CaptureError> {
+    async fn take(&mut self, step: &Step<'_>, values: &BTreeSet<String>) -> Result<Led, CaptureError> {
         if values.is_empty() {
             return Ok(Led::new());
         }
         let is_captured = self.mapping.table(step.table).is_some();
         let has_outbox = self.mapping.capture == CaptureKind::Triggers;
         let outbox = (is_captured && has_outbox).then(|| self.mapping.schema.clone());
-        step.take(self.tables().await?, outbox.as_deref(), values, changes).await
+        let tables = opened(&mut self.tables, &self.address, &self.mapping).await?;
+        step.take(tables, outbox.as_deref(), values, &self.gone).await
     }
 
     /// The records that rows of a join table concern.
@@ -141,11 +133,23 @@ impl Lookup {
         let known = self.tables().await?.known(&via.table)?;
         let columns: Vec<_> = of_record.captured_in(known).map(|column| column.name.clone()).collect();
         let step = Step { table: &via.table, key: &via.key, told: Told::Row(&columns) };
-        let rows = self.take(&step, &values(changes, places, &via.column), changes).await?;
+        let rows = self.take(&step, &values(changes, places, &via.column)).await?;
         let record = |row: &Row| serde_json::from_str::<Row>(rows.get(&row.text(&via.column)?)?).ok();
         each_side(changes, places, found, |row, side| side.record = record(row));
         Ok(())
     }
+}
+
+async fn opened<'t>(
+    tables: &'t mut Option<Tables>,
+    address: &Address,
+    mapping: &Mapping,
+) -> Result<&'t mut Tables, CaptureError> {
+    let open = match tables.take() {
+        Some(open) => open,
+        None => Tables::open(address, mapping).await?,
+    };
+    Ok(tables.insert(open))
 }
 
 /// The values of a column in these changes, before and after.

@@ -1,15 +1,15 @@
 //! One step of a way from row to row, for many values at once.
 //!
 //! Values go as text and are cast to the column's own type, so that its index is used. What is not in the table as it is may have been deleted in the
-//! meantime: then it is among the changes that are being handed over, or that wait for it.
+//! meantime: then it is among the changes that were handed over lately, or that wait for it.
 
 use std::collections::{BTreeSet, HashMap};
 
 use tokio_postgres::error::SqlState;
 
+use super::gone::Gone;
 use super::tables::{Tables, table_in_sql};
 use crate::capture::CaptureError;
-use crate::change::Change;
 use crate::mapping::TableName;
 use crate::session::{quoted, refused};
 
@@ -36,14 +36,14 @@ impl Step<'_> {
         tables: &mut Tables,
         outbox: Option<&str>,
         values: &BTreeSet<String>,
-        changes: &[Change],
+        gone: &Gone,
     ) -> Result<HashMap<String, String>, CaptureError> {
         let values: Vec<&str> = values.iter().map(String::as_str).collect();
         let mut found = self.in_table(tables, &values).await?;
         let missing = |found: &HashMap<String, String>| {
             values.iter().copied().filter(|value| !found.contains_key(*value)).collect::<Vec<_>>()
         };
-        found.extend(self.among_deleted(&missing(&found), changes));
+        found.extend(self.among_gone(&missing(&found), gone));
         let still = missing(&found);
         if let (Some(schema), false) = (outbox, still.is_empty()) {
             found.extend(self.in_outbox(tables, schema, &still).await?);
@@ -86,16 +86,14 @@ impl Step<'_> {
         Ok(found)
     }
 
-    fn among_deleted(&self, values: &[&str], changes: &[Change]) -> HashMap<String, String> {
-        let deleted = changes.iter().filter(|change| change.after.is_none() && change.table == *self.table);
-        let pairs = deleted.filter_map(|change| {
-            let before = change.before.as_ref()?;
-            let value = before.text(self.key).filter(|value| values.contains(&value.as_str()))?;
+    fn among_gone(&self, values: &[&str], gone: &Gone) -> HashMap<String, String> {
+        let pairs = values.iter().filter_map(|value| {
+            let row = gone.row(self.table, self.key, value)?;
             let told = match self.told {
-                Told::Column(column) => before.text(column)?,
-                Told::Row(_) => serde_json::to_string(before).ok()?,
+                Told::Column(column) => row.text(column)?,
+                Told::Row(_) => serde_json::to_string(row).ok()?,
             };
-            Some((value, told))
+            Some(((*value).to_owned(), told))
         });
         pairs.collect()
     }

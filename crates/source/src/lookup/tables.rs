@@ -10,7 +10,7 @@ use tokio_postgres::{Client, Row as Answer, Statement};
 
 use crate::capture::CaptureError;
 use crate::events::Events;
-use crate::mapping::{KnownColumn, KnownTable, Mapping, Placing, TableName};
+use crate::mapping::{KnownColumn, KnownTable, Mapping, TableName};
 pub(crate) use crate::quote::table as table_in_sql;
 use crate::session::{Use, open, refused};
 
@@ -135,12 +135,5 @@ async fn known(client: &Client, mapping: &Mapping) -> Result<Vec<KnownTable>, Ca
 
 /// The mapped tables and those that joins lead to.
 fn named(mapping: &Mapping) -> BTreeSet<&TableName> {
-    let mut named: BTreeSet<_> = mapping.tables.iter().map(|table| &table.table).collect();
-    for table in &mapping.tables {
-        named.extend(table.via.as_ref().map(|via| &via.table));
-        if let Placing::By { joins, .. } = &table.organization {
-            named.extend(joins.iter().map(|join| &join.table));
-        }
-    }
-    named
+    mapping.tables.iter().map(|table| &table.table).chain(mapping.joined().map(|(table, _)| table)).collect()
 }

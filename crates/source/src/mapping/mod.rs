@@ -103,6 +103,18 @@ impl Mapping {
         self.tables.iter().find(|table| table.table == *name)
     }
 
+    /// The tables that joins lead to, each with the column that is looked in; some several times.
+    pub fn joined(&self) -> impl Iterator<Item = (&TableName, &str)> {
+        self.tables.iter().flat_map(|table| {
+            let via = table.via.iter().map(|via| (&via.table, via.key.as_str()));
+            let joins = match &table.organization {
+                Placing::By { joins, .. } => joins.as_slice(),
+                Placing::Fixed(_) => &[],
+            };
+            via.chain(joins.iter().map(|join| (&join.table, join.key.as_str())))
+        })
+    }
+
     /// Checks the mapping beside the tables that the database has: every table and column that the file names must be there, what two columns
     /// become must not have one name, and a column that looks like a secret must be omitted or named on purpose.
     ///

@@ -43,6 +43,11 @@ impl Floor {
         }
     }
 
+    /// Whether something was marked and is not proven yet.
+    pub(super) fn is_marked(&self) -> bool {
+        self.mark.is_some()
+    }
+
     /// The id `through` was seen, and after that the id of transaction `before` was drawn.
     pub(super) fn mark(&mut self, through: i64, before: u64) {
         if through > self.floor && self.mark.is_none() {

@@ -9,6 +9,7 @@ mod rows;
 mod session;
 mod sql;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,11 +21,13 @@ use tokio::time::{Instant, sleep};
 use crate::capture::{Backlog, Batch, Capture, CaptureError, Position};
 use crate::mapping::Mapping;
 use floor::Proof;
-use rows::{Asking, Read};
+use rows::{Asking, Ids, Read};
 use session::Session;
 
 /// Bytes of rows, as the database stores them, that one batch holds at most, unless a single row is larger.
 const BATCH_BYTES_MAX: i64 = 8 * 1024 * 1024;
+/// Deletions that are kept at most although they were handed over; of more the first are deleted.
+const KEPT_MAX: usize = 10_000;
 /// How often the outbox is looked at while changes come.
 const POLL_MIN: Duration = Duration::from_millis(10);
 /// How often while none come.
@@ -41,6 +44,8 @@ pub struct Outbox {
     session: Option<Session>,
     /// The batch that was read last and is not settled.
     in_flight: InFlight,
+    /// Rows that were handed over, and stay until those behind them were read that may ask for them.
+    kept: Vec<i64>,
     ahead: Option<JoinHandle<Result<Read, CaptureError>>>,
     recent_at: Instant,
     noted_at: Instant,
@@ -50,7 +55,7 @@ pub struct Outbox {
 /// Rows that were read and are not settled.
 #[derive(Debug, Default)]
 struct InFlight {
-    ids: Arc<[i64]>,
+    ids: Ids,
     proof: Proof,
     /// Whether there may be more behind them.
     is_cut: bool,
@@ -62,8 +67,8 @@ impl Outbox {
     pub fn new(address: Address, mapping: Arc<Mapping>) -> Self {
         let now = Instant::now();
         let in_flight = InFlight::default();
-        let (session, ahead) = (None, None);
-        Outbox { address, mapping, session, in_flight, ahead, recent_at: now, noted_at: now, wait: POLL_MIN }
+        let (session, ahead, kept) = (None, None, Vec::new());
+        Outbox { address, mapping, session, in_flight, kept, ahead, recent_at: now, noted_at: now, wait: POLL_MIN }
     }
 
     /// The session that holds the lock.
@@ -91,10 +96,11 @@ impl Outbox {
     fn forget_in_flight(&mut self) {
         self.ahead.take().inspect(JoinHandle::abort);
         self.in_flight = InFlight::default();
+        self.kept.clear();
     }
 
     async fn read(&mut self, changes_max: usize) -> Result<Batch, CaptureError> {
-        if !self.in_flight.ids.is_empty() {
+        if !self.in_flight.ids.all.is_empty() {
             self.forget_in_flight();
         }
         let read = match self.ahead.take() {
@@ -113,33 +119,51 @@ impl Outbox {
         Ok(batch)
     }
 
-    /// A read of what is not in flight.
+    /// A read of what is neither in flight nor handed over.
     async fn asking(&mut self, rows_max: usize) -> Result<Asking, CaptureError> {
-        let in_flight = Arc::clone(&self.in_flight.ids);
-        Ok(self.session().await?.asking(in_flight, rows_max, BATCH_BYTES_MAX))
+        let in_flight = &self.in_flight.ids.all;
+        let without = if self.kept.is_empty() {
+            Arc::clone(in_flight)
+        } else {
+            in_flight.iter().chain(&self.kept).copied().collect()
+        };
+        Ok(self.session().await?.asking(without, rows_max, BATCH_BYTES_MAX))
     }
 
-    async fn delete(&mut self) -> Result<(), CaptureError> {
+    /// Deletes what was handed over. Now and then it is noted what has gone by, which may be more than what was read when nothing else is there.
+    async fn delete(&mut self, is_idle: bool) -> Result<(), CaptureError> {
         let InFlight { ids, proof, is_cut } = std::mem::take(&mut self.in_flight);
         let is_time = self.noted_at.elapsed() >= NOTED_EVERY;
+        let last = ids.all.last().copied();
+        let delete = self.deletable(ids, is_cut);
         let session = self.session().await?;
-        session.settle(&ids, proof, is_cut).await?;
+        session.settle(&delete, last, proof, is_cut).await?;
         if is_time {
+            if is_idle {
+                session.look_past_unseen().await?;
+            }
             session.note_handed().await?;
             self.noted_at = Instant::now();
         }
         Ok(())
     }
 
-    /// Nothing was there: what has gone by is noted, and the next look comes later.
-    async fn idle(&mut self) -> Result<Duration, CaptureError> {
-        self.delete().await?;
-        if self.noted_at.elapsed() >= NOTED_EVERY {
-            let session = self.session().await?;
-            session.look_past_rolled_back().await?;
-            session.note_handed().await?;
-            self.noted_at = Instant::now();
+    /// What may be deleted of rows that were handed over, and of those that were kept. A transaction that deletes a record with all that belongs to it may
+    /// be larger than a batch: whoever begins anew in the midst of it has to find whose the rest is.
+    fn deletable(&mut self, ids: Ids, is_cut: bool) -> Arc<[i64]> {
+        self.kept.extend(&ids.asked_for);
+        let surplus = if is_cut { self.kept.len().saturating_sub(KEPT_MAX) } else { self.kept.len() };
+        if self.kept.is_empty() {
+            return ids.all;
         }
+        let gone: Vec<i64> = self.kept.drain(..surplus).collect();
+        let asked_for: HashSet<i64> = ids.asked_for.into_iter().collect();
+        ids.all.iter().copied().filter(|id| !asked_for.contains(id)).chain(gone).collect()
+    }
+
+    /// Nothing was there: the next look comes later.
+    async fn idle(&mut self) -> Result<Duration, CaptureError> {
+        self.delete(true).await?;
         let is_recent = self.recent_at.elapsed() < RECENT;
         self.wait = if is_recent { POLL_MIN } else { (self.wait * 2).min(POLL_MAX) };
         Ok(self.wait)
@@ -173,7 +197,7 @@ impl Capture for Outbox {
                 "the connection was lost before the changes were settled".to_owned(),
             ));
         }
-        let deleted = self.delete().await;
+        let deleted = self.delete(false).await;
         self.noting(deleted)
     }
 

@@ -1,15 +1,17 @@
 //! Rows of the outbox as changes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use postrider_domain::Millis;
-use tokio_postgres::Row as Answer;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Error, Row as Answer};
 use uuid::Uuid;
 
 use super::sql::Statements;
 use crate::capture::{Batch, CaptureError};
 use crate::change::{Change, Gap};
+use crate::lookup::is_of_a_value;
 use crate::mapping::{Mapping, TableName};
 use crate::row::Row;
 use crate::session::refused;
@@ -35,19 +37,24 @@ pub(super) struct Read {
     is_cut: bool,
 }
 
+/// The ids of rows that were read.
+#[derive(Debug, Default)]
+pub(super) struct Ids {
+    pub(super) all: Arc<[i64]>,
+    /// Of these the deletions that rows behind them may ask for, to find whose they are.
+    pub(super) asked_for: Vec<i64>,
+}
+
 impl Asking {
-    pub(super) async fn read(self) -> Result<Read, CaptureError> {
-        let (client, statements) = (&self.connected.client, &self.statements);
-        let rows_max = i64::try_from(self.rows_max).unwrap_or(i64::MAX);
-        let without = &*self.without;
-        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
-            [&self.above, &without, &rows_max, &self.bytes_max];
+    pub(super) async fn read(mut self) -> Result<Read, CaptureError> {
         // Both on their way at once; the database answers them in this order.
-        let (head, rows) = tokio::try_join!(
-            biased;
-            client.query_one(&statements.head, &[]),
-            client.query(&statements.rows, &parameters),
-        )
+        let head = self.connected.client.query_one(&self.statements.head, &[]);
+        let (head, rows) = tokio::join!(biased; head, self.rows());
+        let head = head.map_err(|error| refused(&error))?;
+        let rows = match rows {
+            Err(error) if is_of_a_value(&error) => self.rows_but_unreadable().await,
+            rows => rows,
+        }
         .map_err(|error| refused(&error))?;
         let installation: Option<Uuid> = head.get(0);
         let installation = installation.ok_or_else(|| {
@@ -58,25 +65,50 @@ impl Asking {
         let is_cut = is_heavy || rows.len() >= self.rows_max;
         Ok(Read { installation, oldest, handed: head.get(2), rows, is_cut })
     }
+
+    async fn rows(&self) -> Result<Vec<Answer>, Error> {
+        let rows_max = i64::try_from(self.rows_max).unwrap_or(i64::MAX);
+        let parameters: [&(dyn ToSql + Sync); 4] = [&self.above, &&*self.without, &rows_max, &self.bytes_max];
+        self.connected.client.query(&self.statements.rows, &parameters).await
+    }
+
+    /// One of the rows holds what is no text in UTF-8, as databases with other encodings may have it: fewer and fewer are read, and in the end that one without
+    /// what it says.
+    async fn rows_but_unreadable(&mut self) -> Result<Vec<Answer>, Error> {
+        while self.rows_max > 1 {
+            self.rows_max /= 2;
+            match self.rows().await {
+                Err(error) if is_of_a_value(&error) => {}
+                rows => return rows,
+            }
+        }
+        let parameters: [&(dyn ToSql + Sync); 2] = [&self.above, &&*self.without];
+        self.connected.client.query(&self.statements.unreadable, &parameters).await
+    }
 }
 
 impl Read {
     /// The ids of all rows, and what they mean.
-    pub(super) fn into_batch(self, installation: Uuid, mapping: &Mapping) -> (Arc<[i64]>, Batch) {
+    pub(super) fn into_batch(self, installation: Uuid, mapping: &Mapping) -> (Ids, Batch) {
+        let joined: HashSet<&TableName> = mapping.joined().map(|(table, _)| table).collect();
         let tables: HashMap<String, &TableName> =
             mapping.tables.iter().map(|table| (table.table.to_string(), &table.table)).collect();
         let mut batch = Batch { more: self.is_cut, ..Batch::default() };
-        let mut ids = Vec::with_capacity(self.rows.len());
+        let (mut all, mut asked_for) = (Vec::with_capacity(self.rows.len()), Vec::new());
         for row in &self.rows {
-            ids.push(row.get::<_, i64>(0));
+            let id: i64 = row.get(0);
+            all.push(id);
             match read_row(installation, &tables, row) {
                 // The triggers tell texts apart, not numbers.
                 Ok(change) if is_as_it_was(&change) => {}
-                Ok(change) => batch.changes.push(change),
+                Ok(change) => {
+                    asked_for.extend((change.after.is_none() && joined.contains(&change.table)).then_some(id));
+                    batch.changes.push(change);
+                }
                 Err(gap) => batch.gaps.push(gap),
             }
         }
-        (ids.into(), batch)
+        (Ids { all: all.into(), asked_for }, batch)
     }
 }
 

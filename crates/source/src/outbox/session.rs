@@ -25,8 +25,6 @@ pub(super) struct Session {
     handed: i64,
     /// What was noted of that last.
     noted: i64,
-    /// The id drawn last, when it was looked at last.
-    drawn: i64,
 }
 
 impl Session {
@@ -42,7 +40,6 @@ impl Session {
             floor: Floor::default(),
             handed: 0,
             noted: 0,
-            drawn: 0,
         })
     }
 
@@ -77,27 +74,36 @@ impl Session {
         self.installation
     }
 
-    /// Deletes what was handed over.
-    pub(super) async fn settle(&mut self, ids: &[i64], proof: Proof, is_cut: bool) -> Result<(), CaptureError> {
-        let Some(last) = ids.last().copied() else {
-            self.floor.settled(proof, None);
-            self.handed = self.handed.max(self.floor.id());
-            return Ok(());
+    /// What was read, up to a row, is handed over; these rows are deleted.
+    pub(super) async fn settle(
+        &mut self,
+        delete: &[i64],
+        last: Option<i64>,
+        proof: Proof,
+        is_cut: bool,
+    ) -> Result<(), CaptureError> {
+        let own: Option<i64> = match delete {
+            [] => None,
+            ids => Some(self.one(&self.statements.delete, &[&ids]).await?.get(0)),
         };
-        let own: i64 = self.one(&self.statements.delete, &[&ids]).await?.get(0);
-        self.floor.settled(proof, is_cut.then_some(last));
-        self.floor.mark(last, u64::try_from(own).unwrap_or_default());
-        self.handed = self.handed.max(last);
+        self.floor.settled(proof, last.filter(|_| is_cut));
+        if let (Some(last), Some(own)) = (last, own) {
+            self.floor.mark(last, u64::try_from(own).unwrap_or_default());
+        }
+        self.handed = self.handed.max(last.unwrap_or_default()).max(self.floor.id());
         Ok(())
     }
 
-    /// Ids whose transactions rolled back are never seen; without this they would count as waiting until the next change.
-    pub(super) async fn look_past_rolled_back(&mut self) -> Result<(), CaptureError> {
+    /// Ids of changes that were rolled back or missed are never seen. Without this they would count as waiting: until the next change is captured, or
+    /// for ever where none can be because of them.
+    pub(super) async fn look_past_unseen(&mut self) -> Result<(), CaptureError> {
+        if self.floor.is_marked() {
+            return Ok(());
+        }
         let drawn: i64 = self.one(&self.statements.drawn, &[]).await?.get(0);
-        if drawn > self.handed && drawn != self.drawn {
+        if drawn > self.handed {
             let own: i64 = self.one(&self.statements.transaction, &[]).await?.get(0);
             self.floor.mark(drawn, u64::try_from(own).unwrap_or_default());
-            self.drawn = drawn;
         }
         Ok(())
     }

@@ -148,11 +148,16 @@ impl Assembly {
         self.waiting.iter()
     }
 
-    /// The first `count` of what waits are settled.
-    pub(super) fn forget(&mut self, count: usize) {
+    /// The first `count` of what waits are settled; the last position among them.
+    pub(super) fn forget(&mut self, count: usize) -> Option<Position> {
+        let mut last = None;
         for settled in self.waiting.drain(..count.min(self.waiting.len())) {
             self.bytes -= settled.bytes();
+            if let Waiting::Through(through) = settled {
+                last = Some(through);
+            }
         }
+        last
     }
 
     /// Takes positions that nothing waits before; the last of them.

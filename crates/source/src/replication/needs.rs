@@ -1,6 +1,6 @@
 //! What replication needs: what installing does for it, what stands against it, and how it goes.
 
-use super::publication::{self, Found, Identity, Slot};
+use super::publication::{self, Found, Hindrance, Identity, Slot};
 use crate::catalogue::{Catalogue, Record};
 use crate::finding::Findings;
 use crate::install::{Step, Wish};
@@ -28,10 +28,9 @@ pub(crate) fn steps(
         let what = format!("The publication {schema} tells of all that happens to rows");
         steps.push(Step::free(what, publication::whole_sql(schema)));
     }
-    let lacking = found
-        .identities
-        .iter()
-        .filter(|table| table.identity != Identity::Full && table.may_be_full && tables.contains(&table.mapped));
+    let lacking = found.identities.iter().filter(|table| {
+        table.identity != Identity::Full && table.hindrance.is_none() && tables.contains(&table.mapped)
+    });
     for table in lacking.filter(|_| in_full) {
         let what = format!(
             "All values of the row before in changes of {}: its updates and deletions write more log",
@@ -40,8 +39,9 @@ pub(crate) fn steps(
         steps.push(Step::locking(what, &table.table, table.full_sql()));
     }
     // Of a published table without an identity Postgres refuses updates and deletions.
-    let is_fit =
-        |table: &&TableName| (in_full && found.may_be_full(table)) || found.identity(table) != Identity::Missing;
+    let is_fit = |table: &&TableName| {
+        (in_full && found.hindrance(table).is_none()) || found.identity(table) != Identity::Missing
+    };
     let fit: Vec<TableName> = tables.iter().filter(is_fit).cloned().collect();
     steps.extend(noted(mapping, found, &fit, before));
     if !fit.is_empty() && !is_published(found, &fit) {
@@ -128,7 +128,7 @@ pub(crate) fn findings(mapping: &Mapping, catalogue: &Catalogue, wish: &Wish, fi
             let advice = format!("run as {}, who owns it", table.owner);
             findings.error(name, "can be published by its owner alone", advice);
         }
-        if !wish.replica_identity_full || !found.may_be_full(name) {
+        if !wish.replica_identity_full || found.hindrance(name).is_some() {
             identity(name, found, findings);
         }
     }
@@ -150,6 +150,10 @@ fn server(mapping: &Mapping, catalogue: &Catalogue, found: &Found, findings: &mu
     if server.wal_level != "logical" {
         let advice = "set wal_level = logical in Postgres and restart it";
         findings.error(&place, format!("writes its log with wal_level = {}", server.wal_level), advice);
+    }
+    if server.synchronous_standbys.contains('*') {
+        let what = "has every commit wait for whoever reads its log (synchronous_standby_names has a *): the CRM's would wait for Postrider";
+        findings.error(&place, what, "name the standbys there one by one");
     }
     let reads = catalogue.reads();
     if !reads.may_replicate && !reads.is_superuser {
@@ -186,16 +190,19 @@ fn identity(name: &TableName, found: &Found, findings: &mut Findings) {
         several => format!(" (so it is with {})", several.join(", ")),
     };
     let missing = of(Identity::Missing);
-    if !missing.is_empty() && !found.may_be_full(name) {
-        let what = format!(
-            "cannot be published with all of its old rows: it has a virtual generated column, and Postgres would refuse updates and deletions{}",
-            shown(&missing)
-        );
-        findings.error(
-            name,
-            what,
-            "give it a primary key and ALTER TABLE … REPLICA IDENTITY DEFAULT, or make the column STORED",
-        );
+    if let (false, Some(hindrance)) = (missing.is_empty(), found.hindrance(name)) {
+        let (what, advice) = match hindrance {
+            Hindrance::VirtualColumn => (
+                "cannot be published with all of its old rows: it has a virtual generated column, and Postgres would refuse updates and deletions",
+                "give it a primary key and ALTER TABLE … REPLICA IDENTITY DEFAULT, or make the column STORED",
+            ),
+            Hindrance::LaterPartitions => (
+                "cannot be published: it is partitioned and has no primary key, so that Postgres would refuse updates and deletions in partitions that \
+                 are added later",
+                "give it a primary key, or capture by triggers",
+            ),
+        };
+        findings.error(name, format!("{what}{}", shown(&missing)), advice);
         return;
     }
     if !missing.is_empty() {
@@ -211,7 +218,7 @@ fn identity(name: &TableName, found: &Found, findings: &mut Findings) {
             "tells the key alone of the row before: updates have no previous values, and a deletion has but the key{}",
             shown(&by_key)
         );
-        let advice = if found.may_be_full(name) {
+        let advice = if found.hindrance(name).is_none() {
             IN_FULL
         } else {
             "make its virtual generated columns STORED, and run postrider source install --replica-identity-full"

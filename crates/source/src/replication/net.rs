@@ -114,6 +114,12 @@ impl RawRow {
         }
     }
 
+    /// Whether some column is known to differ.
+    fn is_other_than(&self, other: &RawRow) -> bool {
+        let differs = |(one, other): (&Value, &Value)| *one != Value::Untold && *other != Value::Untold && one != other;
+        self.table.relation == other.table.relation && self.values.iter().zip(&other.values).any(differs)
+    }
+
     fn same(&self, other: &RawRow) -> bool {
         self.table.relation == other.table.relation
             && self.table.computed.is_empty()
@@ -213,8 +219,12 @@ impl Nets {
         let key = old.table.key(&old.values).ok_or(Unidentified)?;
         let is_first = !self.has(&old.table, &key);
         let net = self.net(key, &old.table, bytes);
-        net.after = None;
-        if is_first {
+        // Another record got this key before its own gave it up: keys that are swapped, or that all move on by one.
+        let is_taken = net.before.is_none() && net.after.as_ref().is_some_and(|after| after.is_other_than(&old));
+        if !is_taken {
+            net.after = None;
+        }
+        if is_first || is_taken {
             net.before = Some(old);
         }
         Ok(())

@@ -28,9 +28,18 @@ pub struct Identified {
     pub table: TableName,
     /// How its old rows are told.
     pub identity: Identity,
-    /// Whether all of them can be told. From Postgres 18 on a table with a column that is computed when it is read (a virtual one) cannot: Postgres refuses
-    /// its updates and deletions then.
-    pub may_be_full: bool,
+    /// Why not all of them can be told; nothing where they can.
+    pub hindrance: Option<Hindrance>,
+}
+
+/// Why a table cannot tell all of its old rows without harm to whoever writes to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hindrance {
+    /// From Postgres 18 on: it has a column that is computed when it is read, and Postgres would refuse updates and deletions.
+    VirtualColumn,
+    /// It is partitioned and has no primary key: a partition that is added later would have nothing that identifies its rows, and Postgres would refuse its
+    /// updates and deletions.
+    LaterPartitions,
 }
 
 impl Identified {
@@ -57,7 +66,12 @@ pub async fn identities(client: &Client, tables: &[TableName]) -> Result<Vec<Ide
         };
         let mapped = TableName { schema: row.try_get(0)?, name: row.try_get(1)? };
         let table = TableName { schema: row.try_get(2)?, name: row.try_get(3)? };
-        Ok(Identified { mapped, table, identity, may_be_full: row.try_get(5)? })
+        let hindrance = match row.try_get::<_, String>(5)?.as_str() {
+            "virtual" => Some(Hindrance::VirtualColumn),
+            "partitions" => Some(Hindrance::LaterPartitions),
+            _ => None,
+        };
+        Ok(Identified { mapped, table, identity, hindrance })
     };
     rows.iter().map(identified).collect()
 }
@@ -71,12 +85,15 @@ const IDENTITIES: &str = "WITH RECURSIVE given AS (
       JOIN pg_inherits i ON i.inhparent = parts.part
   )
   SELECT parts.nspname::text, parts.relname::text, n.nspname::text, c.relname::text, CASE
-      WHEN c.relreplident = 'f' AND NOT is_virtual THEN 'full'
-      WHEN c.relreplident = 'd' AND EXISTS (SELECT FROM pg_index x WHERE x.indrelid = c.oid AND x.indisprimary AND x.indisvalid) THEN 'key'
-      WHEN c.relreplident = 'i' AND EXISTS (SELECT FROM pg_index x WHERE x.indrelid = c.oid AND x.indisreplident AND x.indisvalid) THEN 'key'
-      ELSE 'missing' END, NOT is_virtual
+      WHEN c.relreplident = 'f' AND hindrance = '' THEN 'full'
+      WHEN c.relreplident = 'd' AND has_primary_key THEN 'key'
+      WHEN c.relreplident = 'i' AND hindrance <> 'partitions' AND EXISTS (SELECT FROM pg_index x WHERE x.indrelid = c.oid AND x.indisreplident AND x.indisvalid) THEN 'key'
+      ELSE 'missing' END, hindrance
   FROM parts JOIN pg_class c ON c.oid = parts.part JOIN pg_namespace n ON n.oid = c.relnamespace
-    CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = 'v' AND NOT a.attisdropped)) AS v (is_virtual)
+    CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_index x WHERE x.indrelid = c.oid AND x.indisprimary AND x.indisvalid)) AS k (has_primary_key)
+    CROSS JOIN LATERAL (SELECT CASE
+      WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = 'v' AND NOT a.attisdropped) THEN 'virtual'
+      WHEN c.relkind = 'p' AND NOT has_primary_key THEN 'partitions' ELSE '' END) AS h (hindrance)
   WHERE c.relkind = 'r' OR parts.part = parts.oid ORDER BY 1, 2, 3, 4";
 
 /// What is there for replication.
@@ -144,10 +161,11 @@ impl Found {
         of_table.map(|identified| identified.identity).min().unwrap_or(Identity::Missing)
     }
 
-    /// Whether a mapped table and all of its partitions can tell all of their old rows.
+    /// Why not all old rows of a mapped table and of its partitions can be told; nothing where they can.
     #[must_use]
-    pub fn may_be_full(&self, table: &TableName) -> bool {
-        self.identities.iter().filter(|identified| identified.mapped == *table).all(|identified| identified.may_be_full)
+    pub fn hindrance(&self, table: &TableName) -> Option<Hindrance> {
+        let mut of_table = self.identities.iter().filter(|identified| identified.mapped == *table);
+        of_table.find_map(|identified| identified.hindrance)
     }
 }
 

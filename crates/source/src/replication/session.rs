@@ -84,7 +84,12 @@ impl Session {
 
     /// What has no changes of ours is settled as soon as all before it is.
     fn pass(&mut self) {
-        if let Some(through) = self.assembly.pass() {
+        let through = self.assembly.pass();
+        self.settled_through(through);
+    }
+
+    fn settled_through(&mut self, through: Option<Position>) {
+        if let Some(through) = through {
             self.settled = through.max(self.settled);
             self.stream.settle(through);
         }
@@ -126,7 +131,8 @@ impl Session {
     }
 
     pub(super) fn settle(&mut self) {
-        self.assembly.forget(std::mem::take(&mut self.given));
+        let through = self.assembly.forget(std::mem::take(&mut self.given));
+        self.settled_through(through);
         self.pass();
     }
 

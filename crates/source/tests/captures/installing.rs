@@ -71,6 +71,23 @@ async fn a_table_whose_updates_postgres_would_refuse_is_not_published() {
 }
 
 #[tokio::test]
+async fn partitions_that_come_later_can_be_written_to() {
+    let database = Database::create();
+    let client = session(&database).await;
+    let logs = "CREATE TABLE logs (at date NOT NULL, id int, note text) PARTITION BY RANGE (at); \
+                CREATE TABLE logs_1 PARTITION OF logs FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')";
+    client.batch_execute(logs).await.unwrap();
+    let mapping = mapping(database.name(), CaptureKind::Replication, &[table("logs", &["at", "id"])]);
+    let wish = Wish { replica_identity_full: true, ..Wish::default() };
+    let found = preflight::findings(&mapping, &catalogue(&client, &mapping).await, &wish);
+    assert!(found.iter().any(|found| found.what.contains("partitions that are added later")), "{found:#?}");
+    install(&client, &mapping).await;
+    let later = "CREATE TABLE logs_2 PARTITION OF logs FOR VALUES FROM ('2026-02-01') TO ('2026-03-01'); \
+                 INSERT INTO logs VALUES ('2026-02-02', 1, 'a'); UPDATE logs SET note = 'b'; DELETE FROM logs";
+    client.batch_execute(later).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_is_installed_is_all_that_is_needed_and_goes_again() {
     let (client, mapping, _database) = crm().await;
     let schema = &mapping.schema;

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod crm;
+mod crossing;
 mod installing;
+mod outbox;
 mod plain;
 mod slot;
 mod tls;

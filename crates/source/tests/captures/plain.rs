@@ -72,7 +72,7 @@ async fn a_key_of_several_columns_that_changes_is_a_deletion_and_a_creation(by: 
 }
 
 async fn a_row_that_moves_to_another_partition_is_one_record_that_changed(by: CaptureKind) {
-    let sql = "CREATE TABLE messages (id int, year int, body text, UNIQUE (id, year)) PARTITION BY RANGE (year); \
+    let sql = "CREATE TABLE messages (id int, year int, body text, PRIMARY KEY (id, year)) PARTITION BY RANGE (year); \
                CREATE TABLE messages_old PARTITION OF messages FOR VALUES FROM (2000) TO (2020) PARTITION BY LIST (year); \
                CREATE TABLE messages_old_rest PARTITION OF messages_old DEFAULT; \
                CREATE TABLE messages_new PARTITION OF messages FOR VALUES FROM (2020) TO (2040)";

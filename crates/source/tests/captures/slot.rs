@@ -21,6 +21,24 @@ async fn behind(crm: &Crm, position: &str) -> i64 {
     crm.client.query_one(sql, &[&crm.mapping.schema, &position]).await.unwrap().get(0)
 }
 
+#[tokio::test]
+async fn the_slot_goes_along_while_much_is_caught_up_with() {
+    let mut crm = deals().await;
+    crm.all().await;
+    let one_by_one = |from: u32, to: u32| {
+        format!("DO $$ BEGIN FOR n IN {from}..{to} LOOP INSERT INTO deals VALUES (n); COMMIT; END LOOP; END $$")
+    };
+    crm.run(&one_by_one(1_001, 1_050)).await;
+    let soon = now(&crm).await;
+    crm.run(&one_by_one(1_051, 1_400)).await;
+    let mut told = 0;
+    while behind(&crm, &soon).await > 0 {
+        told += crm.next(7).await.changes.len();
+        assert!(told < 400, "everything is told, and the database knows nothing of it");
+        crm.capture.settle().await.unwrap();
+    }
+}
+
 async fn now(crm: &Crm) -> String {
     crm.client.query_one("SELECT pg_current_wal_lsn()::text", &[]).await.unwrap().get(0)
 }

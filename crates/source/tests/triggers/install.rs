@@ -4,7 +4,7 @@ use postrider_source::catalogue::Catalogue;
 use postrider_source::install::{self, Plan, Wish};
 use serde_json::json;
 
-use crate::crm::{ACME, Crm, MAPPING, mapping};
+use crate::crm::{ACME, Crm, MAPPING, mapping, mapping_of};
 
 #[tokio::test]
 async fn a_second_run_has_nothing_to_do_and_keeps_the_installation() {
@@ -109,6 +109,34 @@ async fn the_script_is_what_is_run() {
     for table in ["contacts", "deals", "contact_owners", "preferences", "messages"] {
         assert!(script.contains(&format!("-- Triggers on public.{table}: ")), "{table}");
     }
+}
+
+#[tokio::test]
+async fn a_table_that_becomes_a_partition_of_its_successor_goes_on_being_captured() {
+    let mut crm = Crm::bare().await;
+    crm.admin.batch_execute("CREATE TABLE logs (id int, at date, PRIMARY KEY (id, at))").await.unwrap();
+    crm.mapping = mapping(&mapping_of("public.logs", ""));
+    crm.install().await;
+    let conversion = "ALTER TABLE logs RENAME TO logs_old; CREATE TABLE logs (id int, at date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at); \
+        ALTER TABLE logs ATTACH PARTITION logs_old FOR VALUES FROM (MINVALUE) TO ('2026-01-01'); \
+        CREATE TABLE logs_new PARTITION OF logs FOR VALUES FROM ('2026-01-01') TO (MAXVALUE)";
+    crm.admin.batch_execute(conversion).await.unwrap();
+    crm.install().await;
+    crm.admin.batch_execute("INSERT INTO logs VALUES (1, '2025-05-05'), (2, '2026-05-05')").await.unwrap();
+    let keys: Vec<_> = crm.take().await.into_iter().map(|waiting| (waiting.table, waiting.key)).collect();
+    let of = |key: &str| ("public.logs".to_owned(), key.to_owned());
+    assert_eq!(keys, [of("[1, \"2025-05-05\"]"), of("[2, \"2026-05-05\"]")]);
+    assert_eq!(crm.plan().await.steps, []);
+}
+
+#[tokio::test]
+async fn a_name_cannot_leave_the_comment_of_a_script() {
+    let mut crm = Crm::bare().await;
+    crm.admin.batch_execute("CREATE TABLE strange (\"id\nCREATE TABLE evil (); --\" int PRIMARY KEY)").await.unwrap();
+    crm.mapping = mapping(&mapping_of("public.strange", ""));
+    crm.admin.batch_execute(&crm.plan().await.script()).await.unwrap();
+    assert!(crm.status().await.is_well());
+    assert_eq!(crm.number("SELECT count(*) FROM pg_class WHERE relname = 'evil'").await, 0);
 }
 
 #[tokio::test]

@@ -85,7 +85,11 @@ BEGIN
     -- Another key is another record: the old one went, and a new one came.
     INSERT INTO {{schema}}.outbox (id, transaction, "table", key, before, at, depth)
       VALUES (row_id, pg_current_xact_id(), {{table}}, key_was, was, clock_timestamp(), pg_trigger_depth())
-      ON CONFLICT (transaction, "table", left(key, 600)) DO UPDATE SET after = NULL, depth = EXCLUDED.depth
+      -- Another record may have got the key before this one gave it up, where keys are swapped or all move on by one: that one is what is there after it.
+      ON CONFLICT (transaction, "table", left(key, 600)) DO UPDATE SET (before, after, depth) = (
+        SELECT CASE WHEN is_taken THEN EXCLUDED.before ELSE outbox.before END, CASE WHEN is_taken THEN outbox.after END, EXCLUDED.depth
+        FROM (SELECT outbox.before IS NULL AND {{schema}}.is_other(outbox.after, EXCLUDED.before)) AS key (is_taken)
+      )
       WHERE outbox.key = EXCLUDED.key;
     was := NULL;
     row_id := nextval('{{schema_text}}.outbox_id_seq'::regclass);

@@ -48,7 +48,11 @@ DECLARE
   one jsonb;
   name text;
 BEGIN
-  FOREACH name IN ARRAY columns LOOP
+  -- Asked beforehand: of a column that is gone ("row").name could be a function's call.
+  FOR name IN
+    SELECT attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+    WHERE reltype = pg_typeof("row") AND attnum > 0 AND NOT attisdropped AND attname = ANY (columns)
+  LOOP
     BEGIN
       EXECUTE format('SELECT jsonb_build_object($2, ($1).%I)', name) INTO one USING "row", name;
       made := made || one;
@@ -65,6 +69,12 @@ CREATE OR REPLACE FUNCTION {{schema}}.members_of("row" jsonb, other jsonb) RETUR
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $postrider$
   SELECT COALESCE(jsonb_object_agg(key, value), '{}') FROM jsonb_each("row")
   WHERE other ? key
+$postrider$;
+
+-- Whether two rows differ in a member that both of them have.
+CREATE OR REPLACE FUNCTION {{schema}}.is_other("row" json, other json) RETURNS bool
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $postrider$
+  SELECT EXISTS (SELECT FROM json_each("row") AS a JOIN json_each(other) AS b ON b.key = a.key WHERE b.value::text <> a.value::text)
 $postrider$;
 
 -- The key of a row that was made column by column; null when it has not all of its key.
