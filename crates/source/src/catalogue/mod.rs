@@ -23,7 +23,7 @@ pub struct Catalogue {
     pub server: Server,
     /// The mapped tables and those that joins lead to, as far as they are there.
     pub tables: Vec<Table>,
-    /// Where one of those is not there: the tables that there are, in any schema but the system's; at most [`OTHERS_MAX`].
+    /// Where one of those is not there: the tables that there are, in any schema but the system's; at most 10,000.
     pub others: Vec<TableName>,
     /// The role that reads, where another than this session's was named and exists.
     pub reader: Option<Role>,

@@ -58,12 +58,12 @@ pub(super) const OWNER_OF_OURS: &str =
     "SELECT pg_get_userbyid(c.relowner)::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relname IN ('outbox', 'installation') ORDER BY c.relname DESC LIMIT 1";
 
-/// `$1`: our schema. Triggers that call its functions, wherever they are; those of partitions are their parents'.
+/// `$1`: our schema. Triggers that call its functions, wherever they are; those that partitions have from their parents are their parents'.
 pub(super) const TRIGGERS: &str =
     "SELECT tn.nspname::text, c.relname::text, t.tgname::text, p.proname::text, t.tgenabled::text
   FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
   JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace tn ON tn.oid = c.relnamespace
-  WHERE n.nspname = $1 AND NOT t.tgisinternal AND NOT c.relispartition ORDER BY 1, 2, 3";
+  WHERE n.nspname = $1 AND NOT t.tgisinternal AND t.tgparentid = 0 ORDER BY 1, 2, 3";
 
 /// `$1`: our schema.
 pub(super) const FUNCTIONS: &str = "SELECT p.proname::text, p.prosrc, coalesce(array_to_string(p.proconfig, ' '), '')
