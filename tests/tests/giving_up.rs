@@ -122,7 +122,7 @@ async fn an_owner_is_told_in_spanish_over_tls_from_the_first_byte() {
     let mail = told_of_a_gone_endpoint(&server, &world, "es").await;
     assert_eq!(
         (&mail["tls"], &mail["subject"]),
-        (&json!(true), &json!("El webhook “ERP” fue desactivado: su dirección ya no existe"))
+        (&json!(true), &json!("El webhook «ERP» fue desactivado: su dirección ya no existe"))
     );
     let text = mail["text"].as_str().unwrap_or_default();
     assert!(text.contains("ya no existe (410 Gone); por eso el webhook fue desactivado"), "{text}");
