@@ -121,22 +121,23 @@ async fn transactions_that_commit_out_of_order_all_arrive(store: Store, by: By) 
 }
 
 async fn a_large_transaction_arrives_whole(store: Store, by: By) {
-    const ROWS: usize = 100_000;
+    // Once at full size; the other ways differ in where it goes, and not in how much it is.
+    let rows: usize = if (store, by) == (Store::Sqlite, By::Triggers) { 100_000 } else { 20_000 };
     let crm = Crm::by(by).await;
-    crm.deals(1, 100_000);
+    crm.deals(1, rows as u32);
     crm.discard();
     let world = world_of(&crm, store).await;
     let acme = organization(&world, "acme", "standard").await;
     crm.run("UPDATE deals SET number = id, title = repeat('x', (id % 50)::int)");
     let accepted = "postrider_source_events_total{result=\"accepted\"}";
     // Part by part, so that a slow machine has its time for each.
-    for part in (ROWS / 20..=ROWS).step_by(ROWS / 20) {
+    for part in (rows / 20..=rows).step_by(rows / 20) {
         until("more of it is in the store", async || (metric(&world, accepted).await as usize >= part).then_some(()))
             .await;
     }
     crm.handed_over().await;
-    assert_eq!(metric(&world, accepted).await as usize, ROWS);
-    assert_eq!(metric(&world, "postrider_source_changes_total{result=\"events\"}").await as usize, ROWS);
+    assert_eq!(metric(&world, accepted).await as usize, rows);
+    assert_eq!(metric(&world, "postrider_source_changes_total{result=\"events\"}").await as usize, rows);
     let events = acme.api.get(&acme.path("/events?limit=1")).await.expect(200);
     assert_eq!(events["data"][0]["type"], "deal.updated");
 }
